@@ -1,0 +1,82 @@
+"""Grids in RAS+ millimetres: spacing, shear, and whether two grids are one."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from medpaint.core.errors import GeometryError
+from medpaint.core.types import Affine, Spacing
+
+__all__ = ["GRID_TOLERANCE_VOXELS", "LPS_TO_RAS", "axis_codes", "checked_affine", "index_map", "spacing_of"]
+
+LPS_TO_RAS: Final[Affine] = np.diag([-1.0, -1.0, 1.0, 1.0])
+"""DICOM and ITK count left and posterior as positive, NIfTI right and anterior."""
+
+GRID_TOLERANCE_VOXELS: Final = 0.02
+"""Two grids are one where no corner differs by more; headers round positions to float32 and to three decimals."""
+
+
+def checked_affine(affine: Affine) -> Affine:
+    """Return `affine` as a (4, 4) float64 array, or refuse it.
+
+    Raises:
+        GeometryError: not finite, not 4x4, or not invertible.
+    """
+    checked = np.array(affine, dtype=np.float64)
+    if checked.shape != (4, 4) or not np.isfinite(checked).all():
+        message = f"expected a finite 4x4 affine, got {checked.tolist()}"
+        raise GeometryError(message)
+    lengths = np.linalg.norm(checked[:3, :3], axis=0)
+    if not lengths.all() or abs(np.linalg.det(checked[:3, :3] / lengths)) < 1e-6:
+        message = f"affine is not invertible: voxel axes {checked[:3, :3].tolist()} span no volume"
+        raise GeometryError(message)
+    return checked
+
+
+def spacing_of(affine: Affine) -> Spacing:
+    """Return the length of the voxel's edges along I, J, K in millimetres."""
+    i, j, k = np.linalg.norm(affine[:3, :3], axis=0)
+    return float(i), float(j), float(k)
+
+
+def axis_codes(affine: Affine) -> str:
+    """Return the direction each voxel axis points to, such as ``RAS`` or ``LPS``.
+
+    Each axis gets the anatomical direction it is closest to, the clearest axis first.
+    """
+    cosines = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+    codes = ["?", "?", "?"]
+    left = np.abs(cosines)
+    for _ in range(3):
+        world, axis = np.unravel_index(int(np.argmax(left)), (3, 3))
+        codes[axis] = ("LR", "PA", "IS")[world][int(cosines[world, axis] > 0)]
+        left[world, :] = -1.0
+        left[:, axis] = -1.0
+    return "".join(codes)
+
+
+def index_map(target: Affine, moving: Affine, shape: tuple[int, ...]) -> Affine | None:
+    """Return the signed permutation from `target`'s voxels to `moving`'s, if there is one.
+
+    Args:
+        target: affine of the grid that is wanted.
+        moving: affine of the grid that is at hand.
+        shape: size (I, J, K) of the target grid.
+
+    Returns:
+        The (4, 4) matrix that takes a target index to a moving index, whose linear part has one
+        entry of +1 or -1 in each row and column and whose offset is whole; None where the two grids
+        are not flips and axis permutations of each other.
+    """
+    exact = np.linalg.inv(moving) @ target
+    rounded = np.rint(exact)
+    linear = np.abs(rounded[:3, :3])
+    if not (np.array_equal(linear.sum(axis=0), np.ones(3)) and np.array_equal(linear.sum(axis=1), np.ones(3))):
+        return None
+    corners = np.array(np.meshgrid(*([0, n - 1] for n in shape))).reshape(3, -1)
+    homogeneous = np.vstack([corners, np.ones(corners.shape[1])])
+    if np.abs((exact - rounded) @ homogeneous).max() > GRID_TOLERANCE_VOXELS:
+        return None
+    return rounded

@@ -1,0 +1,67 @@
+"""A volume: stored values on a grid in RAS+ millimetres."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from medpaint.core.encoding import Encoding
+from medpaint.core.errors import GeometryError, UnsupportedError
+from medpaint.core.geometry import checked_affine, spacing_of
+from medpaint.core.types import Affine, Array, FloatArray, Spacing, Window
+
+__all__ = ["Volume"]
+
+
+@dataclass(frozen=True, eq=False)
+class Volume:
+    """One scan's values and where they lie.
+
+    Attributes:
+        data: the stored values, shape (I, J, K), read-only; a 2D image has K = 1.
+        affine: voxel index to RAS+ millimetres, (4, 4) float64.
+        encoding: what the stored values stand for.
+    """
+
+    data: Array
+    affine: Affine
+    encoding: Encoding
+
+    def __post_init__(self) -> None:
+        """Check the shape, the type and the affine, and make the values read-only."""
+        if self.data.ndim != 3 or 0 in self.data.shape:
+            message = f"expected a volume of three dimensions, none empty, got shape {self.data.shape}"
+            raise GeometryError(message)
+        if self.data.dtype.kind not in "iuf":
+            message = f"expected real numbers, got values of type {self.data.dtype}"
+            raise UnsupportedError(message)
+        view = self.data.view()
+        view.flags.writeable = False
+        object.__setattr__(self, "data", view)
+        object.__setattr__(self, "affine", checked_affine(self.affine))
+
+    @classmethod
+    def of(cls, data: Array, affine: Affine | None = None) -> Volume:
+        """Return a volume whose stored values are its intensities, on a 1 mm grid by default."""
+        return cls(data, np.eye(4) if affine is None else affine, Encoding.of(data.dtype))
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Number of voxels along I, J, K."""
+        i, j, k = self.data.shape
+        return i, j, k
+
+    @property
+    def spacing_mm(self) -> Spacing:
+        """Voxel size along I, J, K in millimetres."""
+        return spacing_of(self.affine)
+
+    @property
+    def voxel_ml(self) -> float:
+        """Volume of a voxel in millilitres."""
+        return float(abs(np.linalg.det(self.affine[:3, :3]))) / 1000.0
+
+    def intensities(self, window: Window | None = None) -> FloatArray:
+        """Return the intensities of the volume, or of a window of it, as a new array."""
+        return self.encoding.decode(self.data if window is None else self.data[window], window)

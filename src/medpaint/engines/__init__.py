@@ -1,0 +1,1 @@
+"""What fills a mask: engines behind one contract, listed in one table."""

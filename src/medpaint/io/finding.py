@@ -1,0 +1,40 @@
+"""What is found when a file or folder is inspected."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+__all__ = ["Finding"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One image file or one DICOM series, and whether it can be restored.
+
+    Attributes:
+        path: the file, or the folder of the series.
+        kind: ``nifti``, ``nrrd``, ``metaimage`` or ``dicom``.
+        name: what to call it by: the file's name, or the series instance UID.
+        shape: voxels along each stored axis; empty where unknown.
+        spacing_mm: voxel size along each spatial axis, in millimetres; empty where unknown.
+        dtype: type of the stored values, such as ``int16``; empty where unknown.
+        modality: DICOM's word for it, such as ``MR``; empty where the format does not say.
+        axes: direction that each voxel axis points to, such as ``RAS``; empty where unknown.
+        restorable: whether it can be read as one volume.
+        reason: why not; empty where it can.
+        facts: what else a person asks. No patient data.
+    """
+
+    path: Path
+    kind: str
+    name: str
+    shape: tuple[int, ...] = ()
+    spacing_mm: tuple[float, ...] = ()
+    dtype: str = ""
+    modality: str = ""
+    axes: str = ""
+    restorable: bool = True
+    reason: str = ""
+    facts: Mapping[str, str | int | float] = field(default_factory=dict)

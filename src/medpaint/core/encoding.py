@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from medpaint.core.types import Array, FloatArray, Window
+from medpaint.core.types import Array, FloatArray, Mask, Window
 
 __all__ = ["Encoding"]
 
@@ -43,8 +43,7 @@ class Encoding:
         """Return the encoding of `dtype`, limited to what it can hold where `limits` is not given."""
         dtype = np.dtype(dtype).newbyteorder("=")
         if limits is None:
-            info = np.iinfo(dtype) if dtype.kind in "iu" else np.finfo(dtype)
-            limits = (float(info.min), float(info.max))
+            limits = _limits(dtype)
         return cls(dtype, np.asarray(slope, float), np.asarray(intercept, float), *limits)
 
     @property
@@ -52,37 +51,41 @@ class Encoding:
         """Whether stored values are the intensities."""
         return bool(np.all(self.slope == 1.0) and np.all(self.intercept == 0.0))
 
-    def decode(self, stored: Array, window: Window | None = None) -> FloatArray:
+    def at(self, index: Window | Mask, shape: tuple[int, ...]) -> Encoding:
+        """Return the encoding of ``data[index]``, where `data` has the volume's `shape`."""
+        if self.slope.ndim == 0 and self.intercept.ndim == 0:
+            return self
+        slope, intercept = (np.broadcast_to(field, shape)[index] for field in (self.slope, self.intercept))
+        return replace(self, slope=slope, intercept=intercept)
+
+    def decode(self, stored: Array) -> FloatArray:
         """Return the intensities of `stored` as a new float32 array.
 
         float64 is used instead where float32 cannot tell the stored values apart (64-bit floats and
         integers of 32 bits or more).
-
-        Args:
-            stored: stored values, the whole volume or the part that `window` cuts out of it.
-            window: where `stored` lies in the volume; needed only where the slope differs by slice.
         """
         wide = self.dtype.itemsize > 4 or (self.dtype.kind in "iu" and self.dtype.itemsize == 4)
         values = stored.astype(np.float64 if wide else np.float32)
         if not self.is_identity:
-            values *= _cut(self.slope, window).astype(values.dtype)
-            values += _cut(self.intercept, window).astype(values.dtype)
+            values *= self.slope.astype(values.dtype)
+            values += self.intercept.astype(values.dtype)
         return values
 
-    def encode(self, intensities: FloatArray, window: Window | None = None) -> Array:
+    def encode(self, intensities: FloatArray) -> Array:
         """Return the stored values nearest to `intensities`, rounded and kept within the limits."""
         values = intensities.astype(np.float64)
         if not self.is_identity:
-            values = (values - _cut(self.intercept, window)) / _cut(self.slope, window)
+            values = (values - self.intercept) / self.slope
         if self.dtype.kind in "iu":
             values = np.rint(values)
         stored: Array = np.clip(values, self.lowest, self.highest).astype(self.dtype)
         return stored
 
 
-def _cut(field: Array, window: Window | None) -> Array:
-    """Return the part of a broadcastable field that belongs to `window`."""
-    if window is None or field.ndim == 0:
-        return field
-    cut: Array = field[tuple(slice(None) if n == 1 else part for n, part in zip(field.shape, window, strict=True))]
-    return cut
+def _limits(dtype: np.dtype[Any]) -> tuple[float, float]:
+    """Return the smallest and largest float64 that `dtype` can hold."""
+    if dtype.kind == "f":
+        return float(np.finfo(dtype).min), float(np.finfo(dtype).max)
+    info = np.iinfo(dtype)
+    highest = float(info.max)
+    return float(info.min), highest if int(highest) <= info.max else float(np.nextafter(highest, 0.0))

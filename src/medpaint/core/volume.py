@@ -64,4 +64,6 @@ class Volume:
 
     def intensities(self, window: Window | None = None) -> FloatArray:
         """Return the intensities of the volume, or of a window of it, as a new array."""
-        return self.encoding.decode(self.data if window is None else self.data[window], window)
+        if window is None:
+            return self.encoding.decode(self.data)
+        return self.encoding.at(window, self.shape).decode(self.data[window])

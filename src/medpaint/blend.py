@@ -1,0 +1,60 @@
+"""Put what an engine filled into the scan: soft at the edge, identical outside the mask."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from medpaint.core.boxes import bounding_box, grown
+from medpaint.core.types import Array, FloatArray, Mask, Spacing
+from medpaint.core.volume import Volume
+
+__all__ = ["alpha_in_mask", "blended"]
+
+
+def alpha_in_mask(mask: Mask, spacing_mm: Spacing, edge_mm: float) -> FloatArray:
+    """Return the weight of the filled value for every masked voxel.
+
+    It rises from the mask's border inwards over `edge_mm` by a smoothstep (3t^2 - 2t^3) of the distance to
+    the nearest voxel outside, and is 1 from there on. Outside the mask it is 0, and not returned.
+
+    Args:
+        mask: (I, J, K).
+        spacing_mm: voxel size along I, J, K.
+        edge_mm: width of the soft edge; 0 for a hard one.
+
+    Returns:
+        float32 weights in [0, 1], one for each True of `mask`, in C order.
+    """
+    from scipy.ndimage import distance_transform_edt
+
+    count = int(np.count_nonzero(mask))
+    box = bounding_box(mask)
+    if box is None or edge_mm <= 0:
+        return np.ones(count, np.float32)
+    window = grown(box, (1, 1, 1), mask.shape)
+    inside = mask[window]
+    distance = distance_transform_edt(inside, sampling=spacing_mm)
+    ramp = np.clip(distance[inside] / edge_mm, 0.0, 1.0)
+    return np.asarray(ramp * ramp * (3.0 - 2.0 * ramp), np.float32)
+
+
+def blended(scan: Volume, mask: Mask, filled: FloatArray, alpha: FloatArray) -> Array:
+    """Return the scan's stored values with the filled ones blended in.
+
+    Args:
+        scan: the scan, (I, J, K).
+        mask: True = repair, (I, J, K).
+        filled: intensities, one for each True of `mask`, in C order.
+        alpha: their weights, likewise. Where the scan's own value is not finite it has no say.
+
+    Returns:
+        Stored values, (I, J, K), of the scan's dtype: rounded, within what may be stored, and bit for bit
+        the scan's outside the mask.
+    """
+    encoding = scan.encoding.at(mask, scan.shape)
+    own = encoding.decode(scan.data[mask])
+    weight = np.where(np.isfinite(own), alpha, 1.0).astype(filled.dtype)
+    mixed = np.where(weight < 1.0, weight * filled + (1.0 - weight) * np.nan_to_num(own), filled)
+    restored = scan.data.copy()
+    restored[mask] = encoding.encode(mixed)
+    return restored

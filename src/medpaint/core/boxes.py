@@ -1,0 +1,31 @@
+"""Boxes around what is masked, so that work scales with the mask and not with the volume."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from medpaint.core.types import Mask, Window
+
+__all__ = ["bounding_box", "grown"]
+
+
+def bounding_box(mask: Mask) -> Window | None:
+    """Return the smallest window that holds every True voxel of an (I, J, K) mask; None where there is none."""
+    along_i = np.flatnonzero(mask.any(axis=(1, 2)))
+    if along_i.size == 0:
+        return None
+    slab = mask[along_i[0] : along_i[-1] + 1]
+    plane = slab.any(axis=0)
+    along_j = np.flatnonzero(plane.any(axis=1))
+    along_k = np.flatnonzero(plane.any(axis=0))
+    i, j, k = (slice(int(found[0]), int(found[-1]) + 1) for found in (along_i, along_j, along_k))
+    return i, j, k
+
+
+def grown(window: Window, margin: tuple[int, int, int], shape: tuple[int, ...]) -> Window:
+    """Return `window` with `margin` voxels more on either side of I, J, K, cut at the volume's border."""
+    i, j, k = (
+        slice(max(part.start - more, 0), min(part.stop + more, size))
+        for part, more, size in zip(window, margin, shape, strict=True)
+    )
+    return i, j, k

@@ -1,0 +1,1 @@
+"""Masks: taken from labels, found in the scan, grown, checked. True = repair."""

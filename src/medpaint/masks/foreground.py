@@ -1,0 +1,89 @@
+"""Which part of a scan is tissue: a rough answer, for checks and not for measurements."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+from typing import Final
+
+import numpy as np
+
+from medpaint.core.boxes import bounding_box
+from medpaint.core.types import Array, Mask, Window
+from medpaint.core.volume import Volume
+
+__all__ = ["Foreground", "foreground_of"]
+
+RANGE_SHARE: Final = 0.1
+"""Tissue is what lies this share of the robust range (1st to 99th percentile) above its low end."""
+
+ENOUGH_VOXELS: Final = 2_000_000
+"""Larger volumes are looked at on every n-th voxel of each axis."""
+
+
+@dataclass(frozen=True, eq=False)
+class Foreground:
+    """Tissue outside the mask, on a coarser grid.
+
+    Attributes:
+        tissue: True = tissue that is not masked, every `stride`-th voxel of the volume along each axis.
+        masked: the mask on the same coarser grid.
+        stride: steps along I, J, K, in voxels.
+        box: window of the full volume that holds the tissue; the whole volume where none was found.
+    """
+
+    tissue: Mask
+    masked: Mask
+    stride: tuple[int, int, int]
+    box: Window
+
+    @property
+    def masked_share(self) -> float:
+        """Masked voxels within the tissue's box, as a share of these and the tissue outside the mask."""
+        coarse = tuple(slice(part.start // n, ceil(part.stop / n)) for part, n in zip(self.box, self.stride, strict=True))
+        masked = int(np.count_nonzero(self.masked[coarse]))
+        total = masked + int(np.count_nonzero(self.tissue))
+        return masked / total if total else 0.0
+
+
+def foreground_of(volume: Volume, mask: Mask) -> Foreground:
+    """Tell tissue from background by intensity, among the finite voxels outside `mask`.
+
+    The threshold errs towards tissue, so that a check against it errs towards letting a scan through.
+
+    Args:
+        volume: the scan, (I, J, K).
+        mask: True = damaged and not to be looked at, (I, J, K).
+    """
+    i, j, k = _stride(volume.shape)
+    values: Array = volume.data[::i, ::j, ::k].astype(np.float32)
+    masked = mask[::i, ::j, ::k]
+    known = ~masked & np.isfinite(values)
+    tissue = known & (values > _threshold(values[known]))
+    whole: Window = (slice(0, volume.shape[0]), slice(0, volume.shape[1]), slice(0, volume.shape[2]))
+    coarse = bounding_box(tissue)
+    box = whole if coarse is None else _fine(coarse, (i, j, k), volume.shape)
+    return Foreground(tissue, masked, (i, j, k), box)
+
+
+def _threshold(values: Array) -> float:
+    """Return the value above which a voxel counts as tissue; below all of them where they are all one."""
+    if values.size == 0:
+        return -np.inf
+    low, high = np.percentile(values, [1.0, 99.0])
+    return float(low + RANGE_SHARE * (high - low)) if high > low else float(low) - 1.0
+
+
+def _stride(shape: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Return steps that bring a volume of `shape` to about `ENOUGH_VOXELS`."""
+    step = ceil((np.prod(shape, dtype=float) / ENOUGH_VOXELS) ** (1 / 3))
+    i, j, k = (min(step, max(1, size // 8)) for size in shape)
+    return i, j, k
+
+
+def _fine(window: Window, stride: tuple[int, int, int], shape: tuple[int, int, int]) -> Window:
+    """Return the window of the full volume that a window of the coarser grid stands for."""
+    i, j, k = (
+        slice(part.start * n, min(part.stop * n, size)) for part, n, size in zip(window, stride, shape, strict=True)
+    )
+    return i, j, k

@@ -89,7 +89,9 @@ def _blank_slices(data: Array, axis: int) -> Array:
     if data.shape[axis] < 3:
         return np.empty(0, np.intp)
     others = tuple(other for other in range(3) if other != axis)
-    low, high = (function.reduce(function.reduce(data, axis=others[1]), axis=others[0]) for function in (np.fmin, np.fmax))
+    low, high = (
+        function.reduce(function.reduce(data, axis=others[1]), axis=others[0]) for function in (np.fmin, np.fmax)
+    )
     full = np.flatnonzero((high > low) | np.isinf(low) | np.isinf(high))
     if full.size < 2:
         return np.empty(0, np.intp)

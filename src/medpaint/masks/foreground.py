@@ -40,7 +40,9 @@ class Foreground:
     @property
     def masked_share(self) -> float:
         """Masked voxels within the tissue's box, as a share of these and the tissue outside the mask."""
-        coarse = tuple(slice(part.start // n, ceil(part.stop / n)) for part, n in zip(self.box, self.stride, strict=True))
+        coarse = tuple(
+            slice(part.start // n, ceil(part.stop / n)) for part, n in zip(self.box, self.stride, strict=True)
+        )
         masked = int(np.count_nonzero(self.masked[coarse]))
         total = masked + int(np.count_nonzero(self.tissue))
         return masked / total if total else 0.0
@@ -84,6 +86,7 @@ def _stride(shape: tuple[int, int, int]) -> tuple[int, int, int]:
 def _fine(window: Window, stride: tuple[int, int, int], shape: tuple[int, int, int]) -> Window:
     """Return the window of the full volume that a window of the coarser grid stands for."""
     i, j, k = (
-        slice(part.start * n, min(part.stop * n, size)) for part, n, size in zip(window, stride, shape, strict=True)
+        slice(part.start * n, min(part.stop * n, size))
+        for part, n, size in zip(window, stride, shape, strict=True)
     )
     return i, j, k

@@ -90,7 +90,9 @@ def check_against_scan(mask: Mask, scan: Volume, *, max_fraction: float) -> tupl
     """
     count = int(np.count_nonzero(mask))
     if count == mask.size:
-        message = f"mask covers all {count} voxels: nothing is known to restore from (white = repair; --invert-mask)"
+        message = (
+            f"mask covers all {count} voxels: nothing is known to restore from (white = repair; --invert-mask)"
+        )
         raise MaskError(message)
     foreground = foreground_of(scan, mask)
     if foreground.masked_share > max_fraction:
@@ -148,7 +150,12 @@ def _resampled(mask: Mask, affine: Affine, scan: Volume) -> Mask:
 
     to_mask = np.linalg.inv(affine) @ scan.affine
     moved = affine_transform(
-        mask.astype(np.uint8), to_mask[:3, :3], to_mask[:3, 3], output_shape=scan.shape, order=0, mode="constant"
+        mask.astype(np.uint8),
+        to_mask[:3, :3],
+        to_mask[:3, 3],
+        output_shape=scan.shape,
+        order=0,
+        mode="constant",
     )
     result: Mask = moved.astype(np.bool_)
     return result

@@ -1,0 +1,92 @@
+"""What a user can set: for one scan, and for a cohort. The YAML schemas of the workflow come from here."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from medpaint.core.errors import UsageError
+
+__all__ = ["EXPORT_FIELDS", "INGEST_FIELDS", "INPAINT_FIELDS", "CohortConfig", "Parameters", "ScanRow", "checked"]
+
+SCAN_ID = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+"""What may name a scan: it becomes part of file names, so no separators and no leading dot or dash."""
+
+
+class Parameters(BaseModel):
+    """Everything that decides what a restored scan looks like."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    engine: str = Field("harmonic", description="What fills the mask; `medpaint engines` lists them.")
+    seed: int = Field(0, ge=0, lt=2**32, description="Seed of engines that draw random numbers.")
+    edge_mm: float = Field(
+        0.0,
+        ge=0.0,
+        le=100.0,
+        description="Width in mm of the soft edge inside the mask, over which the scan's own values give way to the "
+        "filled ones. Only for masks drawn larger than the damage; 0 is a hard edge.",
+    )
+    labels: tuple[int, ...] = Field((), description="Labels of the mask to repair; none: its one value that is not 0.")
+    invert_mask: bool = Field(default=False, description="The mask is drawn the other way: 0 = repair.")
+    dilate_mm: float = Field(0.0, ge=0.0, le=100.0, description="Grow the mask by so many mm before it is used.")
+    resample_mask: bool = Field(
+        default=False, description="Bring a mask on another grid onto the scan's by nearest neighbour."
+    )
+    max_fraction: float = Field(
+        0.5, gt=0.0, le=1.0, description="Refuse a mask that covers more than this share of the foreground."
+    )
+    frame: int | None = Field(None, ge=0, description="Which frame of a 4D scan to restore, from 0.")
+    series: str | None = Field(None, description="Which series (UID) of a folder that holds several.")
+
+
+INGEST_FIELDS = ("labels", "invert_mask", "dilate_mm", "resample_mask", "max_fraction", "frame", "series")
+INPAINT_FIELDS = ("engine", "seed")
+EXPORT_FIELDS = ("edge_mm",)
+
+
+class CohortConfig(BaseModel):
+    """The keys of config/config.yaml."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    scans: str = Field("config/scans.tsv", min_length=1, description="Table of the scans, one row each.")
+    batch_size: int = Field(
+        8,
+        ge=1,
+        le=1000,
+        description="How many scans one inpaint job takes: more load an engine's weights less often, fewer redo less "
+        "after a change and spread over more nodes.",
+    )
+    restore: Parameters = Field(
+        default_factory=Parameters, description="How to restore; a scan's row may name another engine."
+    )
+
+
+class ScanRow(BaseModel):
+    """The columns of config/scans.tsv."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    scan: Annotated[str, Field(pattern=SCAN_ID, description="Name of the scan in the results; unique.")]
+    image: str = Field(min_length=1, description="The scan: a file, or the folder of a DICOM series.")
+    mask: str = Field("", description="The mask; empty: look for missing slices and non-finite voxels.")
+    engine: str = Field("", description="Engine for this scan; empty: the configured one.")
+    series: str = Field("", description="UID of the series, for a folder that holds several.")
+    frame: str = Field("", pattern=r"^\d*$", description="Frame of a 4D scan, from 0.")
+
+
+def checked(values: dict[str, Any]) -> Parameters:
+    """Return the parameters that `values` name, the others at their defaults.
+
+    Raises:
+        UsageError: an unknown name, or a value out of range.
+    """
+    try:
+        return Parameters.model_validate(values)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = ".".join(map(str, first["loc"]))
+        message = f"{name}: {first['msg'][0].lower()}{first['msg'][1:]}, got {first['input']!r}"
+        raise UsageError(message) from error

@@ -1,0 +1,183 @@
+"""The record: what made a product, and the checksum that proves what was left alone."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from medpaint.core.types import Array, Mask
+
+__all__ = [
+    "Draft",
+    "EngineFacts",
+    "Identity",
+    "MaskFacts",
+    "Product",
+    "Record",
+    "Repaired",
+    "ScanFacts",
+    "Step",
+    "checksum_outside",
+    "now",
+    "software",
+]
+
+PACKAGES = (
+    "medpaint",
+    "numpy",
+    "scipy",
+    "nibabel",
+    "pydicom",
+    "SimpleITK",
+    "opencv-python-headless",
+    "torch",
+    "monai",
+    "snakemake",
+)
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ScanFacts(_Entry):
+    """What was read."""
+
+    path: str = Field(description="The scan, relative to the record's folder; empty for an array.")
+    sha256: str = Field(description="Hash of the file, or of the series' files in slice order.")
+    kind: str = Field(description="nifti, nrrd, metaimage, dicom, or array.")
+    shape: tuple[int, int, int] = Field(description="Voxels along I, J, K.")
+    spacing_mm: tuple[float, float, float] = Field(description="Voxel size along I, J, K.")
+    dtype: str = Field(description="Type of the stored values.")
+    facts: dict[str, JsonValue] = Field(default_factory=dict, description="What else its format says.")
+
+
+class MaskFacts(_Entry):
+    """What was repaired, and where that came from."""
+
+    origin: Literal["file", "detected", "array"] = Field(description="A mask file, detection, or an array.")
+    path: str = Field("", description="The mask file, relative to the record's folder.")
+    sha256: str = Field("", description="Hash of the mask file.")
+    grid: str = Field("same grid", description="same grid, reoriented, or resampled.")
+    findings: list[dict[str, JsonValue]] = Field(default_factory=list, description="What detection found.")
+    voxels: int = Field(description="Masked voxels, after dilation.")
+
+
+class EngineFacts(_Entry):
+    """What filled the mask."""
+
+    name: str
+    reason: str = Field(description="Why this engine.")
+    device: str = Field("cpu", description="Where it ran.")
+    windows: int = Field(description="Crops around the mask that it was given.")
+
+
+class Step(_Entry):
+    """One step of the way: read, mask, inpaint, blend, write."""
+
+    step: str
+    seconds: float
+
+
+class Repaired(_Entry):
+    """How much of the product is synthetic."""
+
+    voxels: int
+    ml: float
+    fraction: float = Field(description="Share of the scan's voxels.")
+
+
+class Identity(_Entry):
+    """Proof that nothing else changed: the same hash in the scan and in the product as it lies on disk."""
+
+    voxels: int = Field(description="Voxels outside the mask.")
+    source_sha256: str
+    restored_sha256: str
+
+
+class Product(_Entry):
+    """One file or folder that was written."""
+
+    role: Literal["restored", "mask"]
+    path: str = Field(description="Relative to the record's folder.")
+    sha256: str = Field(description="Hash of the file, or of the series' files in slice order.")
+
+
+class Draft(_Entry):
+    """The record as far as the way has been gone; each step returns a longer one."""
+
+    scan: ScanFacts
+    mask: MaskFacts
+    parameters: dict[str, JsonValue]
+    engine: EngineFacts | None = None
+    steps: tuple[Step, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def after(self, step: str, seconds: float, **changes: Any) -> Draft:  # noqa: ANN401 - the fields above
+        """Return the draft with one more step and with `changes` to its fields."""
+        entry = Step(step=step, seconds=round(seconds, 4))
+        return self.model_copy(update={**changes, "steps": (*self.steps, entry)})
+
+
+class Record(_Entry):
+    """The JSON beside a product."""
+
+    record_version: Literal[1] = 1
+    status: Literal["restored", "nothing to repair", "failed"]
+    reason: str = Field("", description="Why it failed; empty otherwise.")
+    scan: ScanFacts | None = None
+    mask: MaskFacts | None = None
+    parameters: dict[str, JsonValue] = Field(default_factory=dict)
+    engine: EngineFacts | None = None
+    repaired: Repaired | None = None
+    identity: Identity | None = None
+    products: tuple[Product, ...] = ()
+    steps: tuple[Step, ...] = ()
+    seconds: float = Field(0.0, description="All steps together.")
+    warnings: tuple[str, ...] = ()
+    software: dict[str, str] = Field(default_factory=dict)
+    created: str = Field("", description="UTC, ISO 8601.")
+
+    def to_json(self) -> str:
+        """Return the record as text, one key a line."""
+        return self.model_dump_json(indent=2) + "\n"
+
+
+def checksum_outside(data: Array, mask: Mask) -> str:
+    """Return the SHA-256 of the stored values outside `mask`.
+
+    The values are taken little-endian, I fastest, then J, then K, masked ones left out. Equal sums before and
+    after mean that every voxel outside the mask is bit for bit what it was.
+
+    Args:
+        data: stored values, (I, J, K).
+        mask: True = not to be looked at, (I, J, K).
+    """
+    digest = hashlib.sha256()
+    little = data.dtype.newbyteorder("<")
+    for k in range(data.shape[2]):
+        plane, kept = data[:, :, k].T, ~mask[:, :, k].T
+        digest.update(np.ascontiguousarray(plane[kept], dtype=little).data)
+    return digest.hexdigest()
+
+
+def software() -> dict[str, str]:
+    """Return the versions of what can change a result, and the machine's kind. No host name, no user."""
+    versions = {"python": platform.python_version(), "platform": f"{platform.system()} {platform.machine()}"}
+    for name in PACKAGES:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return versions
+
+
+def now() -> str:
+    """Return the time in UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

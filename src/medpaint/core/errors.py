@@ -8,6 +8,7 @@
     │   ├── GeometryError         slices or grids that make no volume
     │   ├── AmbiguousError        several things that could be meant; the message lists them
     │   └── MaskError             a mask that cannot be right for this scan
+    ├── ConvergenceError       1  an engine's equations could not be solved
     ├── PartialFailureError    4  the others are done, some scans failed
     └── VerificationError      5  a product does not agree with its record
 
@@ -20,6 +21,7 @@ from typing import ClassVar
 
 __all__ = [
     "AmbiguousError",
+    "ConvergenceError",
     "GeometryError",
     "InputError",
     "MaskError",
@@ -68,6 +70,10 @@ class AmbiguousError(InputError):
 
 class MaskError(InputError):
     """The mask cannot be right for this scan."""
+
+
+class ConvergenceError(MedpaintError):
+    """An engine's equations could not be solved to its tolerance."""
 
 
 class PartialFailureError(MedpaintError):

@@ -1,0 +1,196 @@
+"""Whether the headers of a series describe one volume that can be restored, and if not, every reason why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from pydicom.uid import CTImageStorage, MRImageStorage
+
+from medpaint.core.errors import GeometryError, InputError, UnsupportedError
+from medpaint.core.types import Affine
+from medpaint.io.dicom.headers import Header
+from medpaint.io.dicom.stack import orientation_is_valid, orientation_reasons, stack_of
+
+__all__ = ["Assessment", "assess"]
+
+_STORAGE: Final = {CTImageStorage, MRImageStorage}
+
+SPACING_TOLERANCE: Final = 1e-4
+"""Largest relative difference of the pixel spacing within a series: over 512 columns a twentieth of a voxel."""
+
+STEP_TOLERANCE: Final = 0.05
+"""Relative difference between SpacingBetweenSlices and the positions from which on it is worth a warning."""
+
+
+@dataclass(frozen=True, eq=False)
+class Assessment:
+    """What the headers of one series say.
+
+    Attributes:
+        headers: in slice order where the slices make a stack, else in the order they came.
+        affine: voxel (column, row, slice) to RAS+ mm, (4, 4); None where there is none.
+        unsupported: why the images are of a kind that is not restored.
+        geometry: why the images are no volume.
+        warnings: what does not keep them from being one.
+    """
+
+    headers: tuple[Header, ...]
+    affine: Affine | None
+    unsupported: tuple[str, ...] = ()
+    geometry: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def reason(self) -> str:
+        """All reasons against restoring the series, empty where there are none."""
+        return "; ".join(self.unsupported + self.geometry)
+
+    def usable_affine(self) -> Affine:
+        """Return the affine of a series that can be restored.
+
+        Raises:
+            UnsupportedError: images of another kind.
+            GeometryError: no volume.
+        """
+        if self.affine is not None and not self.reason:
+            return self.affine
+        first = self.headers[0]
+        where = f"{first.path}" if len(self.headers) == 1 else f"{len(self.headers)} files such as {first.path}"
+        message = f"expected one CT or MR volume in series {first.series_uid}, got: {self.reason} ({where})"
+        error: type[InputError] = UnsupportedError if self.unsupported else GeometryError
+        raise error(message)
+
+
+def assess(headers: Sequence[Header]) -> Assessment:
+    """Judge one series by its headers; positions are judged only where the images are of the right kind."""
+    unsupported = _unsupported_reasons(headers)
+    geometry = _mixed_reasons(headers)
+    if unsupported:
+        return Assessment(tuple(headers), None, tuple(unsupported), tuple(geometry))
+    geometry += _unplaced_reasons(headers)
+    if geometry:
+        return Assessment(tuple(headers), None, (), tuple(geometry))
+    return _stacked(headers)
+
+
+def _stacked(headers: Sequence[Header]) -> Assessment:
+    """Judge the positions of slices that have one kind, size and orientation."""
+    first = headers[0]
+    if first.orientation is None or first.pixel_spacing is None:
+        message = "slices without a place cannot be stacked"
+        raise ValueError(message)
+    positions = np.array([header.position for header in headers], dtype=np.float64)
+    stack = stack_of(positions, first.orientation, first.pixel_spacing, first.depth_mm or 1.0)
+    reasons = _copied_reasons(headers) + list(stack.reasons)
+    if len(headers) == 1 and first.depth_mm is None:
+        reasons.append("one slice, with neither SpacingBetweenSlices nor SliceThickness")
+    ordered = tuple(headers[index] for index in stack.order)
+    notes = () if reasons else tuple(_spacing_warnings(ordered, stack.step_mm))
+    return Assessment(ordered, stack.affine, (), tuple(reasons), notes)
+
+
+def _unsupported_reasons(headers: Sequence[Header]) -> list[str]:
+    """Say what about the images is of another kind, each thing once."""
+    found: Counter[str] = Counter()
+    for header in headers:
+        found.update(_kind_reasons(header))
+    return [
+        reason if count == len(headers) else f"{reason} ({count} of {len(headers)} files)"
+        for reason, count in found.items()
+    ]
+
+
+def _kind_reasons(header: Header) -> list[str]:
+    """Say what about one image is of another kind."""
+    allocated, stored, high, sign = header.bits
+    if header.rows < 1 or header.columns < 1:
+        return [f"{header.sop_class.name} is no image"]
+    checks = {
+        f"{header.sop_class.name} (read are CT Image Storage and MR Image Storage)": header.sop_class
+        not in _STORAGE,
+        f"a file of {header.frames} frames (multi-frame)": header.frames != 1,
+        "a Siemens mosaic, many slices tiled into one image": "MOSAIC" in header.image_type,
+        f"{header.samples} samples per pixel (colour)": header.samples != 1,
+        f"photometric interpretation {header.photometric or 'not stated'}": header.photometric
+        not in {"MONOCHROME1", "MONOCHROME2"},
+        f"{stored} bits stored in {allocated}, high bit {high}": allocated not in {8, 16, 32}
+        or not 0 < stored <= allocated
+        or high != stored - 1
+        or sign not in {0, 1},
+        "a modality lookup table instead of a rescale slope": header.has_lookup_table,
+        "a rescale slope of 0": header.slope == 0,
+    }
+    return [reason for reason, holds in checks.items() if holds]
+
+
+def _mixed_reasons(headers: Sequence[Header]) -> list[str]:
+    """Say what differs between images that should be slices of one volume."""
+    aspects: dict[str, Callable[[Header], Hashable]] = {
+        "sizes": lambda header: f"{header.rows}x{header.columns}",
+        "bits": lambda header: (
+            f"{header.bits[1]} in {header.bits[0]}, {'signed' if header.bits[3] else 'unsigned'}"
+        ),
+        "photometric interpretations": lambda header: header.photometric,
+        "SOP classes": lambda header: header.sop_class.name,
+        "frames of reference": lambda header: header.frame_of_reference or "none",
+    }
+    reasons = []
+    for name, aspect in aspects.items():
+        found = Counter(aspect(header) for header in headers)
+        if len(found) > 1:
+            reasons.append(
+                f"mixed {name}: {', '.join(f'{count} of {value}' for value, count in found.most_common(3))}"
+            )
+    return reasons + _mixed_spacing(headers)
+
+
+def _mixed_spacing(headers: Sequence[Header]) -> list[str]:
+    """Say that the pixel spacing differs between slices."""
+    spacings = np.array([header.pixel_spacing for header in headers if header.pixel_spacing is not None])
+    if spacings.size == 0 or np.ptp(spacings, axis=0).max() <= SPACING_TOLERANCE * spacings.min():
+        return []
+    low, high = spacings.min(axis=0), spacings.max(axis=0)
+    return [f"mixed pixel spacings: from {low[0]:.4f}x{low[1]:.4f} to {high[0]:.4f}x{high[1]:.4f} mm"]
+
+
+def _unplaced_reasons(headers: Sequence[Header]) -> list[str]:
+    """Say which images have no place in space, and whether the orientations are one."""
+    positions = [header.position for header in headers]
+    spacings = [header.pixel_spacing for header in headers]
+    orientations = [header.orientation for header in headers]
+    known = [cosines for cosines in orientations if cosines is not None and orientation_is_valid(cosines)]
+    counts = {
+        "ImagePositionPatient": sum(position is not None for position in positions),
+        "ImageOrientationPatient": len(known),
+        "PixelSpacing": sum(spacing is not None and min(spacing) > 0 for spacing in spacings),
+    }
+    reasons = [
+        f"{len(headers) - count} of {len(headers)} files without a valid {keyword}"
+        for keyword, count in counts.items()
+        if count < len(headers)
+    ]
+    return reasons + orientation_reasons(known)
+
+
+def _copied_reasons(headers: Sequence[Header]) -> list[str]:
+    """Say that one instance is there in several files."""
+    copies = len(headers) - len({header.sop_uid for header in headers})
+    return [f"{copies} files repeat the SOPInstanceUID of another file"] if copies else []
+
+
+def _spacing_warnings(headers: Sequence[Header], step_mm: float) -> list[str]:
+    """Say what is known of the spacing along the normal, where it is not what the positions prove."""
+    stated = headers[0].spacing_between
+    if len(headers) == 1:
+        origin = "SliceThickness" if stated is None else "SpacingBetweenSlices"
+        return [f"one slice: its depth of {step_mm:.2f} mm is {origin}"]
+    notes = ["two slices: the spacing cannot be checked"] if len(headers) == 2 else []
+    if stated is not None and abs(stated - step_mm) > STEP_TOLERANCE * step_mm:
+        notes.append(
+            f"the slices step {step_mm:.2f} mm, SpacingBetweenSlices says {stated:.2f} mm: the step is used"
+        )
+    return notes

@@ -1,0 +1,147 @@
+"""What a derived image says of itself, and what of its source it must no longer say."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import Final
+
+from pydicom import DataElement, Dataset, FileDataset
+from pydicom.dataset import FileMetaDataset
+from pydicom.tag import Tag
+from pydicom.uid import UID
+
+from medpaint.__about__ import __version__
+from medpaint.core.types import Array
+from medpaint.io.dicom.parsing import integer, text, words
+from medpaint.io.source import Derivation
+
+__all__ = ["REMOVED", "Extremes", "derived_uid", "mark_derived", "set_extremes"]
+
+_NAMESPACE: Final = uuid.UUID("7d9f7a53-5ad0-5c1c-9d27-0b5a3a4a6c11")
+"""Of every UUID that is derived here; chosen once, never to change."""
+
+IMPLEMENTATION_UID: Final = UID(f"2.25.{uuid.uuid5(_NAMESPACE, 'implementation').int}")
+
+REMOVED: Final = (
+    "IconImageSequence",  # a picture of the pixels as they were
+    "HistogramSequence",  # their distribution as it was
+    "DigitalSignaturesSequence",  # signs the dataset as it was
+    "MACParametersSequence",  # belongs to the signatures
+    "SOPInstanceStatus",  # authorised was the source
+    "SOPAuthorizationDateTime",
+    "SOPAuthorizationComment",
+    "AuthorizationEquipmentCertificationNumber",
+    "InstanceOriginStatus",  # imported was the source
+    "InstanceCreationDate",  # the source's; a new one would make each run's bytes differ
+    "InstanceCreationTime",
+    "InstanceCreatorUID",
+    "DataSetTrailingPadding",
+)
+"""Attributes that say something about the source's instance which is not true of the derived one."""
+
+_STATEMENT: Final = (
+    "Voxels inside a mask were synthesised by medpaint and are not measurements. "
+    "For research only, not for diagnosis."
+)
+
+_SERIES_NUMBER_STEP: Final = 1000
+_LONGEST_INTEGER_STRING: Final = 2**31 - 1
+_LONGEST_DESCRIPTION: Final = 64  # characters of a long string (LO), DICOM PS3.5, 6.2
+_LONGEST_TEXT: Final = 1024  # characters of a short text (ST)
+_SUFFIX: Final = " restored"
+
+
+@dataclass(frozen=True)
+class Extremes:
+    """Smallest and largest stored value."""
+
+    smallest: int
+    largest: int
+
+
+def derived_uid(uid: str, key: str) -> UID:
+    """Return the identifier that takes the place of `uid` in whatever is derived with `key`.
+
+    It has the form 2.25 and a name-based UUID (DICOM PS3.5, B.2; RFC 9562, 5.5).
+    """
+    return UID(f"2.25.{uuid.uuid5(_NAMESPACE, f'{uid} {key}').int}")
+
+
+def mark_derived(dataset: FileDataset, derivation: Derivation) -> None:
+    """Make an image say that it is derived, from which image, and how; pixel data is left alone."""
+    for keyword in REMOVED:
+        if keyword in dataset:
+            del dataset[keyword]
+    dataset.SourceImageSequence = [_source_item(dataset)]
+    dataset.SOPInstanceUID = derived_uid(dataset.SOPInstanceUID, derivation.key)
+    dataset.SeriesInstanceUID = derived_uid(dataset.SeriesInstanceUID, derivation.key)
+    dataset.ImageType = ["DERIVED", "SECONDARY", *words(dataset, "ImageType")[2:]]
+    number = integer(dataset, "SeriesNumber", 0) + _SERIES_NUMBER_STEP
+    dataset.SeriesNumber = min(number, _LONGEST_INTEGER_STRING)
+    kept = text(dataset, "SeriesDescription")[: _LONGEST_DESCRIPTION - len(_SUFFIX)]
+    dataset.SeriesDescription = f"{kept}{_SUFFIX}".strip()
+    dataset.DerivationDescription = _described(derivation, text(dataset, "DerivationDescription"))
+    dataset.preamble = bytes(128)
+    dataset.file_meta = _file_meta(dataset)
+
+
+def set_extremes(dataset: Dataset, values: Array, series: Extremes) -> None:
+    """Bring the smallest and largest values that a dataset states up to date; what it does not state stays so."""
+    own = Extremes(int(values.min()), int(values.max()))
+    stated = {
+        "SmallestImagePixelValue": own.smallest,
+        "LargestImagePixelValue": own.largest,
+        "SmallestPixelValueInSeries": series.smallest,
+        "LargestPixelValueInSeries": series.largest,
+    }
+    vr, lowest, highest = ("SS", -(2**15), 2**15 - 1) if dataset.PixelRepresentation else ("US", 0, 2**16 - 1)
+    for keyword, value in stated.items():
+        if keyword not in dataset:
+            continue
+        if lowest <= value <= highest:
+            dataset[keyword] = DataElement(Tag(keyword), vr, value)
+        else:
+            del dataset[keyword]
+
+
+def _source_item(dataset: Dataset) -> Dataset:
+    """Return the reference to the image as it was.
+
+    It takes the place of the references that the source itself may have: those lead on from the source.
+    """
+    item = Dataset()
+    item.ReferencedSOPClassUID = dataset.SOPClassUID
+    item.ReferencedSOPInstanceUID = dataset.SOPInstanceUID
+    item.PurposeOfReferenceCodeSequence = [
+        _code("121322", "Source image for image processing operation"),
+    ]
+    return item
+
+
+def _code(value: str, meaning: str) -> Dataset:
+    """Return a code of the DICOM controlled terminology (PS3.16)."""
+    code = Dataset()
+    code.CodeValue = value
+    code.CodingSchemeDesignator = "DCM"
+    code.CodeMeaning = meaning
+    return code
+
+
+def _described(derivation: Derivation, before: str) -> str:
+    """Return how the image was derived, ours first and whole, what the source said of itself after it."""
+    room = _LONGEST_TEXT - len(_STATEMENT) - 1
+    said = derivation.description.encode("ascii", "replace").decode("ascii")[:room]
+    whole = f"{said} {_STATEMENT}".strip()
+    return f"{whole} Before: {before}"[:_LONGEST_TEXT] if before else whole
+
+
+def _file_meta(dataset: FileDataset) -> FileMetaDataset:
+    """Return file meta information of our own; the source's names the software that wrote the source."""
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = dataset.SOPClassUID
+    meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    meta.TransferSyntaxUID = dataset.file_meta.TransferSyntaxUID
+    meta.ImplementationClassUID = IMPLEMENTATION_UID
+    meta.ImplementationVersionName = f"MEDPAINT {__version__}"[:16]
+    return meta

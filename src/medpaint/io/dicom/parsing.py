@@ -1,0 +1,156 @@
+"""Bytes to pydicom datasets and stored values; pydicom's many exceptions become one."""
+
+from __future__ import annotations
+
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Final, TypeGuard
+
+import numpy as np
+from pydicom import Dataset, FileDataset, dcmread
+from pydicom.errors import BytesLengthException, InvalidDicomError
+from pydicom.multival import MultiValue
+from pydicom.pixels.utils import pixel_array
+from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+from medpaint.core.errors import UnreadableError
+from medpaint.core.types import Array
+
+__all__ = [
+    "PARSE_ERRORS",
+    "integer",
+    "numbers",
+    "parsed",
+    "quiet",
+    "stored_slice",
+    "text",
+    "transfer_syntax_of",
+    "words",
+]
+
+PARSE_ERRORS: Final = (
+    ArithmeticError,
+    AttributeError,
+    BytesLengthException,
+    EOFError,
+    InvalidDicomError,
+    LookupError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
+"""What pydicom and its decoders raise on a damaged file; they have no common base."""
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep pydicom's warnings from the user: they quote values, and values may be names."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def parsed(content: bytes, path: Path) -> FileDataset:
+    """Return the dataset in a whole file's bytes, its transfer syntax always stated.
+
+    Raises:
+        UnreadableError: the bytes are no DICOM file, or are damaged.
+    """
+    try:
+        dataset = dcmread(BytesIO(content), force=True)
+        dataset.file_meta.TransferSyntaxUID = transfer_syntax_of(dataset)
+    except PARSE_ERRORS as error:
+        message = f"expected a DICOM file, got one that cannot be parsed: {path}"
+        raise UnreadableError(message) from error
+    return dataset
+
+
+def transfer_syntax_of(dataset: FileDataset) -> UID:
+    """Return the stated transfer syntax, or the one that files without file meta were parsed by."""
+    stated = dataset.file_meta.get("TransferSyntaxUID")
+    if stated:
+        return UID(stated)
+    implicit, little = dataset.original_encoding
+    if implicit:
+        return ImplicitVRLittleEndian
+    return ExplicitVRLittleEndian if little else ExplicitVRBigEndian
+
+
+def stored_slice(dataset: FileDataset, path: Path) -> Array:
+    """Return the stored values of a single-frame image, (rows, columns), bits above BitsStored masked off.
+
+    Raises:
+        UnreadableError: no pixel data, fewer or more than Rows x Columns, or not decodable.
+    """
+    syntax = dataset.file_meta.TransferSyntaxUID
+    shape = (dataset.Rows, dataset.Columns)
+    try:
+        if not syntax.is_encapsulated:
+            _check_length(dataset)
+        values = pixel_array(dataset, raw=True)
+    except PARSE_ERRORS as error:
+        message = (
+            f"expected {shape[0]}x{shape[1]} decodable pixels in transfer syntax {syntax.name}, got none: {path}"
+        )
+        raise UnreadableError(message) from error
+    if values.shape != shape:
+        message = (
+            f"expected {shape[0]}x{shape[1]} pixels in transfer syntax {syntax.name}, got {values.shape}: {path}"
+        )
+        raise UnreadableError(message)
+    return values
+
+
+def _check_length(dataset: Dataset) -> None:
+    """Refuse pixel data that holds a row or more beyond Rows x Columns; less than that is padding."""
+    row = dataset.Columns * dataset.BitsAllocated // 8
+    if len(dataset.PixelData) > row * (dataset.Rows + 1):
+        message = "more pixel data than rows"
+        raise ValueError(message)
+
+
+def numbers(dataset: Dataset, keyword: str, count: int) -> tuple[float, ...] | None:
+    """Return `count` finite numbers, or None where the attribute is absent, malformed or of another length."""
+    try:
+        value = dataset.get(keyword)
+        found = tuple(float(part) for part in (value if _is_many(value) else [value]))
+    except PARSE_ERRORS:
+        return None
+    return found if len(found) == count and np.isfinite(found).all() else None
+
+
+def integer(dataset: Dataset, keyword: str, default: int) -> int:
+    """Return a whole number, or `default` where the attribute is absent or malformed."""
+    found = numbers(dataset, keyword, 1)
+    return default if found is None else int(found[0])
+
+
+def text(dataset: Dataset, keyword: str) -> str:
+    """Return a coded word or UID, empty where the attribute is absent or malformed."""
+    found = words(dataset, keyword)
+    return found[0] if found else ""
+
+
+def words(dataset: Dataset, keyword: str) -> tuple[str, ...]:
+    """Return all values of a coded word, empty where the attribute is absent or malformed."""
+    try:
+        value = dataset.get(keyword)
+    except PARSE_ERRORS:
+        return ()
+    if _is_many(value):
+        return tuple(str(part) for part in value)
+    return () if value is None else (str(value),)
+
+
+def _is_many(value: object) -> TypeGuard[MultiValue[Any] | list[Any] | tuple[Any, ...]]:
+    """Whether pydicom made several values of an attribute."""
+    return isinstance(value, MultiValue | list | tuple)

@@ -1,0 +1,188 @@
+"""The two questions asked of a folder: which series are in it, and what volume is one of them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from medpaint.core.encoding import Encoding
+from medpaint.core.errors import AmbiguousError, InputError, UnreadableError
+from medpaint.core.geometry import axis_codes, spacing_of
+from medpaint.core.types import Array
+from medpaint.core.volume import Volume
+from medpaint.io.dicom.assessment import Assessment, assess
+from medpaint.io.dicom.headers import Header, Inventory, take_inventory
+from medpaint.io.dicom.parsing import parsed, quiet, stored_slice
+from medpaint.io.dicom.source import DicomSource
+from medpaint.io.digest import combined_digest
+from medpaint.io.finding import Finding
+
+__all__ = ["list_series", "read_series"]
+
+
+def read_series(path: Path, *, series: str | None = None) -> tuple[Volume, DicomSource]:
+    """Read one series of single-frame CT or MR images as a volume.
+
+    Slices are sorted along their normal (rows x columns), ascending. ``data[i, j, k]`` is the native stored
+    value in column i, row j of slice k; MONOCHROME1 images keep their stored values as well.
+
+    Args:
+        path: one file, or a folder that is searched with all folders below it.
+        series: series instance UID, needed where the folder holds several series of images.
+
+    Raises:
+        AmbiguousError: several series, and `series` does not say which.
+        InputError: no such file, folder or series.
+        UnreadableError: a damaged file, or no DICOM image at all.
+        UnsupportedError: images of a kind that is not restored.
+        GeometryError: the slices make no volume.
+    """
+    with quiet():
+        inventory = take_inventory(path)
+        _refuse_damaged(inventory, path)
+        assessment = assess(_chosen(inventory.series, path, series))
+        affine = assessment.usable_affine()
+        data, digests = _load(assessment.headers)
+    volume = Volume(data, affine, _encoding(assessment.headers))
+    return volume, _source(path, assessment, digests, volume)
+
+
+def list_series(path: Path) -> list[Finding]:
+    """Tell what each series in and below a folder is, from the headers alone.
+
+    Pixels are not read: a series that is listed as restorable can still turn out to be truncated.
+
+    Raises:
+        InputError: there is no such file or folder.
+    """
+    with quiet():
+        inventory = take_inventory(path)
+        found = [_finding(assess(headers)) for headers in inventory.series.values()]
+    damaged = [
+        Finding(file, "dicom", file.name, restorable=False, reason="a damaged DICOM file")
+        for file in inventory.damaged
+    ]
+    return found + damaged
+
+
+def _refuse_damaged(inventory: Inventory, path: Path) -> None:
+    """Refuse a folder with damaged files: a slice could be among them."""
+    if inventory.damaged:
+        message = (
+            f"expected whole DICOM files in {path}, got {len(inventory.damaged)} damaged, "
+            f"such as {inventory.damaged[0]}"
+        )
+        raise UnreadableError(message)
+
+
+def _chosen(groups: Mapping[str, Sequence[Header]], path: Path, series: str | None) -> Sequence[Header]:
+    """Return the headers of the series that is meant; what is no image is never meant by itself."""
+    if not groups:
+        message = f"expected DICOM images, found none: {path}"
+        raise UnreadableError(message)
+    if series is not None:
+        if series not in groups:
+            message = f"expected series {series} in {path}, found {_listed(groups)}"
+            raise InputError(message)
+        return groups[series]
+    images = {uid: headers for uid, headers in groups.items() if any(header.rows for header in headers)}
+    if len(images or groups) > 1:
+        message = (
+            f"expected one series in {path}, found {len(images or groups)}, say which: {_listed(images or groups)}"
+        )
+        raise AmbiguousError(message)
+    return next(iter((images or groups).values()))
+
+
+def _listed(groups: Mapping[str, Sequence[Header]]) -> str:
+    """Name series by what is not private: UID, modality, number and size of their images."""
+    return "; ".join(
+        f"{uid} ({headers[0].modality or 'no modality'}, {len(headers)} instances, "
+        f"{headers[0].rows}x{headers[0].columns})"
+        for uid, headers in groups.items()
+    )
+
+
+def _load(headers: Sequence[Header]) -> tuple[Array, tuple[str, ...]]:
+    """Read and hash each file once; return stored values (I, J, K) and the SHA-256 of each file."""
+    first = headers[0]
+    stack = np.empty((len(headers), first.rows, first.columns), first.dtype)
+    digests = []
+    for index, header in enumerate(headers):
+        content = header.path.read_bytes()
+        digests.append(hashlib.sha256(content).hexdigest())
+        values = stored_slice(parsed(content, header.path), header.path)
+        if values.dtype != first.dtype or values.shape != stack.shape[1:]:
+            expected = f"{first.dtype} pixels of {stack.shape[1]}x{stack.shape[2]}"
+            message = f"expected {expected}, got {values.dtype} of {values.shape}: {header.path}"
+            raise UnreadableError(message)
+        stack[index] = values
+    return stack.transpose(2, 1, 0), tuple(digests)
+
+
+def _encoding(headers: Sequence[Header]) -> Encoding:
+    """Return the encoding of a series: one slope and intercept, or one for each slice."""
+    first = headers[0]
+    slopes = np.array([header.slope for header in headers])
+    intercepts = np.array([header.intercept for header in headers])
+    if np.ptp(slopes) == 0 and np.ptp(intercepts) == 0:
+        return Encoding.of(first.dtype, slope=first.slope, intercept=first.intercept, limits=first.limits)
+    by_slice = (1, 1, len(headers))
+    return Encoding.of(
+        first.dtype, slope=slopes.reshape(by_slice), intercept=intercepts.reshape(by_slice), limits=first.limits
+    )
+
+
+def _source(path: Path, assessment: Assessment, digests: tuple[str, ...], volume: Volume) -> DicomSource:
+    """Return the source of a volume that was read."""
+    return DicomSource(
+        path=path,
+        sha256=combined_digest(digests),
+        facts={**_facts(assessment.headers), "axes": axis_codes(volume.affine)},
+        warnings=assessment.warnings,
+        files=tuple(header.path for header in assessment.headers),
+        digests=digests,
+        shape=volume.shape,
+        encoding=volume.encoding,
+    )
+
+
+def _facts(headers: Sequence[Header]) -> dict[str, str | int | float]:
+    """Return what is worth knowing of a series besides its grid."""
+    first = headers[0]
+    return {
+        "modality": first.modality,
+        "sop_class": first.sop_class.name,
+        "series_uid": first.series_uid,
+        "transfer_syntax": ", ".join(sorted({header.transfer_syntax.name for header in headers})),
+        "instances": len(headers),
+        "photometric": first.photometric,
+        "bits_stored": first.bits[1],
+    }
+
+
+def _finding(assessment: Assessment) -> Finding:
+    """Tell what a series is."""
+    headers, affine = assessment.headers, assessment.affine
+    first = headers[0]
+    is_volume = affine is not None and not assessment.reason
+    same_size = len({(header.rows, header.columns) for header in headers}) == 1 and first.rows > 0
+    return Finding(
+        path=first.path
+        if len(headers) == 1
+        else Path(os.path.commonpath([header.path.parent for header in headers])),
+        kind="dicom",
+        name=first.series_uid,
+        shape=(first.columns, first.rows, len(headers) * first.frames) if same_size else (),
+        spacing_mm=spacing_of(affine) if affine is not None and is_volume else (),
+        dtype=str(first.dtype) if first.bits[0] in {8, 16, 32} else "",
+        modality=first.modality,
+        axes=axis_codes(affine) if affine is not None and is_volume else "",
+        restorable=is_volume,
+        reason=assessment.reason,
+        facts=_facts(headers),
+    )

@@ -1,0 +1,135 @@
+"""The files of a series that was read, and how a derived series is written from them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydicom import FileDataset
+
+from medpaint.core.encoding import Encoding
+from medpaint.core.errors import InputError, UnreadableError, UsageError
+from medpaint.core.types import Array, Mask
+from medpaint.io.atomic import replacing_folder
+from medpaint.io.dicom.derived import Extremes, mark_derived, set_extremes
+from medpaint.io.dicom.parsing import PARSE_ERRORS, parsed, quiet, stored_slice
+from medpaint.io.dicom.transfer import set_stored_values, to_plain_syntax
+from medpaint.io.source import Derivation
+
+__all__ = ["DicomSource"]
+
+
+@dataclass(frozen=True, eq=False)
+class DicomSource:
+    """One DICOM series, kept as its files' paths and hashes: pixels are read again when they are needed.
+
+    Attributes:
+        path: the file or folder that was read.
+        sha256: combined hash of `digests`.
+        facts: modality, SOP class, series UID, transfer syntax, number of instances, axes.
+        warnings: what was noticed while reading, a sentence each.
+        files: the files in slice order.
+        digests: SHA-256 of each file, in slice order.
+        shape: of the volume that was read, (I, J, K).
+        encoding: of the volume that was read.
+        kind: ``dicom``.
+        suffix: empty, as a series is a folder.
+    """
+
+    path: Path
+    sha256: str
+    facts: Mapping[str, str | int | float]
+    warnings: tuple[str, ...]
+    files: tuple[Path, ...]
+    digests: tuple[str, ...]
+    shape: tuple[int, int, int]
+    encoding: Encoding
+    kind: str = "dicom"
+    suffix: str = ""
+
+    def write(self, data: Array, mask: Mask, path: Path, derivation: Derivation) -> None:
+        """Write `data` as a derived series: a folder with one file for each slice, ``0001.dcm`` onwards.
+
+        Study, patient, frame of reference, geometry, bits and rescaling stay; identifiers are new and follow
+        from the source's and `derivation.key`. Slices that the mask does not touch keep their pixel data
+        byte for byte unless it was compressed; compressed and big-endian series become explicit little endian.
+        The same arguments give the same bytes.
+
+        Args:
+            data: stored values, (I, J, K), of the source's dtype, equal to the source's outside the mask.
+            mask: True where `data` may differ, (I, J, K).
+            path: the folder to make; replaced where it exists.
+            derivation: what to say about the change.
+
+        Raises:
+            UsageError: the folder would lie in, on or around the source's.
+            InputError: a file has changed since it was read, or cannot be written as valid DICOM.
+            ValueError: `data` does not fit the source, or differs from it outside the mask.
+        """
+        self._check(data, mask)
+        _check_apart(self.path, path)
+        extremes = Extremes(int(data.min()), int(data.max()))
+        with quiet(), replacing_folder(path) as folder:
+            for index, file in enumerate(self.files):
+                dataset = parsed(_unchanged(file, self.digests[index]), file)
+                self._change_pixels(dataset, index, data[:, :, index].T, mask[:, :, index].T)
+                set_extremes(dataset, data[:, :, index], extremes)
+                _save(dataset, derivation, file, folder / f"{index + 1:04d}.dcm")
+
+    def _check(self, data: Array, mask: Mask) -> None:
+        """Refuse arrays that do not fit the source."""
+        if data.shape != self.shape or mask.shape != self.shape or data.dtype != self.encoding.dtype:
+            message = (
+                f"expected data and mask of shape {self.shape}, data of {self.encoding.dtype}, "
+                f"got {data.shape}, {mask.shape}, {data.dtype}"
+            )
+            raise ValueError(message)
+        if data.min() < self.encoding.lowest or data.max() > self.encoding.highest:
+            message = f"data exceeds what the bits hold, {self.encoding.lowest:.0f} to {self.encoding.highest:.0f}"
+            raise ValueError(message)
+
+    def _change_pixels(self, dataset: FileDataset, index: int, values: Array, mask: Mask) -> None:
+        """Put the values of one slice, (rows, columns), into its dataset, where anything changes."""
+        file = self.files[index]
+        original = stored_slice(dataset, file)
+        if bool(((values != original) & ~mask).any()):
+            message = f"data differs from the source outside the mask in slice {index}: {file}"
+            raise ValueError(message)
+        was_plain = to_plain_syntax(dataset)
+        if mask.any() or not was_plain:
+            set_stored_values(dataset, values)
+
+
+def _check_apart(source: Path, target: Path) -> None:
+    """Refuse a target folder in, on or around the source: a series must never overwrite or join its source."""
+    origin, goal = source.resolve(), target.resolve()
+    if goal == origin or goal in origin.parents or (origin.is_dir() and origin in goal.parents):
+        message = f"expected a folder apart from the source {source}, got {target}"
+        raise UsageError(message)
+
+
+def _unchanged(file: Path, digest: str) -> bytes:
+    """Return the bytes of a file that is still what it was when it was read."""
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        message = f"expected the file that was read, found none: {file}"
+        raise UnreadableError(message) from error
+    if hashlib.sha256(content).hexdigest() != digest:
+        message = f"expected the file that was read, got one that has changed since: {file}"
+        raise InputError(message)
+    return content
+
+
+def _save(dataset: FileDataset, derivation: Derivation, file: Path, target: Path) -> None:
+    """Mark a dataset as derived and write it."""
+    try:
+        mark_derived(dataset, derivation)
+        dataset.save_as(target, enforce_file_format=True)
+    except OSError:
+        raise
+    except PARSE_ERRORS as error:
+        message = f"expected attributes that can be written back as DICOM, got invalid ones: {file}"
+        raise UnreadableError(message) from error

@@ -1,0 +1,70 @@
+"""Datasets from one transfer syntax to another, and stored values into a dataset."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from pydicom import DataElement, Dataset, FileDataset
+from pydicom.tag import BaseTag, Tag
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian
+
+from medpaint.core.types import Array
+
+__all__ = ["set_stored_values", "to_plain_syntax"]
+
+_PIXEL_DATA: Final = Tag("PixelData")
+
+_OFFSET_TABLES: Final = (Tag("ExtendedOffsetTable"), Tag("ExtendedOffsetTableLengths"))
+"""Where the fragments of compressed pixel data start."""
+
+_WORD_BYTES: Final = {"OW": 2, "OF": 4, "OL": 4, "OD": 8, "OV": 8}
+"""Width of the words whose bytes depend on the byte order (DICOM PS3.5, 6.2)."""
+
+
+def to_plain_syntax(dataset: FileDataset) -> bool:
+    """Make the dataset ready for an uncompressed little-endian syntax.
+
+    Implicit, explicit and deflated little endian stay as they are; compressed and big-endian become
+    explicit little endian (DICOM PS3.5, annex A).
+
+    Returns:
+        Whether the pixel data as it stands is right for the new syntax; where not, it is to be set.
+    """
+    syntax = dataset.file_meta.TransferSyntaxUID
+    if syntax == ExplicitVRBigEndian:
+        _swap_words(dataset)
+    elif not syntax.is_encapsulated:
+        return True
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    return False
+
+
+def set_stored_values(dataset: FileDataset, values: Array) -> None:
+    """Replace the pixel data by `values`, (rows, columns), uncompressed and little endian.
+
+    Bits above BitsStored hold the sign or zeros; an overlay that was kept in them goes, as it would be
+    read from bits that are no longer its own (DICOM PS3.5, 8.1.2).
+    """
+    content = values.astype(values.dtype.newbyteorder("<"), copy=False).tobytes()
+    syntax = dataset.file_meta.TransferSyntaxUID
+    vr = "OW" if syntax.is_implicit_VR or values.dtype.itemsize > 1 else "OB"
+    dataset[_PIXEL_DATA] = DataElement(_PIXEL_DATA, vr, content + b"\0" * (len(content) % 2))
+    for tag in [*_OFFSET_TABLES, *_embedded_overlay(dataset)]:
+        if tag in dataset:
+            del dataset[tag]
+
+
+def _embedded_overlay(dataset: Dataset) -> list[BaseTag]:
+    """Return the elements of overlays without data of their own, whose bits are among the pixel data's."""
+    groups = [group for group in range(0x6000, 0x6020, 2) if dataset.group_dataset(group)]
+    embedded = [group for group in groups if (group, 0x3000) not in dataset]
+    return [tag for tag in dataset.keys() if tag.group in embedded]  # noqa: SIM118 - a dataset iterates over elements
+
+
+def _swap_words(dataset: Dataset) -> None:
+    """Turn the byte order of every element that pydicom leaves as bytes."""
+    for element in dataset.iterall():
+        width = _WORD_BYTES.get(element.VR)
+        if width is not None and element.tag != _PIXEL_DATA and element.value:
+            element.value = np.frombuffer(element.value, f">u{width}").astype(f"<u{width}").tobytes()

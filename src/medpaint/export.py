@@ -1,0 +1,199 @@
+"""Products on disk: the restored scan, the mask that was applied, and the record beside them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+
+from medpaint.config import SCAN_ID
+from medpaint.core.errors import InputError, UsageError, VerificationError
+from medpaint.core.types import Array, Mask
+from medpaint.core.volume import Volume
+from medpaint.io.atomic import replacing
+from medpaint.io.digest import sha256_of_file
+from medpaint.io.nifti import write_mask
+from medpaint.io.reading import read_scan
+from medpaint.io.source import Derivation, Source
+from medpaint.provenance import Draft, Identity, Product, Record, Repaired, checksum_outside, now, software
+
+__all__ = ["RECORD_SUFFIX", "Products", "product_name", "write_failure", "write_products"]
+
+RECORD_SUFFIX = "_record.json"
+
+
+@dataclass(frozen=True)
+class Products:
+    """Where the products of one scan lie.
+
+    Attributes:
+        restored: the restored scan: a file, or the folder of a DICOM series.
+        mask: the mask that was applied, NIfTI.
+        record: the JSON that says what made them; written last, so products without one are unfinished.
+    """
+
+    restored: Path
+    mask: Path
+    record: Path
+
+    @classmethod
+    def of(cls, output: Path, name: str, suffix: str) -> Products:
+        """Return the paths for the scan called `name`."""
+        return cls(output / f"{name}_restored{suffix}", output / f"{name}_mask.nii.gz", output / f"{name}{RECORD_SUFFIX}")
+
+
+def product_name(path: Path, name: str | None = None) -> str:
+    """Return what the products of a scan are called: `name`, or the scan's own without its suffixes.
+
+    Raises:
+        UsageError: the name holds anything but letters, digits, dots, dashes and underscores.
+    """
+    if name is None:
+        own = re.sub(r"(\.nii)?(\.gz)?$|\.(nrrd|nhdr|mha|mhd|dcm|ima)$", "", path.resolve().name, flags=re.IGNORECASE)
+        return re.sub(r"[^A-Za-z0-9_.-]+", "-", own).strip(".-") or "scan"
+    if not re.fullmatch(SCAN_ID, name):
+        message = f"expected a name of letters, digits, dots, dashes and underscores, got {name!r}"
+        raise UsageError(message)
+    return name
+
+
+def write_products(
+    scan: Volume,
+    restored: Volume,
+    mask: Mask,
+    source: Source | None,
+    draft: Draft,
+    *,
+    output: Path | None,
+    name: str | None = None,
+    overwrite: bool = False,
+) -> tuple[Record, Products | None]:
+    """Write a restored scan, its mask and its record, and prove from the disk that nothing else changed.
+
+    Args:
+        scan: the scan as it was read.
+        restored: the scan as it is to be written.
+        mask: True = repaired, (I, J, K).
+        source: how to write the same kind of file; None for arrays, which are not written.
+        draft: the record so far.
+        output: folder of the products; None: only the record is made.
+        name: what the products are called.
+        overwrite: replace finished products.
+
+    Raises:
+        InputError: the products are there already, or would replace the scan itself.
+        VerificationError: what lies on the disk is not what was to be written.
+    """
+    started = perf_counter()
+    before = checksum_outside(scan.data, mask)
+    if source is None or output is None:
+        after = checksum_outside(restored.data, mask)
+        return _record(scan, mask, draft, (before, after), ()), None
+    products = Products.of(output, product_name(source.path, name), source.suffix)
+    _check_target(products, source, overwrite=overwrite)
+    output.mkdir(parents=True, exist_ok=True)
+    products.record.unlink(missing_ok=True)
+    source.write(restored.data, mask, products.restored, _derivation(draft, mask))
+    write_mask(mask, scan.affine, products.mask)
+    after, restored_sha256 = _reread(products.restored, restored.data, mask, draft)
+    written = (
+        Product(role="restored", path=products.restored.name, sha256=restored_sha256),
+        Product(role="mask", path=products.mask.name, sha256=sha256_of_file(products.mask)),
+    )
+    draft = draft.after("write", perf_counter() - started)
+    record = _record(scan, mask, _with_paths(draft, output), (before, after), written)
+    write_record(record, products.record)
+    return record, products
+
+
+def write_failure(reason: str, parameters: dict[str, object], output: Path, name: str) -> Record:
+    """Write the record of a scan that could not be restored."""
+    record = Record.model_validate(
+        {"status": "failed", "reason": reason, "parameters": parameters, "software": software(), "created": now()}
+    )
+    output.mkdir(parents=True, exist_ok=True)
+    write_record(record, Products.of(output, name, "").record)
+    return record
+
+
+def write_record(record: Record, path: Path) -> None:
+    """Write a record, whole or not at all."""
+    with replacing(path) as part:
+        part.write_text(record.to_json(), encoding="utf-8")
+
+
+def _check_target(products: Products, source: Source, *, overwrite: bool) -> None:
+    """Refuse to touch the source, or products that are finished."""
+    origin = source.path.resolve()
+    for path in (products.restored, products.mask, products.record):
+        target = path.resolve()
+        if target == origin or origin in target.parents:
+            message = f"the product {path} would replace the scan, or lie among its files; choose another output folder or name"
+            raise InputError(message)
+    if products.record.exists() and not overwrite:
+        message = f"{products.record} is there already: choose another output folder, or --overwrite"
+        raise InputError(message)
+
+
+def _derivation(draft: Draft, mask: Mask) -> Derivation:
+    """Return what the product's header says, and the key that its identifiers derive from."""
+    engine = draft.engine.name if draft.engine else "none"
+    parts = [draft.scan.sha256, hashlib.sha256(np.packbits(mask).data).hexdigest(), repr(sorted(draft.parameters.items()))]
+    return Derivation(
+        description=f"medpaint: {int(np.count_nonzero(mask))} voxels inpainted by engine {engine}",
+        key=hashlib.sha256("\n".join(parts).encode()).hexdigest(),
+    )
+
+
+def _reread(path: Path, data: Array, mask: Mask, draft: Draft) -> tuple[str, str]:
+    """Return the checksum outside the mask and the hash of the product as it lies on the disk."""
+    frame = draft.parameters.get("frame")
+    volume, source = read_scan(path, frame=frame if isinstance(frame, int) else None)
+    if not np.array_equal(volume.data, data, equal_nan=data.dtype.kind == "f"):
+        message = f"{path}: what was written does not read back the same"
+        raise VerificationError(message)
+    return checksum_outside(volume.data, mask), source.sha256
+
+
+def _with_paths(draft: Draft, output: Path) -> Draft:
+    """Return the draft with its paths relative to the record's folder."""
+    return draft.model_copy(
+        update={
+            "scan": draft.scan.model_copy(update={"path": _relative(draft.scan.path, output)}),
+            "mask": draft.mask.model_copy(update={"path": _relative(draft.mask.path, output)}),
+        }
+    )
+
+
+def _relative(path: str, folder: Path) -> str:
+    """Return `path` as seen from `folder`, with forward slashes; empty stays empty."""
+    return Path(os.path.relpath(path, folder)).as_posix() if path else ""
+
+
+def _record(
+    scan: Volume, mask: Mask, draft: Draft, checksums: tuple[str, str], products: tuple[Product, ...]
+) -> Record:
+    """Return the finished record."""
+    voxels = int(np.count_nonzero(mask))
+    repaired = Repaired(voxels=voxels, ml=round(voxels * scan.voxel_ml, 6), fraction=voxels / mask.size)
+    identity = Identity(voxels=mask.size - voxels, source_sha256=checksums[0], restored_sha256=checksums[1])
+    return Record(
+        status="restored" if voxels else "nothing to repair",
+        scan=draft.scan,
+        mask=draft.mask,
+        parameters=draft.parameters,
+        engine=draft.engine,
+        repaired=repaired,
+        identity=identity,
+        products=products,
+        steps=draft.steps,
+        seconds=round(sum(step.seconds for step in draft.steps), 4),
+        warnings=draft.warnings,
+        software=software(),
+        created=now(),
+    )

@@ -1,0 +1,293 @@
+"""The way of the data: read, mask, inpaint, blend, write. `restore` composes the steps."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import perf_counter
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from medpaint.blend import alpha_in_mask, blended
+from medpaint.config import Parameters, checked
+from medpaint.core.errors import MaskError, UsageError
+from medpaint.core.types import Array, FloatArray, Mask, Progress
+from medpaint.core.volume import Volume
+from medpaint.engines.base import Engine
+from medpaint.engines.registry import load_engine
+from medpaint.engines.windows import windows
+from medpaint.export import Products, write_products
+from medpaint.io.digest import sha256_of_file
+from medpaint.io.reading import read_scan
+from medpaint.io.source import Source
+from medpaint.masks.detect import detect
+from medpaint.masks.ingest import aligned, binarised, check_against_scan
+from medpaint.masks.morphology import dilated
+from medpaint.provenance import Draft, EngineFacts, MaskFacts, Record, ScanFacts
+
+__all__ = ["Case", "Filled", "Restoration", "blend", "fill", "ingest", "inpaint", "restore"]
+
+ScanLike: TypeAlias = str | Path | Volume | Array
+MaskLike: TypeAlias = str | Path | Array | None
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A scan and what is to be repaired in it.
+
+    Attributes:
+        volume: the scan.
+        mask: True = repair, (I, J, K); may be empty.
+        source: where the scan came from; None for an array.
+        draft: the record so far.
+    """
+
+    volume: Volume
+    mask: Mask
+    source: Source | None
+    draft: Draft
+
+
+@dataclass(frozen=True, eq=False)
+class Filled:
+    """What an engine made of a case.
+
+    Attributes:
+        mask: True = repaired, (I, J, K).
+        values: intensities, one for each True of `mask`, in C order.
+        draft: the record so far.
+    """
+
+    mask: Mask
+    values: FloatArray
+    draft: Draft
+
+
+@dataclass(frozen=True, eq=False)
+class Restoration:
+    """A restored scan.
+
+    Attributes:
+        volume: the scan with the filled voxels blended in; outside the mask bit for bit the scan.
+        mask: True = repaired, (I, J, K).
+        record: what made it.
+        products: where it was written; None where it was not.
+    """
+
+    volume: Volume
+    mask: Mask
+    record: Record
+    products: Products | None
+
+
+def restore(
+    scan: ScanLike,
+    mask: MaskLike = None,
+    *,
+    output: str | Path | None = None,
+    name: str | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+    **options: Any,  # noqa: ANN401 - checked against Parameters
+) -> Restoration:
+    """Restore one scan.
+
+    Args:
+        scan: a file, the folder of a DICOM series, a `Volume`, or an array (I, J, K) on a 1 mm grid.
+        mask: a file, or an array (I, J, K) on the scan's grid, True = repair; None: look for missing slices
+            and non-finite voxels.
+        output: folder for the restored scan, its mask and its record; None: nothing is written.
+        name: what the products are called; the scan's own name by default.
+        overwrite: replace products that are there.
+        progress: told the step and the fraction done.
+        **options: the fields of `medpaint.Parameters`: engine, seed, edge_mm, labels, dilate_mm, ...
+
+    Returns:
+        The restored scan with its record.
+
+    Raises:
+        InputError: scan or mask is refused; the subclass and the message say why.
+        UsageError: an unknown option or engine, or an array that should be written.
+    """
+    parameters = checked(options)
+    if output is not None and not isinstance(scan, str | Path):
+        message = "an array has no file kind to be written as: leave output out, or pass the path of a scan"
+        raise UsageError(message)
+    case = ingest(scan, mask, parameters, progress=progress)
+    filled = inpaint(case, parameters, progress=progress)
+    return blend(case, filled, parameters, output=output, name=name, overwrite=overwrite, progress=progress)
+
+
+def ingest(scan: ScanLike, mask: MaskLike, parameters: Parameters, *, progress: Progress | None = None) -> Case:
+    """Read a scan and get its mask: from a file, an array, or by detection.
+
+    Raises:
+        InputError: scan or mask is refused.
+    """
+    _tell(progress, "read", 0.0)
+    started = perf_counter()
+    volume, source = _volume(scan, parameters)
+    draft = Draft(
+        scan=_scan_facts(volume, source),
+        mask=MaskFacts(origin="array", voxels=0),
+        parameters=parameters.model_dump(mode="json"),
+        warnings=source.warnings if source else (),
+    ).after("read", perf_counter() - started)
+    _tell(progress, "mask", 0.0)
+    started = perf_counter()
+    found, facts, warnings = _mask(mask, volume, parameters)
+    found = dilated(found, volume.spacing_mm, parameters.dilate_mm)
+    if found.any():
+        warnings += check_against_scan(found, volume, max_fraction=parameters.max_fraction)
+    else:
+        warnings += ("the mask is empty: nothing to repair",)
+    facts = facts.model_copy(update={"voxels": int(np.count_nonzero(found))})
+    draft = draft.after("mask", perf_counter() - started, mask=facts, warnings=draft.warnings + warnings)
+    return Case(volume, found, source, draft)
+
+
+def inpaint(case: Case, parameters: Parameters, *, progress: Progress | None = None) -> Filled:
+    """Fill the mask of a case with the engine that `parameters` name.
+
+    Raises:
+        UsageError: there is no such engine.
+    """
+    started = perf_counter()
+    engine = load_engine(parameters.engine)
+    draft = case.draft.model_copy(update={"parameters": parameters.model_dump(mode="json")})
+    if not case.mask.any():
+        return Filled(case.mask, np.empty(0, np.float32), draft)
+    values, count = fill(case.volume, case.mask, engine, seed=parameters.seed, progress=progress)
+    facts = EngineFacts(name=parameters.engine, reason="as asked", windows=count)
+    return Filled(case.mask, values, draft.after("inpaint", perf_counter() - started, engine=facts))
+
+
+def fill(
+    volume: Volume, mask: Mask, engine: Engine, *, seed: int = 0, progress: Progress | None = None
+) -> tuple[FloatArray, int]:
+    """Let `engine` fill `mask`, crop by crop.
+
+    Non-finite voxels outside the mask are neither shown to the engine as known nor filled.
+
+    Returns:
+        The intensities, one for each True of `mask` in C order, and the number of crops.
+    """
+    spacing = volume.spacing_mm
+    masked = np.flatnonzero(mask)
+    values = np.empty(masked.size, volume.encoding.decode(volume.data[:1, :1, :1]).dtype)
+    crops = windows(mask, spacing, engine.context_mm)
+    for number, window in enumerate(crops):
+        _tell(progress, "inpaint", number / len(crops))
+        inside = mask[window]
+        image = volume.intensities(window)
+        unknown = inside | ~np.isfinite(image)
+        if unknown.all():
+            message = f"nothing is known around the mask at voxels {_corner(window)}: the scan is not finite there"
+            raise MaskError(message)
+        image[unknown] = 0.0
+        filled = engine.fill(image, unknown, spacing_mm=spacing, seed=seed)
+        local = np.nonzero(inside)
+        where = [index + part.start for index, part in zip(local, window, strict=True)]
+        values[np.searchsorted(masked, np.ravel_multi_index(where, mask.shape))] = filled[local]
+    _tell(progress, "inpaint", 1.0)
+    return values, len(crops)
+
+
+def blend(
+    case: Case,
+    filled: Filled,
+    parameters: Parameters,
+    *,
+    output: str | Path | None = None,
+    name: str | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> Restoration:
+    """Blend what was filled into the scan, and write it where `output` says so."""
+    _tell(progress, "blend", 0.0)
+    started = perf_counter()
+    alpha = alpha_in_mask(filled.mask, case.volume.spacing_mm, parameters.edge_mm)
+    volume = replace(case.volume, data=blended(case.volume, filled.mask, filled.values, alpha))
+    draft = filled.draft.model_copy(update={"parameters": parameters.model_dump(mode="json")})
+    draft = draft.after("blend", perf_counter() - started)
+    _tell(progress, "write", 0.0)
+    record, products = write_products(
+        case.volume,
+        volume,
+        filled.mask,
+        case.source,
+        draft,
+        output=None if output is None else Path(output),
+        name=name,
+        overwrite=overwrite,
+    )
+    _tell(progress, "write", 1.0)
+    return Restoration(volume, filled.mask, record, products)
+
+
+def _volume(scan: ScanLike, parameters: Parameters) -> tuple[Volume, Source | None]:
+    """Return the scan as a volume, and its source where it has one."""
+    if isinstance(scan, Volume):
+        return scan, None
+    if isinstance(scan, str | Path):
+        return read_scan(Path(scan), frame=parameters.frame, series=parameters.series)
+    array = np.asarray(scan)
+    return Volume.of(array[..., np.newaxis] if array.ndim == 2 else array), None
+
+
+def _scan_facts(volume: Volume, source: Source | None) -> ScanFacts:
+    """Return what the record says of the scan."""
+    content = hashlib.sha256(np.ascontiguousarray(volume.data).data).hexdigest() if source is None else source.sha256
+    return ScanFacts(
+        path="" if source is None else str(source.path),
+        sha256=content,
+        kind="array" if source is None else source.kind,
+        shape=volume.shape,
+        spacing_mm=volume.spacing_mm,
+        dtype=volume.data.dtype.name,
+        facts={} if source is None else dict(source.facts),
+    )
+
+
+def _mask(mask: MaskLike, volume: Volume, parameters: Parameters) -> tuple[Mask, MaskFacts, tuple[str, ...]]:
+    """Return the mask on the scan's grid, where it came from, and warnings."""
+    if mask is None:
+        return _detected(volume)
+    labels, invert = parameters.labels, parameters.invert_mask
+    if isinstance(mask, str | Path):
+        path = Path(mask)
+        read, source = read_scan(path)
+        found = binarised(read.intensities(), labels, invert=invert)
+        found, grid = aligned(found, read.affine, volume, resample=parameters.resample_mask)
+        digest = sha256_of_file(path) if path.is_file() else source.sha256
+        return found, MaskFacts(origin="file", path=str(path), sha256=digest, grid=grid, voxels=0), source.warnings
+    array = np.asarray(mask)
+    array = array[..., np.newaxis] if array.ndim == 2 else array
+    if array.shape != volume.shape:
+        message = f"expected a mask of the scan's shape {volume.shape}, got {array.shape}"
+        raise MaskError(message)
+    return binarised(array.astype(np.float64), labels, invert=invert), MaskFacts(origin="array", voxels=0), ()
+
+
+def _detected(volume: Volume) -> tuple[Mask, MaskFacts, tuple[str, ...]]:
+    """Return the mask that detection finds."""
+    detection = detect(volume)
+    findings: list[Mapping[str, Any]] = [
+        {"kind": found.kind, "voxels": found.voxels, "axis": found.axis, "slices": list(found.slices)}
+        for found in detection.findings
+    ]
+    return detection.mask, MaskFacts(origin="detected", findings=findings, voxels=0), detection.warnings
+
+
+def _corner(window: tuple[slice, slice, slice]) -> str:
+    """Return a window in words."""
+    return " ".join(f"{axis} {part.start}-{part.stop - 1}" for axis, part in zip("IJK", window, strict=True))
+
+
+def _tell(progress: Progress | None, step: str, fraction: float) -> None:
+    """Pass progress on to whoever listens."""
+    if progress is not None:
+        progress(step, fraction)

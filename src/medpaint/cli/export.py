@@ -1,0 +1,34 @@
+"""`medpaint export`: the third job of a cohort run, one a scan."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from medpaint.cli.options import add_parameters, given_parameters
+from medpaint.config import EXPORT_FIELDS
+
+__all__ = ["configure", "execute"]
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("image", type=Path, help="the scan")
+    parser.add_argument("--filled", type=Path, required=True, help="its fill, from inpaint")
+    parser.add_argument("--name", required=True, help="what the products are called")
+    parser.add_argument("--output", type=Path, required=True, help="folder of the products")
+    add_parameters(parser, EXPORT_FIELDS)
+
+
+def execute(parsed: argparse.Namespace) -> int:
+    """Write the products and the record; a scan that failed gets a record that says so."""
+    from medpaint.cohort import export_scan
+
+    record = export_scan(parsed.image, parsed.filled, given_parameters(parsed), parsed.output, parsed.name)
+    if record.reason:
+        print(f"failed: {record.reason}", file=sys.stderr)
+    if parsed.json:
+        print(json.dumps({"status": record.status, "reason": record.reason, "seconds": record.seconds}))
+    return 0

@@ -1,0 +1,34 @@
+"""`medpaint ingest`: the first job of a cohort run, one a scan."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from medpaint.cli.options import add_parameters, given_parameters
+from medpaint.config import INGEST_FIELDS
+
+__all__ = ["configure", "execute"]
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("image", type=Path, help="the scan")
+    parser.add_argument("--mask", type=Path, help="its mask; without one, damage is detected")
+    parser.add_argument("--output", type=Path, required=True, help="case file to write")
+    add_parameters(parser, INGEST_FIELDS)
+
+
+def execute(parsed: argparse.Namespace) -> int:
+    """Read the scan into a case file; a scan that is refused makes a case file that says so."""
+    from medpaint.cohort import ingest_scan
+    from medpaint.config import checked
+
+    reason = ingest_scan(parsed.image, parsed.mask, checked(given_parameters(parsed)), parsed.output)
+    if reason:
+        print(f"failed: {reason}", file=sys.stderr)
+    if parsed.json:
+        print(json.dumps({"status": "failed" if reason else "ingested", "reason": reason, "case": str(parsed.output)}))
+    return 0

@@ -1,0 +1,34 @@
+"""`medpaint inpaint`: the second job of a cohort run, one a batch of scans."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from medpaint.cli.options import add_parameters, given_parameters
+from medpaint.cli.progress import progress_bar
+from medpaint.config import INPAINT_FIELDS
+
+__all__ = ["configure", "execute"]
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("cases", nargs="+", type=Path, metavar="CASE", help="case files of ingest")
+    parser.add_argument("--output", type=Path, required=True, help="folder of the fills, one a case")
+    add_parameters(parser, INPAINT_FIELDS)
+
+
+def execute(parsed: argparse.Namespace) -> int:
+    """Fill the masks of the batch; a scan that fails makes a file that says so."""
+    from medpaint.cohort import inpaint_scans
+
+    with progress_bar() as progress:
+        failed = inpaint_scans(parsed.cases, given_parameters(parsed), parsed.output, progress=progress)
+    for scan, reason in failed.items():
+        print(f"{scan} failed: {reason}", file=sys.stderr)
+    if parsed.json:
+        print(json.dumps({"status": "inpainted", "scans": len(parsed.cases), "failed": failed}))
+    return 0

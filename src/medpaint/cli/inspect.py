@@ -1,0 +1,51 @@
+"""`medpaint inspect`: what is in a file or folder."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+__all__ = ["configure", "execute"]
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("path", type=Path, metavar="PATH", help="a file, or a folder to look through")
+
+
+def execute(parsed: argparse.Namespace) -> int:
+    """List every image and series with its grid, and whether it can be restored."""
+    from medpaint.io.inspection import inspect
+
+    findings = inspect(parsed.path)
+    if parsed.json:
+        told = [
+            {
+                "path": str(found.path),
+                "kind": found.kind,
+                "name": found.name,
+                "shape": list(found.shape),
+                "spacing_mm": list(found.spacing_mm),
+                "dtype": found.dtype,
+                "modality": found.modality,
+                "axes": found.axes,
+                "restorable": found.restorable,
+                "reason": found.reason,
+                "facts": dict(found.facts),
+            }
+            for found in findings
+        ]
+        print(json.dumps({"status": "inspected", "images": told}))
+        return 0
+    for found in findings:
+        grid = "x".join(map(str, found.shape))
+        spacing = "x".join(f"{size:.3g}" for size in found.spacing_mm)
+        print(f"{found.path}")
+        if found.name and found.kind == "dicom":
+            print(f"  series    {found.name}")
+        print(f"  {found.kind:<9} {found.modality or '-'}  {grid or '?'} voxels of {spacing or '?'} mm  {found.axes}  {found.dtype}")
+        print(f"  {'can be restored' if found.restorable else f'cannot be restored: {found.reason}'}")
+    restorable = sum(found.restorable for found in findings)
+    print(f"{restorable} of {len(findings)} can be restored")
+    return 0

@@ -1,0 +1,84 @@
+"""Choose the command, run it, and turn errors into one line and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Final
+
+from medpaint.__about__ import __version__
+from medpaint.core.errors import MedpaintError
+
+__all__ = ["COMMANDS", "main"]
+
+COMMANDS: Final[dict[str, str]] = {
+    "restore": "restore one scan",
+    "run": "restore a cohort with Snakemake",
+    "verify": "hold products against their records",
+    "inspect": "tell what is in a file or folder, and whether it can be restored",
+    "engines": "list what can fill a mask",
+    "demo": "make a small cohort from real scans, damage it, restore it, score it",
+    "ingest": "(a job of run) read a scan and its mask",
+    "inpaint": "(a job of run) fill the masks of a batch",
+    "export": "(a job of run) write a restored scan and its record",
+    "summary": "(a job of run) tell what became of each scan",
+    "check": "(a job of run) fail if a scan failed",
+}
+
+EXIT_CODES: Final = (
+    "exit codes: 0 done, 1 internal error or failed write, 2 wrong usage, 3 input refused, 4 done but some scans "
+    "failed, 5 verification failed, 130 interrupted"
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    wanted = next((word for word in words if not word.startswith("-")), "")
+    parser = _parser(wanted)
+    parsed, rest = parser.parse_known_args(words)
+    if rest and not getattr(parsed, "passes_on", False):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    parsed.rest = rest
+    try:
+        return int(parsed.execute(parsed))
+    except MedpaintError as error:
+        return _fail(parsed, error, str(error), error.exit_code)
+    except KeyboardInterrupt as error:
+        return _fail(parsed, error, "interrupted", 130)
+    except OSError as error:
+        return _fail(parsed, error, str(error), 1)
+    except Exception as error:  # noqa: BLE001 - the last line of defence; the trace follows
+        traceback.print_exc()
+        return _fail(parsed, error, f"internal error, please report it: {error}", 1)
+
+
+def _parser(wanted: str) -> argparse.ArgumentParser:
+    """Return the parser, with the arguments of the wanted command only."""
+    parser = argparse.ArgumentParser(
+        prog="medpaint",
+        description="Restore corrupted or lesioned regions of medical volumes. For research, not for diagnosis.",
+        epilog=EXIT_CODES,
+    )
+    parser.add_argument("--version", action="version", version=f"medpaint {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name, summary in COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.", epilog=EXIT_CODES)
+        if name == wanted:
+            module = import_module(f"medpaint.cli.{name}")
+            module.configure(command)
+            command.add_argument("--json", action="store_true", help="print one JSON object and nothing else on stdout")
+            command.set_defaults(execute=module.execute)
+    return parser
+
+
+def _fail(parsed: argparse.Namespace, error: BaseException, message: str, code: int) -> int:
+    """Say what went wrong: a line on stderr, and with --json an object on stdout."""
+    print(f"medpaint: {message}", file=sys.stderr)
+    if parsed.json:
+        print(json.dumps({"status": "error", "error": type(error).__name__, "message": message, "exit_code": code}))
+    return code

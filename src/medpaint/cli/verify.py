@@ -1,0 +1,38 @@
+"""`medpaint verify`: hold products against their records."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from medpaint.core.errors import VerificationError
+
+__all__ = ["configure", "execute"]
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="records, products, or folders of them")
+
+
+def execute(parsed: argparse.Namespace) -> int:
+    """Check each record; fail if one does not hold."""
+    from medpaint.verify import find_records, verify
+
+    verdicts = [verify(path) for path in find_records(parsed.paths)]
+    wrong = [verdict for verdict in verdicts if not verdict.holds]
+    code = VerificationError.exit_code if wrong else 0
+    if parsed.json:
+        told = [
+            {"record": str(v.record), "status": v.status, "holds": v.holds, "problems": v.problems, "notes": v.notes}
+            for v in verdicts
+        ]
+        print(json.dumps({"status": "failed" if wrong else "verified", "records": told}))
+        return code
+    for verdict in verdicts:
+        print(f"{'holds' if verdict.holds else 'DOES NOT HOLD'}: {verdict.record} ({verdict.status})")
+        for line in (*verdict.problems, *verdict.notes):
+            print(f"  {line}")
+    print(f"{len(verdicts) - len(wrong)} of {len(verdicts)} records hold")
+    return code

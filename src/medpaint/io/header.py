@@ -1,0 +1,178 @@
+"""What the header of an image file says, the same for every format that keeps its voxels in one block."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import prod
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from medpaint.core.encoding import Encoding
+from medpaint.core.errors import AmbiguousError, GeometryError, MedpaintError, UnsupportedError, UsageError
+from medpaint.core.geometry import axis_codes, checked_affine, spacing_of
+from medpaint.core.types import Affine
+from medpaint.io.finding import Finding
+from medpaint.io.stored import Packing, Stored
+
+__all__ = ["Header", "chosen_frame", "facts_of", "finding_of", "restorable"]
+
+_SPATIAL_AXES: Final = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Header:
+    """A header that could be read, whether or not the image can be restored.
+
+    Attributes:
+        path: the file that the user named.
+        kind: ``nifti``, ``nrrd`` or ``metaimage``.
+        sizes: voxels along every stored axis, fastest first.
+        type_name: the format's own word for the type of a voxel.
+        dtype: the same with its byte order; None for what is not one real number a voxel.
+        affine: voxel index to RAS+ millimetres, (4, 4); not yet checked.
+        data_path: the file that holds the voxels.
+        start: bytes of that file before its packed part.
+        packing: how the voxels are packed.
+        offset: bytes of the unpacked part before the first voxel.
+        slope: stored value to intensity.
+        intercept: stored value to intensity.
+        facts: what only this format says.
+        warnings: what was noticed, a sentence each.
+    """
+
+    path: Path
+    kind: str
+    sizes: tuple[int, ...]
+    type_name: str
+    dtype: np.dtype[Any] | None
+    affine: Affine
+    data_path: Path
+    start: int
+    packing: Packing
+    offset: int
+    slope: float = 1.0
+    intercept: float = 0.0
+    facts: Mapping[str, str | int | float] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Voxels of a frame along I, J, K; a 2D image has K = 1."""
+        i, j, k = (*self.sizes, 1, 1, 1)[:_SPATIAL_AXES]
+        return i, j, k
+
+    @property
+    def frames(self) -> int:
+        """Number of volumes that lie one after the other."""
+        return prod(self.sizes[_SPATIAL_AXES:])
+
+
+def restorable(header: Header) -> tuple[Stored, Encoding]:
+    """Return where the voxels lie and what they stand for, or say why the image cannot be restored.
+
+    Raises:
+        UnsupportedError: colour, complex numbers, vectors.
+        GeometryError: an axis without voxels, or axes that span no volume.
+    """
+    if header.dtype is None:
+        message = f"{header.path}: expected one real number a voxel, got {header.type_name}"
+        raise UnsupportedError(message)
+    if len(header.sizes) < _SPATIAL_AXES - 1 or min(header.sizes) < 1:
+        sizes = "x".join(map(str, header.sizes))
+        message = f"{header.path}: expected two or more axes, none of them empty, got {sizes}"
+        raise GeometryError(message)
+    try:
+        checked_affine(header.affine)
+    except GeometryError as error:
+        message = f"{header.path}: {error}"
+        raise GeometryError(message) from error
+    stored = Stored(
+        header.data_path,
+        header.start,
+        header.packing,
+        header.offset,
+        header.dtype,
+        header.shape,
+        header.frames,
+    )
+    return stored, Encoding.of(header.dtype, slope=header.slope, intercept=header.intercept)
+
+
+def chosen_frame(header: Header, frame: int | None) -> int:
+    """Return the frame to read.
+
+    Args:
+        header: what the file says.
+        frame: which frame the user asked for, from 0; None where nothing was asked.
+
+    Raises:
+        AmbiguousError: there are several and none was asked for.
+        UsageError: there is no such frame, or there are no frames to choose from.
+    """
+    last = header.frames - 1
+    if frame is None:
+        if last == 0:
+            return 0
+        message = f"{header.path} holds {header.frames} frames: say which with --frame 0..{last}"
+        raise AmbiguousError(message)
+    if last == 0:
+        message = f"{header.path} holds one volume: expected no frame, got {frame}"
+        raise UsageError(message)
+    if not 0 <= frame <= last:
+        message = f"{header.path} holds frames 0..{last}, got {frame}"
+        raise UsageError(message)
+    return frame
+
+
+def facts_of(header: Header, frame: int | None = None) -> dict[str, str | int | float]:
+    """Return what a person asks about the scan.
+
+    Args:
+        header: of an image that can be restored.
+        frame: which of several frames was read; None where there is one.
+    """
+    facts: dict[str, str | int | float] = {
+        "shape": "x".join(map(str, header.sizes)),
+        "dtype": header.type_name if header.dtype is None else header.dtype.name,
+        "axes": axis_codes(header.affine),
+        "frames": header.frames,
+    }
+    if frame is not None:
+        facts["frame"] = frame
+    return facts | _own_facts(header)
+
+
+def finding_of(header: Header) -> Finding:
+    """Return what the header says, as the answer to an inspection; a refusal becomes the reason."""
+    reason, axes = "", ""
+    spacing: tuple[float, ...] = ()
+    try:
+        affine = checked_affine(header.affine)
+        axes, spacing = axis_codes(affine), spacing_of(affine)
+        restorable(header)
+        chosen_frame(header, None)
+    except MedpaintError as error:
+        reason = str(error)
+    return Finding(
+        path=header.path,
+        kind=header.kind,
+        name=header.path.name,
+        shape=header.sizes,
+        spacing_mm=spacing,
+        dtype=header.type_name if header.dtype is None else header.dtype.name,
+        axes=axes,
+        restorable=not reason,
+        reason=reason,
+        facts={"frames": header.frames} | _own_facts(header),
+    )
+
+
+def _own_facts(header: Header) -> dict[str, str | int | float]:
+    """Return the scaling, where there is one, and what only this format says."""
+    scaling: dict[str, str | int | float] = {}
+    if (header.slope, header.intercept) != (1.0, 0.0):
+        scaling = {"slope": header.slope, "intercept": header.intercept}
+    return scaling | dict(header.facts)

@@ -1,0 +1,220 @@
+"""Voxels as they lie in a file: where they start, how they are packed, and how some of them are replaced.
+
+NIfTI, NRRD and MetaImage files are alike: a header, then numbers in Fortran order, the frames of a time series
+one after the other, plain or deflated. Only the place and the packing differ.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Final, Literal, cast
+
+import numpy as np
+
+from medpaint.core.errors import InputError, UnreadableError
+from medpaint.core.types import Array
+from medpaint.io.digest import stream_digest
+
+__all__ = ["Frame", "Packing", "Stored", "bytes_with", "pack", "read_errors", "read_frame", "reopened", "unpacked"]
+
+Packing = Literal["none", "gzip", "zlib"]
+"""How the voxels are packed: not at all, or deflated with the one or the other frame around it."""
+
+_LEVEL: Final = 4
+"""Of deflate: as small as level 6 within 3 % on scans, in half the time or less."""
+
+_CHUNK: Final = 1 << 20
+
+_MOST_DEFLATED: Final = 1032
+"""No byte of deflate holds more than this many bytes."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Where the voxels of an image lie.
+
+    Attributes:
+        path: the file that holds them.
+        start: bytes of the file before its packed part.
+        packing: how the rest of the file is packed.
+        offset: bytes of the unpacked part before the first voxel.
+        dtype: type and byte order of a voxel.
+        shape: voxels of a frame along I, J, K.
+        frames: number of frames.
+    """
+
+    path: Path
+    start: int
+    packing: Packing
+    offset: int
+    dtype: np.dtype[Any]
+    shape: tuple[int, int, int]
+    frames: int
+
+    @property
+    def frame_bytes(self) -> int:
+        """Length of a frame."""
+        i, j, k = self.shape
+        return i * j * k * self.dtype.itemsize
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One frame that was read.
+
+    Attributes:
+        data: its values, (I, J, K), in the machine's byte order.
+        position: bytes of the unpacked part before it.
+        tail: bytes of the unpacked part after it.
+    """
+
+    data: Array
+    position: int
+    tail: int
+
+
+@contextmanager
+def read_errors(path: Path) -> Iterator[None]:
+    """Turn what reading `path` may raise into one line.
+
+    Raises:
+        UnreadableError: the file is truncated or damaged.
+        InputError: the file is not there or must not be read.
+    """
+    try:
+        yield
+    except EOFError as error:
+        message = f"{path} is truncated: {error}"
+        raise UnreadableError(message) from error
+    except (zlib.error, gzip.BadGzipFile) as error:
+        message = f"{path} is damaged: its compressed part cannot be unpacked ({error})"
+        raise UnreadableError(message) from error
+    except OSError as error:
+        message = f"cannot read {path}: {error.strerror or error}"
+        raise InputError(message) from error
+
+
+@contextmanager
+def reopened(path: Path, sha256: str) -> Iterator[BinaryIO]:
+    """Yield the file that was read before, open.
+
+    Raises:
+        InputError: it is gone, or its bytes are no longer those that were read.
+    """
+    with ExitStack() as stack:
+        with read_errors(path):
+            file = stack.enter_context(path.open("rb"))
+            digest = stream_digest(file)
+        if digest != sha256:
+            message = f"{path} has changed since it was read: expected SHA-256 {sha256[:12]}…, got {digest[:12]}…"
+            raise InputError(message)
+        yield file
+
+
+@contextmanager
+def unpacked(file: BinaryIO, start: int, packing: Packing) -> Iterator[BinaryIO]:
+    """Yield a stream of what follows byte `start` of `file`, unpacked."""
+    file.seek(start)
+    if packing == "none":
+        yield file
+    elif packing == "gzip":
+        with gzip.GzipFile(fileobj=file, mode="rb") as stream:
+            yield cast("BinaryIO", stream)
+    else:
+        # Some writers of MetaImage put a gzip frame around the data, hence 32: either frame is accepted.
+        inflater = zlib.decompressobj(zlib.MAX_WBITS | 32)
+        content = inflater.decompress(file.read())
+        if not inflater.eof:
+            message = "its compressed part ends too early"
+            raise EOFError(message)
+        yield io.BytesIO(content)
+
+
+def read_frame(file: BinaryIO, stored: Stored, frame: int) -> Frame:
+    """Read one frame and check that the file holds all the others too.
+
+    Raises:
+        EOFError: the file ends before the last voxel.
+    """
+    packed = os.fstat(file.fileno()).st_size - stored.start
+    most = packed if stored.packing == "none" else packed * _MOST_DEFLATED
+    _require(stored.offset + stored.frames * stored.frame_bytes, most)
+    position = stored.offset + frame * stored.frame_bytes
+    flat = np.empty(stored.frame_bytes, np.uint8)
+    with unpacked(file, stored.start, stored.packing) as stream:
+        stream.seek(position, io.SEEK_CUR)
+        got = _fill(stream, flat.data)
+        tail = packed - position - got if stored.packing == "none" else sum(map(len, _copy(stream, None)))
+    _require(stored.offset + stored.frames * stored.frame_bytes, position + got + tail)
+    values = flat.view(stored.dtype)
+    if not stored.dtype.isnative:
+        values = values.byteswap(inplace=True).view(stored.dtype.newbyteorder("="))
+    return Frame(values.reshape(stored.shape, order="F"), position, tail)
+
+
+def bytes_with(file: BinaryIO, stored: Stored, frame: Frame, data: Array) -> Iterator[bytes | memoryview]:
+    """Yield the unpacked part of `file` with `data` in the place of `frame`, and nothing else changed.
+
+    Args:
+        file: the open file that `frame` was read from.
+        stored: where its voxels lie.
+        frame: what was read.
+        data: the values instead, (I, J, K).
+
+    Raises:
+        ValueError: `data` has another shape or type than what was read.
+    """
+    if data.shape != frame.data.shape or data.dtype != frame.data.dtype:
+        message = f"expected {frame.data.dtype}{frame.data.shape}, got {data.dtype}{data.shape}"
+        raise ValueError(message)
+    with unpacked(file, stored.start, stored.packing) as stream:
+        yield from _copy(stream, frame.position)
+        yield np.asarray(data, stored.dtype).reshape(-1, order="F").view(np.uint8).data
+        if frame.tail:
+            stream.seek(stored.frame_bytes, io.SEEK_CUR)
+            yield from _copy(stream, frame.tail)
+
+
+def pack(chunks: Iterable[bytes | memoryview], out: BinaryIO, packing: Packing) -> None:
+    """Write `chunks` to `out`, packed; the same chunks give the same bytes."""
+    if packing == "none":
+        out.writelines(chunks)
+    elif packing == "gzip":
+        with gzip.GzipFile("", "wb", _LEVEL, out, mtime=0) as stream:
+            for chunk in chunks:
+                stream.write(chunk)
+    else:
+        deflater = zlib.compressobj(_LEVEL)
+        for chunk in chunks:
+            out.write(deflater.compress(chunk))
+        out.write(deflater.flush())
+
+
+def _copy(stream: BinaryIO, count: int | None) -> Iterator[bytes]:
+    """Yield the next `count` bytes, or all that are left, in pieces."""
+    left = count
+    while chunk := stream.read(_CHUNK if left is None else min(_CHUNK, left)):
+        left = None if left is None else left - len(chunk)
+        yield chunk
+
+
+def _fill(stream: BinaryIO, buffer: memoryview) -> int:
+    """Read into `buffer` until it is full or the stream ends; return how many bytes came."""
+    filled = 0
+    while filled < len(buffer) and (count := cast("io.BufferedIOBase", stream).readinto(buffer[filled:])):
+        filled += count
+    return filled
+
+
+def _require(needed: int, there: int) -> None:
+    """Refuse a file that is shorter than its header says."""
+    if there < needed:
+        message = f"its header announces {needed:,} bytes, at most {there:,} are there"
+        raise EOFError(message)

@@ -1,1 +1,75 @@
-"""Restore corrupted or lesioned regions of medical volumes, with a record that lets anyone check them."""
+"""Restore corrupted or lesioned regions of medical volumes, with a record that lets anyone check them.
+
+The names below are the whole public interface; each is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from medpaint.__about__ import __version__
+
+if TYPE_CHECKING:
+    from medpaint.config import Parameters
+    from medpaint.core.errors import InputError, MedpaintError, UsageError, VerificationError
+    from medpaint.core.volume import Volume
+    from medpaint.engines.registry import engine_names
+    from medpaint.io.inspection import inspect
+    from medpaint.io.reading import read_scan
+    from medpaint.masks.detect import detect
+    from medpaint.pipeline import Restoration, restore
+    from medpaint.provenance import Record
+    from medpaint.verification import Verdict, verify
+
+__all__ = [
+    "InputError",
+    "MedpaintError",
+    "Parameters",
+    "Record",
+    "Restoration",
+    "UsageError",
+    "Verdict",
+    "VerificationError",
+    "Volume",
+    "__version__",
+    "detect",
+    "engine_names",
+    "inspect",
+    "read_scan",
+    "restore",
+    "verify",
+]
+
+_HOMES = {
+    "InputError": "core.errors",
+    "MedpaintError": "core.errors",
+    "Parameters": "config",
+    "Record": "provenance",
+    "Restoration": "pipeline",
+    "UsageError": "core.errors",
+    "Verdict": "verification",
+    "VerificationError": "core.errors",
+    "Volume": "core.volume",
+    "detect": "masks.detect",
+    "engine_names": "engines.registry",
+    "inspect": "io.inspection",
+    "read_scan": "io.reading",
+    "restore": "pipeline",
+    "verify": "verification",
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
+    """Load a public name from its home."""
+    if name not in _HOMES:
+        message = f"module 'medpaint' has no attribute {name!r}"
+        raise AttributeError(message)
+    value = getattr(import_module(f"medpaint.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return sorted(__all__)

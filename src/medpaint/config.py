@@ -8,14 +8,23 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from medpaint.core.errors import UsageError
 
-__all__ = ["EXPORT_FIELDS", "INGEST_FIELDS", "INPAINT_FIELDS", "CohortConfig", "Parameters", "ScanRow", "checked"]
+__all__ = [
+    "EXPORT_FIELDS",
+    "INGEST_FIELDS",
+    "INPAINT_FIELDS",
+    "CohortConfig",
+    "Parameters",
+    "RestoreConfig",
+    "ScanRow",
+    "checked",
+]
 
 SCAN_ID = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 """What may name a scan: it becomes part of file names, so no separators and no leading dot or dash."""
 
 
-class Parameters(BaseModel):
-    """Everything that decides what a restored scan looks like."""
+class RestoreConfig(BaseModel):
+    """What decides how a restored scan looks, the same for every scan of a cohort."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -28,7 +37,9 @@ class Parameters(BaseModel):
         description="Width in mm of the soft edge inside the mask, over which the scan's own values give way to the "
         "filled ones. Only for masks drawn larger than the damage; 0 is a hard edge.",
     )
-    labels: tuple[int, ...] = Field((), description="Labels of the mask to repair; none: its one value that is not 0.")
+    labels: tuple[int, ...] = Field(
+        (), description="Labels of the mask to repair; none: its one value that is not 0."
+    )
     invert_mask: bool = Field(default=False, description="The mask is drawn the other way: 0 = repair.")
     dilate_mm: float = Field(0.0, ge=0.0, le=100.0, description="Grow the mask by so many mm before it is used.")
     resample_mask: bool = Field(
@@ -37,6 +48,11 @@ class Parameters(BaseModel):
     max_fraction: float = Field(
         0.5, gt=0.0, le=1.0, description="Refuse a mask that covers more than this share of the foreground."
     )
+
+
+class Parameters(RestoreConfig):
+    """Everything that decides how one restored scan looks."""
+
     frame: int | None = Field(None, ge=0, description="Which frame of a 4D scan to restore, from 0.")
     series: str | None = Field(None, description="Which series (UID) of a folder that holds several.")
 
@@ -59,8 +75,8 @@ class CohortConfig(BaseModel):
         description="How many scans one inpaint job takes: more load an engine's weights less often, fewer redo less "
         "after a change and spread over more nodes.",
     )
-    restore: Parameters = Field(
-        default_factory=Parameters, description="How to restore; a scan's row may name another engine."
+    restore: RestoreConfig = Field(
+        default_factory=RestoreConfig, description="How to restore; a scan's row may name another engine."
     )
 
 

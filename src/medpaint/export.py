@@ -16,7 +16,7 @@ from medpaint.core.errors import InputError, UsageError, VerificationError
 from medpaint.core.types import Array, Mask
 from medpaint.core.volume import Volume
 from medpaint.io.atomic import replacing
-from medpaint.io.digest import sha256_of_file
+from medpaint.io.digest import file_digest
 from medpaint.io.nifti import write_mask
 from medpaint.io.reading import read_scan
 from medpaint.io.source import Derivation, Source
@@ -44,7 +44,9 @@ class Products:
     @classmethod
     def of(cls, output: Path, name: str, suffix: str) -> Products:
         """Return the paths for the scan called `name`."""
-        return cls(output / f"{name}_restored{suffix}", output / f"{name}_mask.nii.gz", output / f"{name}{RECORD_SUFFIX}")
+        return cls(
+            output / f"{name}_restored{suffix}", output / f"{name}_mask.nii.gz", output / f"{name}{RECORD_SUFFIX}"
+        )
 
 
 def product_name(path: Path, name: str | None = None) -> str:
@@ -54,7 +56,9 @@ def product_name(path: Path, name: str | None = None) -> str:
         UsageError: the name holds anything but letters, digits, dots, dashes and underscores.
     """
     if name is None:
-        own = re.sub(r"(\.nii)?(\.gz)?$|\.(nrrd|nhdr|mha|mhd|dcm|ima)$", "", path.resolve().name, flags=re.IGNORECASE)
+        own = re.sub(
+            r"(\.nii)?(\.gz)?$|\.(nrrd|nhdr|mha|mhd|dcm|ima)$", "", path.resolve().name, flags=re.IGNORECASE
+        )
         return re.sub(r"[^A-Za-z0-9_.-]+", "-", own).strip(".-") or "scan"
     if not re.fullmatch(SCAN_ID, name):
         message = f"expected a name of letters, digits, dots, dashes and underscores, got {name!r}"
@@ -103,7 +107,7 @@ def write_products(
     after, restored_sha256 = _reread(products.restored, restored.data, mask, draft)
     written = (
         Product(role="restored", path=products.restored.name, sha256=restored_sha256),
-        Product(role="mask", path=products.mask.name, sha256=sha256_of_file(products.mask)),
+        Product(role="mask", path=products.mask.name, sha256=file_digest(products.mask)),
     )
     draft = draft.after("write", perf_counter() - started)
     record = _record(scan, mask, _with_paths(draft, output), (before, after), written)
@@ -143,7 +147,11 @@ def _check_target(products: Products, source: Source, *, overwrite: bool) -> Non
 def _derivation(draft: Draft, mask: Mask) -> Derivation:
     """Return what the product's header says, and the key that its identifiers derive from."""
     engine = draft.engine.name if draft.engine else "none"
-    parts = [draft.scan.sha256, hashlib.sha256(np.packbits(mask).data).hexdigest(), repr(sorted(draft.parameters.items()))]
+    parts = [
+        draft.scan.sha256,
+        hashlib.sha256(np.packbits(mask).data).hexdigest(),
+        repr(sorted(draft.parameters.items())),
+    ]
     return Derivation(
         description=f"medpaint: {int(np.count_nonzero(mask))} voxels inpainted by engine {engine}",
         key=hashlib.sha256("\n".join(parts).encode()).hexdigest(),

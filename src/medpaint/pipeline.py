@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any, TypeAlias
 
 import numpy as np
+from pydantic import JsonValue
 
 from medpaint.blend import alpha_in_mask, blended
 from medpaint.config import Parameters, checked
@@ -20,7 +20,7 @@ from medpaint.engines.base import Engine
 from medpaint.engines.registry import load_engine
 from medpaint.engines.windows import windows
 from medpaint.export import Products, write_products
-from medpaint.io.digest import sha256_of_file
+from medpaint.io.digest import file_digest
 from medpaint.io.reading import read_scan
 from medpaint.io.source import Source
 from medpaint.masks.detect import detect
@@ -240,7 +240,9 @@ def _volume(scan: ScanLike, parameters: Parameters) -> tuple[Volume, Source | No
 
 def _scan_facts(volume: Volume, source: Source | None) -> ScanFacts:
     """Return what the record says of the scan."""
-    content = hashlib.sha256(np.ascontiguousarray(volume.data).data).hexdigest() if source is None else source.sha256
+    content = (
+        hashlib.sha256(np.ascontiguousarray(volume.data).data).hexdigest() if source is None else source.sha256
+    )
     return ScanFacts(
         path="" if source is None else str(source.path),
         sha256=content,
@@ -262,7 +264,7 @@ def _mask(mask: MaskLike, volume: Volume, parameters: Parameters) -> tuple[Mask,
         read, source = read_scan(path)
         found = binarised(read.intensities(), labels, invert=invert)
         found, grid = aligned(found, read.affine, volume, resample=parameters.resample_mask)
-        digest = sha256_of_file(path) if path.is_file() else source.sha256
+        digest = file_digest(path) if path.is_file() else source.sha256
         return found, MaskFacts(origin="file", path=str(path), sha256=digest, grid=grid, voxels=0), source.warnings
     array = np.asarray(mask)
     array = array[..., np.newaxis] if array.ndim == 2 else array
@@ -275,7 +277,7 @@ def _mask(mask: MaskLike, volume: Volume, parameters: Parameters) -> tuple[Mask,
 def _detected(volume: Volume) -> tuple[Mask, MaskFacts, tuple[str, ...]]:
     """Return the mask that detection finds."""
     detection = detect(volume)
-    findings: list[Mapping[str, Any]] = [
+    findings: list[dict[str, JsonValue]] = [
         {"kind": found.kind, "voxels": found.voxels, "axis": found.axis, "slices": list(found.slices)}
         for found in detection.findings
     ]

@@ -30,5 +30,9 @@ def execute(parsed: argparse.Namespace) -> int:
     if reason:
         print(f"failed: {reason}", file=sys.stderr)
     if parsed.json:
-        print(json.dumps({"status": "failed" if reason else "ingested", "reason": reason, "case": str(parsed.output)}))
+        print(
+            json.dumps(
+                {"status": "failed" if reason else "ingested", "reason": reason, "case": str(parsed.output)}
+            )
+        )
     return 0

@@ -44,7 +44,8 @@ def execute(parsed: argparse.Namespace) -> int:
         print(f"{found.path}")
         if found.name and found.kind == "dicom":
             print(f"  series    {found.name}")
-        print(f"  {found.kind:<9} {found.modality or '-'}  {grid or '?'} voxels of {spacing or '?'} mm  {found.axes}  {found.dtype}")
+        print(f"  {found.kind:<9} {found.modality or '-'}  {grid or '?'} voxels of {spacing or '?'} mm", end="  ")
+        print(f"{found.axes}  {found.dtype}")
         print(f"  {'can be restored' if found.restorable else f'cannot be restored: {found.reason}'}")
     restorable = sum(found.restorable for found in findings)
     print(f"{restorable} of {len(findings)} can be restored")

@@ -67,11 +67,15 @@ def _parser(wanted: str) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"medpaint {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, summary in COMMANDS.items():
-        command = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.", epilog=EXIT_CODES)
+        command = commands.add_parser(
+            name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.", epilog=EXIT_CODES
+        )
         if name == wanted:
             module = import_module(f"medpaint.cli.{name}")
             module.configure(command)
-            command.add_argument("--json", action="store_true", help="print one JSON object and nothing else on stdout")
+            command.add_argument(
+                "--json", action="store_true", help="print one JSON object and nothing else on stdout"
+            )
             command.set_defaults(execute=module.execute)
     return parser
 
@@ -80,5 +84,7 @@ def _fail(parsed: argparse.Namespace, error: BaseException, message: str, code: 
     """Say what went wrong: a line on stderr, and with --json an object on stdout."""
     print(f"medpaint: {message}", file=sys.stderr)
     if parsed.json:
-        print(json.dumps({"status": "error", "error": type(error).__name__, "message": message, "exit_code": code}))
+        print(
+            json.dumps({"status": "error", "error": type(error).__name__, "message": message, "exit_code": code})
+        )
     return code

@@ -18,7 +18,11 @@ def add_parameters(parser: argparse.ArgumentParser, names: Iterable[str]) -> Non
     for name in names:
         field = Parameters.model_fields[name]
         default = "" if field.default in (None, (), False) else f" Default: {field.default}."
-        settings: dict[str, Any] = {"dest": name, "default": argparse.SUPPRESS, "help": f"{field.description}{default}"}
+        settings: dict[str, Any] = {
+            "dest": name,
+            "default": argparse.SUPPRESS,
+            "help": f"{field.description}{default}",
+        }
         if field.annotation is bool:
             settings["action"] = "store_true"
         elif name == "labels":

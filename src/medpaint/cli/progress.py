@@ -21,7 +21,9 @@ def progress_bar(*, quiet: bool = False) -> Iterator[Progress | None]:
         return
     from tqdm import tqdm
 
-    with tqdm(total=100, delay=PATIENCE_S, leave=False, file=sys.stderr, bar_format="{desc:<8} {bar} {elapsed}") as bar:
+    with tqdm(
+        total=100, delay=PATIENCE_S, leave=False, file=sys.stderr, bar_format="{desc:<8} {bar} {elapsed}"
+    ) as bar:
 
         def tell(step: str, fraction: float) -> None:
             bar.set_description_str(step, refresh=False)

@@ -20,7 +20,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     mask = parser.add_mutually_exclusive_group(required=True)
     mask.add_argument("--mask", type=Path, help="the mask, in any of these formats; white = repair, black = keep")
     mask.add_argument("--detect", action="store_true", help="find missing slices and non-finite voxels instead")
-    parser.add_argument("--output", type=Path, default=Path("restored"), help="folder of the products (default: restored)")
+    parser.add_argument(
+        "--output", type=Path, default=Path("restored"), help="folder of the products (default: restored)"
+    )
     parser.add_argument("--name", help="what the products are called (default: the scan's name)")
     parser.add_argument("--overwrite", action="store_true", help="replace products that are there")
     add_parameters(parser, Parameters.model_fields)

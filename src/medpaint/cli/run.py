@@ -11,7 +11,7 @@ from pathlib import Path
 from medpaint.cli.check import failures
 from medpaint.core.errors import InputError, PartialFailureError
 
-__all__ = ["configure", "cohort_files", "execute"]
+__all__ = ["cohort_files", "configure", "execute"]
 
 SUMMARY = Path("results/summary.tsv")
 
@@ -19,7 +19,9 @@ SUMMARY = Path("results/summary.tsv")
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments: all that are not known here go to Snakemake as they are."""
     parser.usage = "medpaint run [--json] [SNAKEMAKE OPTIONS]"
-    parser.description = "Restore the cohort of config/scans.tsv. Takes every option of snakemake (default: --cores all)."
+    parser.description = (
+        "Restore the cohort of config/scans.tsv. Takes every option of snakemake (default: --cores all)."
+    )
     parser.set_defaults(passes_on=True)
 
 
@@ -39,7 +41,11 @@ def execute(parsed: argparse.Namespace) -> int:
         message = f"{len(failed)} of the scans failed, see {SUMMARY}: " + ", ".join(failed)
         raise PartialFailureError(message)
     if parsed.json:
-        print(json.dumps({"status": "failed" if done.returncode else "done", "summary": str(SUMMARY), "failed": failed}))
+        print(
+            json.dumps(
+                {"status": "failed" if done.returncode else "done", "summary": str(SUMMARY), "failed": failed}
+            )
+        )
     return done.returncode
 
 

@@ -13,19 +13,27 @@ __all__ = ["configure", "execute"]
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="records, products, or folders of them")
+    parser.add_argument(
+        "paths", nargs="+", type=Path, metavar="PATH", help="records, products, or folders of them"
+    )
 
 
 def execute(parsed: argparse.Namespace) -> int:
     """Check each record; fail if one does not hold."""
-    from medpaint.verify import find_records, verify
+    from medpaint.verification import find_records, verify
 
     verdicts = [verify(path) for path in find_records(parsed.paths)]
     wrong = [verdict for verdict in verdicts if not verdict.holds]
     code = VerificationError.exit_code if wrong else 0
     if parsed.json:
         told = [
-            {"record": str(v.record), "status": v.status, "holds": v.holds, "problems": v.problems, "notes": v.notes}
+            {
+                "record": str(v.record),
+                "status": v.status,
+                "holds": v.holds,
+                "problems": v.problems,
+                "notes": v.notes,
+            }
             for v in verdicts
         ]
         print(json.dumps({"status": "failed" if wrong else "verified", "records": told}))

@@ -15,7 +15,7 @@ def bounding_box(mask: Mask) -> Window | None:
     if along_i.size == 0:
         return None
     slab = mask[along_i[0] : along_i[-1] + 1]
-    plane = slab.any(axis=0)
+    plane = np.asarray(slab.any(axis=0))
     along_j = np.flatnonzero(plane.any(axis=1))
     along_k = np.flatnonzero(plane.any(axis=0))
     i, j, k = (slice(int(found[0]), int(found[-1]) + 1) for found in (along_i, along_j, along_k))

@@ -65,10 +65,11 @@ class Encoding:
         integers of 32 bits or more).
         """
         wide = self.dtype.itemsize > 4 or (self.dtype.kind in "iu" and self.dtype.itemsize == 4)
-        values = stored.astype(np.float64 if wide else np.float32)
+        kind = np.dtype(np.float64 if wide else np.float32)
+        values: FloatArray = stored.astype(kind)
         if not self.is_identity:
-            values *= self.slope.astype(values.dtype)
-            values += self.intercept.astype(values.dtype)
+            np.multiply(values, self.slope.astype(kind), out=values)
+            np.add(values, self.intercept.astype(kind), out=values)
         return values
 
     def encode(self, intensities: FloatArray) -> Array:

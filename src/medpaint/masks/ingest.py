@@ -40,11 +40,11 @@ def binarised(values: FloatArray, labels: Sequence[int] = (), *, invert: bool = 
         message = f"mask holds {int(np.count_nonzero(~np.isfinite(values)))} voxels that are NaN or infinite"
         raise MaskError(message)
     if labels:
-        return _chosen(values, present, labels) ^ invert
+        return np.asarray(_chosen(values, present, labels) ^ invert)
     nonzero = present[present != 0]
     if nonzero.size > 1:
         _refuse_several(values, nonzero)
-    return (values != 0) ^ invert
+    return np.asarray((values != 0) ^ invert)
 
 
 def aligned(mask: Mask, affine: Affine, scan: Volume, *, resample: bool = False) -> tuple[Mask, str]:
@@ -170,7 +170,7 @@ def _distance_mm(mask: Mask, scan: Volume, box: tuple[slice, slice, slice]) -> f
         max(part.start - other.stop + 1, other.start - part.stop + 1, 0) * size
         for part, other, size in zip(found, box, scan.spacing_mm, strict=True)
     )
-    return max(gaps)
+    return float(max(gaps))
 
 
 def _grid(shape: tuple[int, ...], affine: Affine) -> str:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from medpaint.core.errors import InputError, MedpaintError
 from medpaint.core.types import Array, Mask
 from medpaint.export import RECORD_SUFFIX
-from medpaint.io.digest import sha256_of_file
+from medpaint.io.digest import file_digest
 from medpaint.io.reading import read_scan
 from medpaint.provenance import Product, Record, checksum_outside
 
@@ -76,7 +76,9 @@ def find_records(paths: Iterable[Path]) -> list[Path]:
             raise InputError(message)
         records = _records_of(path)
         if not records:
-            message = f"{path}: expected a record (NAME{RECORD_SUFFIX}), a product beside one, or a folder with some"
+            message = (
+                f"{path}: expected a record (NAME{RECORD_SUFFIX}), a product beside one, or a folder with some"
+            )
             raise InputError(message)
         found += records
     return list(dict.fromkeys(found))
@@ -110,7 +112,7 @@ def _check_products(record: Record, folder: Path, problems: list[str], notes: li
     mask_volume, _ = read_scan(paths["mask"])
     restored, source = read_scan(paths["restored"], frame=frame)
     _compare(by_role["restored"], source.sha256, problems)
-    _compare(by_role["mask"], sha256_of_file(paths["mask"]), problems)
+    _compare(by_role["mask"], file_digest(paths["mask"]), problems)
     mask = mask_volume.data != 0
     if mask.shape != restored.shape:
         problems.append(f"mask has shape {mask.shape}, the restored scan {restored.shape}")

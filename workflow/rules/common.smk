@@ -1,0 +1,121 @@
+# The cohort's table, its batches, and the flags that the configuration stands for.
+
+import csv
+from importlib.metadata import version
+from pathlib import Path
+from shlex import quote
+
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import validate
+
+INGEST = ("labels", "invert_mask", "dilate_mm", "resample_mask", "max_fraction")
+INPAINT = ("seed",)
+EXPORT = ("edge_mm",)
+
+
+def read_scans(path):
+    """Return the rows of the cohort's table by scan."""
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            rows = [
+                {key: value or "" for key, value in row.items()}
+                for row in csv.DictReader(file, delimiter="\t")
+            ]
+    except OSError as error:
+        raise WorkflowError(
+            f"{path}: {error.strerror}; 'scans' in config/config.yaml names the table of the cohort"
+        ) from error
+    for row in rows:
+        if None in row:
+            raise WorkflowError(f"{path}: the row of {row.get('scan')} has more columns than the first line")
+        validate(row, "../schemas/scans.schema.yaml")
+    scans = {row["scan"]: row for row in rows}
+    if not rows or len(scans) < len(rows):
+        raise WorkflowError(f"{path}: expected at least one scan, and each scan once")
+    return scans
+
+
+def engine_of(scan):
+    return SCANS[scan].get("engine") or config["restore"]["engine"]
+
+
+def make_batches():
+    """Return the scans of each inpaint job: of one engine each, in the order of the table."""
+    by_engine = {}
+    for scan in SCANS:
+        by_engine.setdefault(engine_of(scan), []).append(scan)
+    size = config["batch_size"]
+    return {
+        f"{engine}-{start // size:04d}": scans[start : start + size]
+        for engine, scans in by_engine.items()
+        for start in range(0, len(scans), size)
+    }
+
+
+def flags(settings, names):
+    """Return the command-line flags of the named settings."""
+    words = []
+    for name in names:
+        value = settings.get(name)
+        if value is None or value == "" or value is False or value == []:
+            continue
+        words.append("--" + name.replace("_", "-"))
+        if value is not True:
+            words += [quote(str(item)) for item in (value if isinstance(value, list) else [value])]
+    return " ".join(words)
+
+
+def files_of(path):
+    """Return the files that a path stands for; none where it does not exist, which is for ingest to tell."""
+    if not path or not Path(path).exists():
+        return []
+    if Path(path).is_dir():
+        return sorted(str(found) for found in Path(path).rglob("*") if found.is_file())
+    return [path]
+
+
+def image_files(wildcards):
+    return files_of(SCANS[wildcards.scan]["image"])
+
+
+def mask_files(wildcards):
+    return files_of(SCANS[wildcards.scan].get("mask", ""))
+
+
+def image_path(wildcards):
+    return SCANS[wildcards.scan]["image"]
+
+
+def ingest_flags(wildcards):
+    row = SCANS[wildcards.scan]
+    return " ".join([flags(row, ("mask", "series", "frame")), flags(config["restore"], INGEST)])
+
+
+def batch_cases(wildcards):
+    return [f"results/work/cases/{scan}.npz" for scan in BATCHES[wildcards.batch]]
+
+
+def batch_flags(wildcards):
+    engine = engine_of(BATCHES[wildcards.batch][0])
+    return f"--engine {quote(engine)} " + flags(config["restore"], INPAINT)
+
+
+def scan_fills(wildcards):
+    return f"results/work/fills/{BATCH_OF[wildcards.scan]}"
+
+
+def export_flags(wildcards):
+    return flags(config["restore"], EXPORT)
+
+
+validate(config, "../schemas/config.schema.yaml")
+
+VERSION = version("medpaint")
+SCANS = read_scans(config["scans"])
+BATCHES = make_batches()
+BATCH_OF = {scan: batch for batch, scans in BATCHES.items() for scan in scans}
+
+
+wildcard_constraints:
+    scan=r"[A-Za-z0-9][A-Za-z0-9_.-]*",
+    batch=r"[a-z0-9-]+-\d+",

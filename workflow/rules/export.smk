@@ -1,0 +1,18 @@
+rule export:
+    input:
+        image=image_files,
+        fills=scan_fills,
+    output:
+        "results/restored/{scan}/{scan}_record.json",
+    log:
+        "results/logs/export/{scan}.log",
+    benchmark:
+        "results/benchmarks/export/{scan}.tsv"
+    params:
+        image=image_path,
+        folder="results/restored/{scan}",
+        flags=export_flags,
+        version=VERSION,
+    shell:
+        "medpaint export {params.image:q} --filled {input.fills:q}/{wildcards.scan}.npz --name {wildcards.scan}"
+        " {params.flags} --output {params.folder:q} > {log:q} 2>&1"

@@ -1,0 +1,25 @@
+rule summary:
+    input:
+        records=expand("results/restored/{scan}/{scan}_record.json", scan=SCANS),
+        scans=config["scans"],
+    output:
+        "results/summary.tsv",
+    log:
+        "results/logs/summary.log",
+    params:
+        results="results/restored",
+        version=VERSION,
+    shell:
+        "medpaint summary --scans {input.scans:q} --results {params.results:q} --output {output:q} > {log:q} 2>&1"
+
+
+# Fails where a scan failed, so that the run's exit code tells; nothing else depends on it.
+rule check:
+    input:
+        "results/summary.tsv",
+    output:
+        touch("results/complete"),
+    log:
+        "results/logs/check.log",
+    shell:
+        "medpaint check {input:q} 2>&1 | tee {log:q} >&2"

@@ -1,4 +1,4 @@
-"""The contract that every engine keeps."""
+"""The contracts that engines keep."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Protocol
 
 from medpaint.core.types import FloatArray, Mask, Spacing
 
-__all__ = ["Engine"]
+__all__ = ["Engine", "SliceEngine"]
 
 
 class Engine(Protocol):
@@ -17,7 +17,8 @@ class Engine(Protocol):
             over crops with at least that margin, and never fewer than two voxels, where the scan has them.
     """
 
-    context_mm: float
+    @property
+    def context_mm(self) -> float: ...
 
     def fill(self, image: FloatArray, mask: Mask, *, spacing_mm: Spacing, seed: int) -> FloatArray:
         """Return an array like `image` whose masked voxels are filled.
@@ -33,5 +34,33 @@ class Engine(Protocol):
             A new array of `image`'s shape and dtype, finite inside the mask. Voxels outside the mask are
             unspecified. `image` and `mask` are left as they were. The same input and seed give the same
             output on the CPU.
+        """
+        ...
+
+
+class SliceEngine(Protocol):
+    """Fills the masked pixels of one slice; `medpaint.engines.slicing` makes an `Engine` of it.
+
+    Attributes:
+        context_mm: how much known tissue around a hole the engine wants to see in the slice, in millimetres.
+    """
+
+    @property
+    def context_mm(self) -> float: ...
+
+    def fill_slice(
+        self, image: FloatArray, mask: Mask, *, spacing_mm: tuple[float, float], seed: int
+    ) -> FloatArray:
+        """Return an array like `image` whose masked pixels are filled.
+
+        Args:
+            image: intensities, (J, K), float32 or float64, finite outside the mask; what stands inside the
+                mask is not to be used.
+            mask: True = fill, (J, K); at least one pixel is True and at least one is False.
+            spacing_mm: pixel size along the two axes.
+            seed: for engines that draw random numbers; the others ignore it.
+
+        Returns:
+            A new array of `image`'s shape and dtype, under the promises of `Engine.fill`.
         """
         ...

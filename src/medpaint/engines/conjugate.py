@@ -12,7 +12,7 @@ from medpaint.engines.stencil import Vector
 
 __all__ = ["conjugate_gradients"]
 
-_MOST_STEPS: Final = 500
+_MOST_STEPS: Final = 2000
 
 
 def conjugate_gradients(

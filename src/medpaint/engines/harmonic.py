@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, final
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from medpaint.core.types import FloatArray, Mask, Spacing
 from medpaint.engines.conjugate import conjugate_gradients
 from medpaint.engines.multigrid import Multigrid
-from medpaint.engines.stencil import dirichlet_laplacian
+from medpaint.engines.stencil import laplacian, product
 
 __all__ = ["RESIDUAL_TOLERANCE", "Harmonic"]
 
@@ -36,11 +37,10 @@ class Harmonic:
             ConvergenceError: the equations are not solved to `RESIDUAL_TOLERANCE`.
         """
         del seed
-        known = image[~mask].astype(np.float64)
-        level = known.mean()
-        operator, target = dirichlet_laplacian(image - level, mask, spacing_mm)
-        precondition = Multigrid(operator, np.argwhere(mask), spacing_mm)
-        solution = conjugate_gradients(operator.dot, target, precondition, tolerance=RESIDUAL_TOLERANCE)
+        equations = laplacian(image, mask, spacing_mm, rim=False)
+        inverse = Multigrid(equations.unknown, np.argwhere(mask), spacing_mm)
+        apply = partial(product, equations.unknown)
+        solution = conjugate_gradients(apply, -equations.known, inverse, tolerance=RESIDUAL_TOLERANCE)
         filled = image.copy()
-        filled[mask] = np.clip(solution + level, known.min(), known.max())
+        filled[mask] = equations.intensities(solution)
         return filled

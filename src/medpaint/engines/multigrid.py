@@ -20,7 +20,7 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse import csr_array
 
 from medpaint.core.types import Spacing
-from medpaint.engines.stencil import Vector
+from medpaint.engines.stencil import Vector, product
 
 __all__ = ["Multigrid"]
 
@@ -79,9 +79,9 @@ class Multigrid:
             return exact
         level = self._levels[depth]
         solution = level.damping * residual
-        left = level.restrict @ (residual - level.operator @ solution)
-        solution += level.prolong @ self._cycle(depth + 1, left)
-        solution += level.damping * (residual - level.operator @ solution)
+        left = product(level.restrict, residual - product(level.operator, solution))
+        solution += product(level.prolong, self._cycle(depth + 1, left))
+        solution += level.damping * (residual - product(level.operator, solution))
         return solution
 
 
@@ -131,6 +131,6 @@ def _damping(operator: csr_array[np.float64]) -> Vector:
     The spectral radius is bounded by the largest absolute row sum (Gershgorin), so the steps always contract.
     """
     diagonal = operator.diagonal()
-    rows = np.abs(operator).sum(axis=1) / diagonal
+    rows = abs(operator).sum(axis=1) / diagonal
     damping: Vector = _SMOOTHING / (rows.max() * diagonal)
     return damping

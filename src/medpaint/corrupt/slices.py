@@ -1,0 +1,43 @@
+"""Slices that an acquisition lost."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from medpaint.core.types import Mask
+
+__all__ = ["missing_slices"]
+
+_MIDDLE: Final = 0.6
+"""Share of the volume, around its middle, that a random gap is placed in where it fits."""
+
+
+def missing_slices(
+    shape: tuple[int, int, int], *, axis: int, count: int, first: int | None = None, seed: int = 0
+) -> Mask:
+    """Return a mask of neighbouring slices.
+
+    Args:
+        shape: size (I, J, K) of the volume.
+        axis: axis that numbers the slices, 0 to 2.
+        count: how many are missing; at least one slice must be left.
+        first: number of the first missing one; None draws it from `seed` in the middle of the volume.
+        seed: for the draw.
+    """
+    size = shape[axis]
+    if not 0 < count < size:
+        message = f"expected 1 to {size - 1} missing slices of {size}, got {count}"
+        raise ValueError(message)
+    if first is None:
+        margin = round(size * (1.0 - _MIDDLE) / 2.0)
+        highest = size - count
+        low, high = min(margin, highest // 2), max(highest - margin, highest // 2)
+        first = int(np.random.default_rng(seed).integers(low, high, endpoint=True))
+    if not 0 <= first <= size - count:
+        message = f"expected a first slice from 0 to {size - count}, got {first}"
+        raise ValueError(message)
+    mask = np.zeros(shape, dtype=bool)
+    np.moveaxis(mask, axis, 0)[first : first + count] = True
+    return mask

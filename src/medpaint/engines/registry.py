@@ -1,0 +1,123 @@
+"""The table of engines. Reading it loads none of them."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from types import MappingProxyType
+from typing import Any, Final, Literal, cast
+
+from medpaint.core.errors import UsageError
+from medpaint.engines.base import Engine, SliceEngine
+
+__all__ = ["ENGINES", "EngineInfo", "engine_names", "load_engine"]
+
+
+@dataclass(frozen=True)
+class EngineInfo:
+    """What is known of an engine before it is loaded.
+
+    Attributes:
+        target: ``module:class``; the class takes the engine's options as keywords.
+        ndim: 3 for an `Engine`, 2 for a `SliceEngine`, which is run slice by slice.
+        summary: one line for people who choose.
+        extra: the optional part of medpaint that the engine needs installed, if any.
+    """
+
+    target: str
+    ndim: Literal[2, 3]
+    summary: str
+    extra: str | None = None
+
+
+ENGINES: Final[Mapping[str, EngineInfo]] = MappingProxyType(
+    {
+        "nearest": EngineInfo(
+            target="medpaint.engines.nearest:Nearest",
+            ndim=3,
+            summary="value of the nearest known voxel",
+        ),
+        "harmonic": EngineInfo(
+            target="medpaint.engines.harmonic:Harmonic",
+            ndim=3,
+            summary="Laplace's equation in 3D: smooth, never brighter or darker than the rim",
+        ),
+        "biharmonic": EngineInfo(
+            target="medpaint.engines.biharmonic:Biharmonic",
+            ndim=3,
+            summary="biharmonic equation in 3D: continues slopes across the rim",
+        ),
+        "telea": EngineInfo(
+            target="medpaint.engines.opencv:Telea",
+            ndim=2,
+            summary="fast marching from the rim inwards, slice by slice",
+        ),
+        "navier-stokes": EngineInfo(
+            target="medpaint.engines.opencv:NavierStokes",
+            ndim=2,
+            summary="continues lines of equal intensity, slice by slice",
+        ),
+    }
+)
+
+
+def engine_names() -> tuple[str, ...]:
+    """Return the names of all engines, in the order of the table."""
+    return tuple(ENGINES)
+
+
+def load_engine(name: str, **options: Any) -> Engine:  # noqa: ANN401 - each engine has options of its own
+    """Return the engine `name`, made with `options`.
+
+    Args:
+        name: a row of the table.
+        options: the engine's own; slice engines also take `axis`, see `medpaint.engines.slicing.SliceWise`.
+
+    Raises:
+        UsageError: no such engine, an option that it does not have, or a package that is not installed.
+    """
+    info = _info(name)
+    kind = _kind(name, info)
+    slicing = {key: options.pop(key) for key in ("axis",) if info.ndim == 2 and key in options}
+    unknown = sorted(set(options) - set(inspect.signature(kind).parameters))
+    if unknown:
+        message = f"engine {name!r} has no option {', '.join(unknown)}; it takes {_takes(kind, info)}"
+        raise UsageError(message)
+    if info.ndim == 3:
+        return cast("Engine", kind(**options))
+    from medpaint.engines.slicing import SliceWise
+
+    return SliceWise(cast("SliceEngine", kind(**options)), **slicing)
+
+
+def _info(name: str) -> EngineInfo:
+    """Return the row of `name`, or say which names there are."""
+    if name in ENGINES:
+        return ENGINES[name]
+    close = difflib.get_close_matches(name, ENGINES, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    message = f"expected an engine out of {', '.join(ENGINES)}, got {name!r}{hint}"
+    raise UsageError(message)
+
+
+def _kind(name: str, info: EngineInfo) -> type:
+    """Import the engine's class, or say what is missing."""
+    module, _, attribute = info.target.partition(":")
+    try:
+        return cast("type", getattr(import_module(module), attribute))
+    except ModuleNotFoundError as error:
+        missing = error.name or "a package"
+        if missing.split(".")[0] == "medpaint":
+            raise
+        remedy = f"pip install 'medpaint[{info.extra}]'" if info.extra else f"pip install {missing}"
+        message = f"engine {name!r} needs {missing}, which is not installed: {remedy}"
+        raise UsageError(message) from error
+
+
+def _takes(kind: type, info: EngineInfo) -> str:
+    """Return the names of the options of an engine's class, for a message."""
+    names = [*inspect.signature(kind).parameters, *(("axis",) if info.ndim == 2 else ())]
+    return ", ".join(names) or "none"

@@ -34,8 +34,8 @@ class RestoreConfig(BaseModel):
         0.0,
         ge=0.0,
         le=100.0,
-        description="Width in mm of the soft edge inside the mask, over which the scan's own values give way to the "
-        "filled ones. Only for masks drawn larger than the damage; 0 is a hard edge.",
+        description="Width in mm of the soft edge inside the mask, over which the scan's own values give way "
+        "to the filled ones. Only for masks drawn larger than the damage; 0 is a hard edge.",
     )
     labels: tuple[int, ...] = Field(
         (), description="Labels of the mask to repair; none: its one value that is not 0."
@@ -72,8 +72,8 @@ class CohortConfig(BaseModel):
         8,
         ge=1,
         le=1000,
-        description="How many scans one inpaint job takes: more load an engine's weights less often, fewer redo less "
-        "after a change and spread over more nodes.",
+        description="How many scans one inpaint job takes: more load an engine's weights less often, fewer redo "
+        "less after a change and spread over more nodes.",
     )
     restore: RestoreConfig = Field(
         default_factory=RestoreConfig, description="How to restore; a scan's row may name another engine."

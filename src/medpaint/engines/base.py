@@ -10,15 +10,16 @@ __all__ = ["Engine", "SliceEngine"]
 
 
 class Engine(Protocol):
-    """Fills the masked voxels of an image.
-
-    Attributes:
-        context_mm: how much known tissue around a hole the engine wants to see, in millimetres. Callers hand
-            over crops with at least that margin, and never fewer than two voxels, where the scan has them.
-    """
+    """Fills the masked voxels of an image."""
 
     @property
-    def context_mm(self) -> float: ...
+    def context_mm(self) -> float:
+        """How much known tissue around a hole the engine wants to see, in millimetres.
+
+        Callers hand over crops with at least that margin, and never fewer than two voxels, where the scan has
+        them.
+        """
+        ...
 
     def fill(self, image: FloatArray, mask: Mask, *, spacing_mm: Spacing, seed: int) -> FloatArray:
         """Return an array like `image` whose masked voxels are filled.
@@ -39,14 +40,12 @@ class Engine(Protocol):
 
 
 class SliceEngine(Protocol):
-    """Fills the masked pixels of one slice; `medpaint.engines.slicing` makes an `Engine` of it.
-
-    Attributes:
-        context_mm: how much known tissue around a hole the engine wants to see in the slice, in millimetres.
-    """
+    """Fills the masked pixels of one slice; `medpaint.engines.slicing` makes an `Engine` of it."""
 
     @property
-    def context_mm(self) -> float: ...
+    def context_mm(self) -> float:
+        """How much known tissue around a hole the engine wants to see in the slice, in millimetres."""
+        ...
 
     def fill_slice(
         self, image: FloatArray, mask: Mask, *, spacing_mm: tuple[float, float], seed: int

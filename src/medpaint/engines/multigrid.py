@@ -39,7 +39,7 @@ _SMOOTHING: Final = 4.0 / 3.0
 
 @dataclass(frozen=True, eq=False)
 class _Level:
-    """One grid: its operator (N, N), damped inverse diagonal (N,), and the way to and from the next coarser grid."""
+    """One grid: its operator (N, N), damped inverse diagonal (N,), and the way to the coarser grid and back."""
 
     operator: csr_array[np.float64]
     damping: Vector

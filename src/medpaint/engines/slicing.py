@@ -70,8 +70,9 @@ def slicing_axis(mask: Mask, spacing_mm: Spacing) -> int:
     """Return the axis along which a volume is best cut into slices.
 
     An axis of length 1 wins, for what is left is the 2D image. Else it is the axis of the coarsest spacing, for
-    the nearest neighbours then lie in the slice. Where several are equally coarse, the one along which the fewest slices are
-    masked throughout and so can be painted at all; then the last, which scanners most often acquire along.
+    the nearest neighbours then lie in the slice. Where several are equally coarse, it is the one along which the
+    fewest slices are masked throughout, for those cannot be painted; then the last, which scanners most often
+    acquire along.
 
     Args:
         mask: True = fill, (I, J, K).

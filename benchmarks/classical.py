@@ -1,0 +1,199 @@
+"""Measure every engine on holes in healthy tissue of real brains, and write the table as a page.
+
+    python benchmarks/classical.py --data FOLDER --people 6 --output docs/reference/classical-engines.md
+
+FOLDER holds brain-extracted T1-weighted scans as NIfTI, uint8, 1 mm; the last ones by name are measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, cast
+
+import nibabel as nib
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation, center_of_mass
+
+from medpaint.core.types import FloatArray, Mask
+from medpaint.corrupt import lesion_blob, missing_slices
+from medpaint.engines.base import Engine
+from medpaint.engines.registry import engine_names, load_engine
+from medpaint.engines.windows import windows
+from medpaint.metrics import psnr
+
+SPACING_MM: Final = (1.0, 1.0, 1.0)
+SMALL_ML: Final = (0.4, 0.7, 1.0, 1.3, 1.6, 2.0)
+MEDIUM_ML: Final = (8.0, 15.0)
+LARGE_ML: Final = (30.0, 50.0)
+GAPS: Final = ((1, 0.35), (2, 0.5), (3, 0.65))
+IN_TISSUE: Final = 0.9
+
+KINDS: Final = {
+    "small": "six holes, 0.4 to 2 ml",
+    "medium": "one hole, 8 to 15 ml",
+    "large": "one hole, 30 to 50 ml",
+    "slices": "1, 2 and 3 missing axial slices",
+}
+REFERENCE: Final = {
+    "reference Laplace": ("20.2", "18.8", "17.4", "22.6"),
+    "reference nearest": ("19.0", "16.8", "", ""),
+    "reference Telea": ("18.0", "16.4", "", ""),
+}
+
+
+@dataclass(frozen=True)
+class Score:
+    """One engine on one kind of hole in one brain."""
+
+    engine: str
+    kind: str
+    psnr_db: float
+    seconds: float
+
+
+def main() -> None:
+    """Measure and write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder of brains, *.nii.gz")
+    parser.add_argument("--lesions", type=Path, help="folder of lesion masks for the larger holes, 1 mm, *.nii.gz")
+    parser.add_argument("--people", type=int, default=6, help="how many brains, the last by name")
+    parser.add_argument("--output", type=Path, help="Markdown page to write; printed in any case")
+    arguments = parser.parse_args()
+    scans = sorted(arguments.data.glob("*.nii.gz"))[-arguments.people :]
+    scores = [score for seed, scan in enumerate(scans) for score in measure(scan, arguments.lesions, seed)]
+    page = PAGE.format(table=table(scores), people=len(scans), shapes=SHAPES[arguments.lesions is not None])
+    print(page)
+    if arguments.output:
+        arguments.output.write_text(page, encoding="utf-8")
+
+
+def read(path: Path) -> NDArray[np.float32]:
+    """Return the intensities of a NIfTI file, (I, J, K)."""
+    image = cast("nib.nifti1.Nifti1Image", nib.load(path))
+    return image.get_fdata(dtype=np.float32)
+
+
+def measure(scan: Path, lesions: Path | None, seed: int) -> Iterator[Score]:
+    """Yield the scores of every engine on every kind of hole in one brain."""
+    truth = read(scan) / np.float32(255.0)
+    tissue = truth > 0
+    for kind, mask in holes(tissue, lesions, seed).items():
+        for name in engine_names():
+            filled, seconds = timed_fill(load_engine(name), truth, mask)
+            score = Score(name, kind, psnr(truth, filled, mask & tissue, data_range=1.0), seconds)
+            print(scan.name, kind, name, f"{score.psnr_db:.2f} dB {seconds:.2f} s", file=sys.stderr, flush=True)
+            yield score
+
+
+def holes(tissue: Mask, lesions: Path | None, seed: int) -> dict[str, Mask]:
+    """Return a mask of each kind in a brain."""
+    rng = np.random.default_rng(seed)
+    small = np.zeros_like(tissue)
+    for number, volume_ml in enumerate(SMALL_ML):
+        free = tissue & ~binary_dilation(small, iterations=4)
+        small |= lesion_blob(free, SPACING_MM, volume_ml=volume_ml, seed=100 * seed + number)
+    bottom, top = np.flatnonzero(tissue.any(axis=(0, 1)))[[0, -1]]
+    slices = np.zeros_like(tissue)
+    for count, place in GAPS:
+        first = int(bottom + place * (top - bottom))
+        i, j, k = tissue.shape
+        slices |= missing_slices((i, j, k), axis=2, count=count, first=first)
+    return {
+        "small": small,
+        "medium": lesion(tissue, lesions, MEDIUM_ML, rng),
+        "large": lesion(tissue, lesions, LARGE_ML, rng),
+        "slices": slices,
+    }
+
+
+def lesion(tissue: Mask, folder: Path | None, limits_ml: tuple[float, float], rng: np.random.Generator) -> Mask:
+    """Return one hole: a real lesion moved to a random place in the tissue, or a random blob."""
+    if folder is None:
+        return lesion_blob(tissue, SPACING_MM, volume_ml=rng.uniform(*limits_ml), seed=int(rng.integers(2**31)))
+    paths = sorted(folder.glob("*.nii.gz"))
+    for number in rng.permutation(len(paths)):
+        shape = read(paths[number]) > 0
+        if limits_ml[0] <= shape.sum() / 1000.0 <= limits_ml[1]:
+            for _ in range(200):
+                moved = placed(shape, tissue, rng)
+                if moved is not None:
+                    return moved
+    message = f"no lesion of {limits_ml} ml in {folder} fits into the tissue"
+    raise SystemExit(message)
+
+
+def placed(shape: Mask, tissue: Mask, rng: np.random.Generator) -> Mask | None:
+    """Return `shape` moved to a random voxel of the tissue, or None where too much of it leaves the tissue."""
+    goal = np.array(np.unravel_index(rng.choice(np.flatnonzero(tissue)), tissue.shape))
+    voxels = np.argwhere(shape) + np.rint(goal - np.array(center_of_mass(shape))).astype(int)
+    if (voxels < 0).any() or (voxels >= tissue.shape).any() or tissue[tuple(voxels.T)].mean() < IN_TISSUE:
+        return None
+    moved = np.zeros_like(tissue)
+    moved[tuple(voxels.T)] = True
+    return moved
+
+
+def timed_fill(engine: Engine, image: NDArray[np.float32], mask: Mask) -> tuple[FloatArray, float]:
+    """Return the image with its holes filled, window by window, and the seconds that took."""
+    filled = image.copy()
+    start = time.perf_counter()
+    for window in windows(mask, SPACING_MM, engine.context_mm):
+        hole = mask[window]
+        part = np.where(hole, np.float32(0.0), image[window])
+        filled[window][hole] = engine.fill(part, hole, spacing_mm=SPACING_MM, seed=0)[hole]
+    return filled, time.perf_counter() - start
+
+
+def table(scores: list[Score]) -> str:
+    """Return the scores as a Markdown table: mean decibels and median seconds."""
+    lines = ["| engine | " + " | ".join(KINDS.values()) + " |", "|---" * (len(KINDS) + 1) + "|"]
+    for name in engine_names():
+        cells = [cell([s for s in scores if s.engine == name and s.kind == kind]) for kind in KINDS]
+        lines.append(f"| `{name}` | " + " | ".join(cells) + " |")
+    lines += [f"| {name} | " + " | ".join(cells) + " |" for name, cells in REFERENCE.items()]
+    return "\n".join(lines)
+
+
+def cell(scores: list[Score]) -> str:
+    """Return the text of one cell."""
+    decibels = statistics.mean(score.psnr_db for score in scores)
+    return f"{decibels:.1f} dB, {statistics.median(score.seconds for score in scores):.2f} s"
+
+
+SHAPES: Final = {
+    True: "lesion-shaped: masks of stroke lesions, moved to random places where nine tenths of them are tissue",
+    False: "lesion-shaped: random blobs inside the tissue (`medpaint.corrupt.lesion_blob`)",
+}
+
+PAGE: Final = """\
+# Classical engines, measured
+
+How well the engines that need no weights restore healthy tissue that was hidden from them.
+
+- **Scans**: {people} people, brain-extracted T1-weighted MRI at 1 mm (OpenNeuro ds002748), intensities
+  scaled to [0, 1].
+- **Holes**: the small ones are random blobs inside the tissue; the larger ones are {shapes}.
+  The gaps of 1, 2 and 3 axial slices lie at 35, 50 and 65 % of the brain's height.
+- **Score**: PSNR over the tissue in the mask, data range 1, mean over the people; higher is better.
+- **Time**: seconds for all holes of the kind in one brain, one CPU thread, median over the people.
+- The reference rows are earlier measurements on holes of the same kinds, not on the same holes.
+
+{table}
+
+Repeat it with
+
+```
+OMP_NUM_THREADS=1 python benchmarks/classical.py --data BRAINS --lesions LESIONS \\
+    --output docs/reference/classical-engines.md
+```
+"""
+
+if __name__ == "__main__":
+    main()

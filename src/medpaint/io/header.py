@@ -15,11 +15,20 @@ from medpaint.core.errors import AmbiguousError, GeometryError, MedpaintError, U
 from medpaint.core.geometry import axis_codes, checked_affine, spacing_of
 from medpaint.core.types import Affine
 from medpaint.io.finding import Finding
-from medpaint.io.stored import Packing, Stored
+from medpaint.io.stored import Packing, Stored, check_length, read_errors
 
-__all__ = ["Header", "chosen_frame", "facts_of", "finding_of", "restorable"]
+__all__ = [
+    "Header",
+    "bytes_before_voxels",
+    "chosen_frame",
+    "facts_of",
+    "finding_of",
+    "restorable",
+    "without_trailing_ones",
+]
 
 _SPATIAL_AXES: Final = 3
+_VOXELS_COME_LAST: Final = -1
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +77,40 @@ class Header:
     def frames(self) -> int:
         """Number of volumes that lie one after the other."""
         return prod(self.sizes[_SPATIAL_AXES:])
+
+
+def without_trailing_ones(sizes: tuple[int, ...]) -> tuple[int, ...]:
+    """Return `sizes` without axes of one voxel after the third."""
+    kept = len(sizes)
+    while kept > _SPATIAL_AXES and sizes[kept - 1] == 1:
+        kept -= 1
+    return sizes[:kept]
+
+
+def bytes_before_voxels(
+    skipped: int, data_path: Path, start: int, sizes: tuple[int, ...], dtype: np.dtype[Any] | None
+) -> int:
+    """Return the bytes between `start` and the first voxel, where a header may say that the voxels come last.
+
+    Args:
+        skipped: bytes to skip; -1 where the voxels are the end of the file.
+        data_path: the file that holds the voxels.
+        start: where its part with the voxels begins.
+        sizes: voxels along every axis.
+        dtype: type of a voxel, where it is one real number.
+
+    Raises:
+        ValueError: any other negative number.
+        InputError: the file cannot be looked at.
+    """
+    if skipped < _VOXELS_COME_LAST:
+        message = f"{skipped} bytes to skip"
+        raise ValueError(message)
+    if skipped > _VOXELS_COME_LAST:
+        return skipped
+    with read_errors(data_path):
+        there = data_path.stat().st_size - start
+    return max(0, there - prod(sizes) * (dtype.itemsize if dtype else 1))
 
 
 def restorable(header: Header) -> tuple[Stored, Encoding]:
@@ -150,10 +193,11 @@ def finding_of(header: Header) -> Finding:
     reason, axes = "", ""
     spacing: tuple[float, ...] = ()
     try:
-        affine = checked_affine(header.affine)
-        axes, spacing = axis_codes(affine), spacing_of(affine)
-        restorable(header)
+        stored, _ = restorable(header)
+        axes, spacing = axis_codes(header.affine), spacing_of(header.affine)
         chosen_frame(header, None)
+        with read_errors(header.data_path):
+            check_length(stored, header.data_path.stat().st_size - header.start)
     except MedpaintError as error:
         reason = str(error)
     return Finding(

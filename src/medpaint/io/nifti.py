@@ -21,8 +21,8 @@ from medpaint.io.header import Header, chosen_frame, facts_of, finding_of, resto
 from medpaint.io.nifti_header import affine_of, fields_of, mask_header, scaling_of, sizes_of, type_of, warnings_of
 from medpaint.io.source import Derivation
 from medpaint.io.stored import (
-    Frame,
     Packing,
+    Place,
     Stored,
     bytes_with,
     pack,
@@ -48,7 +48,7 @@ class NiftiSource:
         facts: shape, axes, frames, codes and scaling.
         warnings: what was noticed, a sentence each.
         stored: where its voxels lie.
-        frame: the frame that was read.
+        place: where in it the frame was that was read.
     """
 
     path: Path
@@ -56,7 +56,7 @@ class NiftiSource:
     facts: Mapping[str, str | int | float]
     warnings: tuple[str, ...]
     stored: Stored
-    frame: Frame
+    place: Place
 
     @property
     def kind(self) -> str:
@@ -86,7 +86,7 @@ class NiftiSource:
         """
         del mask, derivation
         with reopened(self.path, self.sha256) as file, replacing(path) as part, part.open("wb") as out:
-            pack(bytes_with(file, self.stored, self.frame, data), out, _packing_for(path))
+            pack(bytes_with(file, self.stored, self.place, data), out, _packing_for(path))
 
 
 def read_nifti(path: Path, *, frame: int | None = None) -> tuple[Volume, NiftiSource]:
@@ -111,9 +111,9 @@ def read_nifti(path: Path, *, frame: int | None = None) -> tuple[Volume, NiftiSo
         digest = stream_digest(file)
         header = _parsed(file, path)
         stored, encoding = restorable(header)
-        chosen = read_frame(file, stored, chosen_frame(header, frame))
-    volume = Volume(chosen.data, header.affine, encoding)
-    return volume, NiftiSource(path, digest, facts_of(header, frame), header.warnings, stored, chosen)
+        data, place = read_frame(file, stored, chosen_frame(header, frame))
+    volume = Volume(data, header.affine, encoding)
+    return volume, NiftiSource(path, digest, facts_of(header, frame), header.warnings, stored, place)
 
 
 def inspect_nifti(path: Path) -> Finding:

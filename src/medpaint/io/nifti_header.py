@@ -14,6 +14,7 @@ import numpy as np
 from medpaint.core.errors import GeometryError, UnreadableError, UnsupportedError
 from medpaint.core.geometry import spacing_of
 from medpaint.core.types import Affine, Array
+from medpaint.io.header import without_trailing_ones
 
 __all__ = ["Fields", "affine_of", "fields_of", "mask_header", "scaling_of", "sizes_of", "type_of", "warnings_of"]
 
@@ -115,10 +116,7 @@ def fields_of(block: bytes, path: Path) -> Fields:
 
 def sizes_of(fields: Fields) -> tuple[int, ...]:
     """Return the number of voxels along every axis, without trailing axes of one."""
-    sizes = [int(size) for size in fields["dim"][1 : 1 + int(fields["dim"][0])]]
-    while len(sizes) > 3 and sizes[-1] == 1:
-        sizes.pop()
-    return tuple(sizes)
+    return without_trailing_ones(tuple(int(size) for size in fields["dim"][1 : 1 + int(fields["dim"][0])]))
 
 
 def type_of(fields: Fields, path: Path) -> tuple[str, np.dtype[Any] | None]:

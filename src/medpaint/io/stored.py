@@ -22,7 +22,18 @@ from medpaint.core.errors import InputError, UnreadableError
 from medpaint.core.types import Array
 from medpaint.io.digest import stream_digest
 
-__all__ = ["Frame", "Packing", "Stored", "bytes_with", "pack", "read_errors", "read_frame", "reopened", "unpacked"]
+__all__ = [
+    "Packing",
+    "Place",
+    "Stored",
+    "bytes_with",
+    "check_length",
+    "pack",
+    "read_errors",
+    "read_frame",
+    "reopened",
+    "unpacked",
+]
 
 Packing = Literal["none", "gzip", "zlib"]
 """How the voxels are packed: not at all, or deflated with the one or the other frame around it."""
@@ -65,17 +76,15 @@ class Stored:
         return i * j * k * self.dtype.itemsize
 
 
-@dataclass(frozen=True, eq=False)
-class Frame:
-    """One frame that was read.
+@dataclass(frozen=True)
+class Place:
+    """Where in a file the frame was that was read.
 
     Attributes:
-        data: its values, (I, J, K), in the machine's byte order.
         position: bytes of the unpacked part before it.
         tail: bytes of the unpacked part after it.
     """
 
-    data: Array
     position: int
     tail: int
 
@@ -137,49 +146,61 @@ def unpacked(file: BinaryIO, start: int, packing: Packing) -> Iterator[BinaryIO]
         yield io.BytesIO(content)
 
 
-def read_frame(file: BinaryIO, stored: Stored, frame: int) -> Frame:
+def check_length(stored: Stored, packed: int) -> None:
+    """Refuse a file whose part with the voxels, `packed` bytes long, cannot hold them all.
+
+    Raises:
+        EOFError: it is too short, however well it may be packed.
+    """
+    _require(stored, packed if stored.packing == "none" else packed * _MOST_DEFLATED)
+
+
+def read_frame(file: BinaryIO, stored: Stored, frame: int) -> tuple[Array, Place]:
     """Read one frame and check that the file holds all the others too.
+
+    Returns:
+        Its values, (I, J, K), in the machine's byte order, and where they were.
 
     Raises:
         EOFError: the file ends before the last voxel.
     """
     packed = os.fstat(file.fileno()).st_size - stored.start
-    most = packed if stored.packing == "none" else packed * _MOST_DEFLATED
-    _require(stored.offset + stored.frames * stored.frame_bytes, most)
+    check_length(stored, packed)
     position = stored.offset + frame * stored.frame_bytes
     flat = np.empty(stored.frame_bytes, np.uint8)
     with unpacked(file, stored.start, stored.packing) as stream:
         stream.seek(position, io.SEEK_CUR)
         got = _fill(stream, flat.data)
         tail = packed - position - got if stored.packing == "none" else sum(map(len, _copy(stream, None)))
-    _require(stored.offset + stored.frames * stored.frame_bytes, position + got + tail)
+    _require(stored, position + got + tail)
     values = flat.view(stored.dtype)
     if not stored.dtype.isnative:
         values = values.byteswap(inplace=True).view(stored.dtype.newbyteorder("="))
-    return Frame(values.reshape(stored.shape, order="F"), position, tail)
+    return values.reshape(stored.shape, order="F"), Place(position, tail)
 
 
-def bytes_with(file: BinaryIO, stored: Stored, frame: Frame, data: Array) -> Iterator[bytes | memoryview]:
-    """Yield the unpacked part of `file` with `data` in the place of `frame`, and nothing else changed.
+def bytes_with(file: BinaryIO, stored: Stored, place: Place, data: Array) -> Iterator[bytes | memoryview]:
+    """Yield the unpacked part of `file` with `data` in the place of one frame, and nothing else changed.
 
     Args:
-        file: the open file that `frame` was read from.
+        file: the open file that the frame was read from.
         stored: where its voxels lie.
-        frame: what was read.
+        place: where the frame was.
         data: the values instead, (I, J, K).
 
     Raises:
         ValueError: `data` has another shape or type than what was read.
     """
-    if data.shape != frame.data.shape or data.dtype != frame.data.dtype:
-        message = f"expected {frame.data.dtype}{frame.data.shape}, got {data.dtype}{data.shape}"
+    dtype = stored.dtype.newbyteorder("=")
+    if data.shape != stored.shape or data.dtype != dtype:
+        message = f"expected {dtype}{stored.shape}, got {data.dtype}{data.shape}"
         raise ValueError(message)
     with unpacked(file, stored.start, stored.packing) as stream:
-        yield from _copy(stream, frame.position)
+        yield from _copy(stream, place.position)
         yield np.asarray(data, stored.dtype).reshape(-1, order="F").view(np.uint8).data
-        if frame.tail:
+        if place.tail:
             stream.seek(stored.frame_bytes, io.SEEK_CUR)
-            yield from _copy(stream, frame.tail)
+            yield from _copy(stream, place.tail)
 
 
 def pack(chunks: Iterable[bytes | memoryview], out: BinaryIO, packing: Packing) -> None:
@@ -213,8 +234,9 @@ def _fill(stream: BinaryIO, buffer: memoryview) -> int:
     return filled
 
 
-def _require(needed: int, there: int) -> None:
+def _require(stored: Stored, there: int) -> None:
     """Refuse a file that is shorter than its header says."""
+    needed = stored.offset + stored.frames * stored.frame_bytes
     if there < needed:
         message = f"its header announces {needed:,} bytes, at most {there:,} are there"
         raise EOFError(message)

@@ -1,0 +1,166 @@
+"""What kind of file it is, by its first bytes, and by its name where they do not tell."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, Literal
+
+from medpaint.core.errors import InputError, UnreadableError
+from medpaint.io.stored import read_errors
+
+__all__ = ["Kind", "files_below", "kind_of", "kind_of_content"]
+
+Kind = Literal["nifti", "nrrd", "metaimage", "dicom"]
+
+_HEAD: Final = 4096
+
+_ENDINGS: Final[dict[str, Kind]] = {
+    ".nii": "nifti",
+    ".nii.gz": "nifti",
+    ".nrrd": "nrrd",
+    ".nhdr": "nrrd",
+    ".mha": "metaimage",
+    ".mhd": "metaimage",
+    ".dcm": "dicom",
+    ".ima": "dicom",
+}
+
+_EXPECTED: Final = "expected NIfTI (.nii, .nii.gz), NRRD (.nrrd, .nhdr), MetaImage (.mha, .mhd) or DICOM"
+
+_LIKENESSES: Final[dict[bytes, str]] = {
+    b"\x1f\x8b": "a gzip archive of something else",
+    b"\x89PNG": "a PNG picture",
+    b"\xff\xd8\xff": "a JPEG picture",
+    b"II*\0": "a TIFF picture",
+    b"MM\0*": "a TIFF picture",
+    b"PK": "a zip archive",
+    b"%PDF": "a PDF document",
+    b"\x89HDF": "an HDF5 file, perhaps MINC",
+    b"CDF": "a NetCDF file, perhaps MINC",
+    b"\x93NUMPY": "a numpy array",
+    b"\x5c\x01\0\0": "an Analyze header",
+    b"\0\0\x01\x5c": "an Analyze header",
+}
+
+_NIFTI_MARKS: Final = {344: (b"n+1\0", b"ni1\0"), 4: (b"n+2\0", b"ni2\0")}
+_METAIMAGE: Final = re.compile(rb"(?m)^\s*NDims\s*=\s*\d")
+_METAIMAGE_FIRST: Final = re.compile(rb"\s*[A-Z][A-Za-z]+\s*=")
+_EXPLICIT_VR: Final = re.compile(rb"[A-Z]{2}")
+_DICOM_GROUPS: Final = (b"\x02\0", b"\x08\0")
+_LONGEST_FIRST_ELEMENT: Final = 64
+
+
+def kind_of(path: Path) -> Kind:
+    """Return the kind of image that a file is; a folder that holds DICOM files is of that kind.
+
+    Raises:
+        UnreadableError: no image that is known here; the message says what it looks like.
+        InputError: nothing is there, or it cannot be read.
+    """
+    if path.is_dir():
+        return _kind_of_folder(path)
+    head = _head(path)
+    kind = _kind_of_bytes(head) or _ENDINGS.get(_ending(path))
+    if kind is None:
+        message = f"{path}: {_EXPECTED}; this looks like {_likeness(head)}"
+        raise UnreadableError(message)
+    return kind
+
+
+def kind_of_content(path: Path) -> Kind | None:
+    """Return the kind of image that a file's bytes show, or its name promises; None where it is no image.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    return _kind_of_bytes(_head(path)) or _ENDINGS.get(_ending(path))
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """Yield every file in a folder and its subfolders, sorted, without hidden ones."""
+    for entry in sorted(folder.iterdir()):
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            yield from files_below(entry)
+        elif entry.is_file():
+            yield entry
+
+
+def _kind_of_folder(folder: Path) -> Kind:
+    """Return ``dicom`` where a file in the folder is; other files do not make a folder a scan."""
+    with read_errors(folder):
+        for file in files_below(folder):
+            if kind_of_content(file) == "dicom":
+                return "dicom"
+    message = f"{folder}: expected an image file, or a folder of DICOM files; no file in this folder is DICOM"
+    raise UnreadableError(message)
+
+
+def _head(path: Path) -> bytes:
+    """Return the first bytes of a file."""
+    if not path.exists():
+        message = f"{path}: expected a file or a folder, nothing is there"
+        raise InputError(message)
+    with read_errors(path), path.open("rb") as file:
+        return file.read(_HEAD)
+
+
+def _ending(path: Path) -> str:
+    """Return the ending of a file's name, ``.nii.gz`` being one."""
+    name = path.name.lower()
+    return ".nii.gz" if name.endswith(".nii.gz") else path.suffix.lower()
+
+
+def _kind_of_bytes(head: bytes) -> Kind | None:
+    """Return the kind that the first bytes of a file show."""
+    if _is_nifti(_inflated(head)):
+        return "nifti"
+    if head.startswith(b"NRRD0"):
+        return "nrrd"
+    if _METAIMAGE_FIRST.match(head) and _METAIMAGE.search(head):
+        return "metaimage"
+    return "dicom" if _is_dicom(head) else None
+
+
+def _inflated(head: bytes) -> bytes:
+    """Return what the first bytes of a gzipped file hold, or the bytes themselves."""
+    if not head.startswith(b"\x1f\x8b"):
+        return head
+    try:
+        return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(head, _HEAD)
+    except zlib.error:
+        return b""
+
+
+def _is_nifti(head: bytes) -> bool:
+    """Return whether one of the marks stands where it has to."""
+    return any(head[at : at + 4] in marks for at, marks in _NIFTI_MARKS.items())
+
+
+def _is_dicom(head: bytes) -> bool:
+    """Return whether the mark is there, or the bytes start with an element of a data set that lacks it.
+
+    Such a data set starts with group 2 or 8, little endian, and either a value representation of two
+    capitals or a short value of even length (DICOM PS3.5, 7.1).
+    """
+    if head[128:132] == b"DICM":
+        return True
+    if len(head) < 8 or head[:2] not in _DICOM_GROUPS or head[3]:
+        return False
+    length = int.from_bytes(head[4:8], "little")
+    return bool(_EXPLICIT_VR.match(head[4:6])) or (length <= _LONGEST_FIRST_ELEMENT and length % 2 == 0)
+
+
+def _likeness(head: bytes) -> str:
+    """Return what a file that is no image looks like."""
+    if not head:
+        return "an empty file"
+    for start, likeness in _LIKENESSES.items():
+        if head.startswith(start):
+            return likeness
+    printable = sum(byte in b"\t\n\r" or 32 <= byte < 127 for byte in head[:256])
+    return "a text file" if printable == len(head[:256]) else f"nothing known: it starts with {head[:8]!r}"

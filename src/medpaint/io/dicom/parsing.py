@@ -16,7 +16,16 @@ from pydicom import Dataset, FileDataset, dcmread
 from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.multival import MultiValue
 from pydicom.pixels.utils import pixel_array
-from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import (
+    HTJ2K,
+    UID,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    HTJ2KLossless,
+    HTJ2KLosslessRPCL,
+    ImplicitVRLittleEndian,
+    RLELossless,
+)
 
 from medpaint.core.errors import UnreadableError
 from medpaint.core.types import Array
@@ -49,6 +58,16 @@ PARSE_ERRORS: Final = (
     zlib.error,
 )
 """What pydicom and its decoders raise on a damaged file; they have no common base."""
+
+
+_DECODERS: Final = {
+    RLELossless: "pydicom",
+    HTJ2KLossless: "pylibjpeg",
+    HTJ2KLosslessRPCL: "pylibjpeg",
+    HTJ2K: "pylibjpeg",
+}
+"""Decoders that are not gdcm. Each transfer syntax has one, and no other is tried after it: pylibjpeg decodes
+damaged JPEG-LS to noise without a word where gdcm refuses it, and panics on damaged RLE."""
 
 
 @contextmanager
@@ -92,11 +111,12 @@ def stored_slice(dataset: FileDataset, path: Path) -> Array:
         UnreadableError: no pixel data, fewer or more than Rows x Columns, or not decodable.
     """
     syntax = dataset.file_meta.TransferSyntaxUID
-    shape = (dataset.Rows, dataset.Columns)
+    shape = (integer(dataset, "Rows", 0), integer(dataset, "Columns", 0))
     try:
         if not syntax.is_encapsulated:
             _check_length(dataset)
-        values = pixel_array(dataset, raw=True)
+        plugin = _DECODERS.get(syntax, "gdcm") if syntax.is_encapsulated else ""
+        values = pixel_array(dataset, raw=True, decoding_plugin=plugin)
     except PARSE_ERRORS as error:
         message = (
             f"expected {shape[0]}x{shape[1]} decodable pixels in transfer syntax {syntax.name}, got none: {path}"
@@ -107,7 +127,7 @@ def stored_slice(dataset: FileDataset, path: Path) -> Array:
             f"expected {shape[0]}x{shape[1]} pixels in transfer syntax {syntax.name}, got {values.shape}: {path}"
         )
         raise UnreadableError(message)
-    return values
+    return values.astype(values.dtype.newbyteorder("="), copy=False)
 
 
 def _check_length(dataset: Dataset) -> None:

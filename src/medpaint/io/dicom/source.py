@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydicom import FileDataset
+from pydicom import FileDataset, dcmwrite
 
 from medpaint.core.encoding import Encoding
 from medpaint.core.errors import InputError, UnreadableError, UsageError
@@ -127,7 +127,7 @@ def _save(dataset: FileDataset, derivation: Derivation, file: Path, target: Path
     """Mark a dataset as derived and write it."""
     try:
         mark_derived(dataset, derivation)
-        dataset.save_as(target, enforce_file_format=True)
+        dcmwrite(target, dataset, enforce_file_format=True)
     except OSError:
         raise
     except PARSE_ERRORS as error:

@@ -159,7 +159,7 @@ def _tilt_reasons(step: _Vectors, normal: _Vectors, slices: int, pixel_mm: float
 def _gap_reasons(distances: _Vectors) -> list[str]:
     """Say where slices are missing, and whether the steps are uneven apart from that."""
     steps = np.diff(distances)
-    common = float(np.sort(steps)[(len(steps) - 1) // 2])
+    common = _common_step(steps)
     whole = np.maximum(np.rint(steps / common), 1)
     whole[np.abs(steps / common - whole) > GAP_TOLERANCE] = 1
     index = np.concatenate([[0], np.cumsum(whole)])
@@ -170,6 +170,13 @@ def _gap_reasons(distances: _Vectors) -> list[str]:
     if np.abs(distances - even).max() > GRID_TOLERANCE * common:
         reasons.append(_uneven(distances, steps[whole == 1]))
     return reasons
+
+
+def _common_step(steps: _Vectors) -> float:
+    """Return the step that most steps are near, the smallest of several such."""
+    ascending = np.sort(steps)
+    near = np.abs(ascending[:, None] - ascending) <= GRID_TOLERANCE * ascending[:, None]
+    return float(np.median(ascending[near[int(np.argmax(near.sum(axis=1)))]]))
 
 
 def _missing(distances: _Vectors, steps: _Vectors, whole: _Vectors, common: float, gaps: NDArray[np.intp]) -> str:

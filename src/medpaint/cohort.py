@@ -162,8 +162,6 @@ def _guarded(work: Callable[[], str], fail: Callable[[str], None]) -> str:
     """
     try:
         return work()
-    except UsageError:
-        raise
     except MedpaintError as error:
         reason = str(error)
     except OSError:

@@ -137,7 +137,9 @@ def _check_target(products: Products, source: Source, *, overwrite: bool) -> Non
     for path in (products.restored, products.mask, products.record):
         target = path.resolve()
         if target == origin or origin in target.parents:
-            message = f"{path} would replace the scan, or lie among its files; choose another output folder or name"
+            message = (
+                f"{path} would replace the scan, or lie among its files; choose another output folder or name"
+            )
             raise InputError(message)
     if products.record.exists() and not overwrite:
         message = f"{products.record} is there already: choose another output folder, or --overwrite"

@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 from medpaint.cli.check import failures
-from medpaint.core.errors import InputError, PartialFailureError
+from medpaint.core.errors import PartialFailureError
 
-__all__ = ["cohort_files", "configure", "execute"]
+__all__ = ["configure", "execute"]
 
 SUMMARY = Path("results/summary.tsv")
 
@@ -26,36 +26,25 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(parsed: argparse.Namespace) -> int:
-    """Run the workflow; some scans failed is exit code 4, a workflow that broke Snakemake's own."""
-    snakefile, profile = cohort_files()
-    options = list(parsed.rest)
-    if not {"--cores", "-c", "--jobs", "-j"} & {option.split("=")[0] for option in options}:
-        options += ["--cores", "all"]
-    if not any(option.startswith(("--profile", "--workflow-profile")) for option in options):
-        options += ["--workflow-profile", str(profile)]
-    before = SUMMARY.stat().st_mtime_ns if SUMMARY.exists() else 0
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile), *options]
-    done = subprocess.run(command, check=False, stdout=sys.stderr if parsed.json else None)
-    failed = failures(SUMMARY) if SUMMARY.exists() else {}
-    if done.returncode and failed and SUMMARY.stat().st_mtime_ns >= before:
-        message = f"{len(failed)} of the scans failed, see {SUMMARY}: " + ", ".join(failed)
+    """Run the workflow. That scans failed is exit code 4; a workflow that broke exits as Snakemake does."""
+    from medpaint.launch import snakemake_command
+
+    folder = _working_folder(parsed.rest)
+    done = subprocess.run(snakemake_command(parsed.rest), check=False, stdout=sys.stderr if parsed.json else None)
+    summary = folder / SUMMARY
+    failed = failures(summary) if summary.exists() else {}
+    if done.returncode and failed:
+        message = f"{len(failed)} of the scans failed, see {summary}: {', '.join(failed)}"
         raise PartialFailureError(message)
     if parsed.json:
-        print(
-            json.dumps(
-                {"status": "failed" if done.returncode else "done", "summary": str(SUMMARY), "failed": failed}
-            )
-        )
+        status = "failed" if done.returncode else "done"
+        print(json.dumps({"status": status, "summary": str(summary), "failed": failed}))
     return done.returncode
 
 
-def cohort_files() -> tuple[Path, Path]:
-    """Return the Snakefile and the profile: the working folder's, else those that came with the package."""
-    if Path("Snakefile").is_file() and Path("profiles/default").is_dir():
-        return Path("Snakefile").resolve(), Path("profiles/default").resolve()
-    package = Path(__file__).resolve().parents[1]
-    for base in (package / "_cohort", package.parents[1]):
-        if (base / "Snakefile").is_file():
-            return base / "Snakefile", base / "profiles" / "default"
-    message = "expected a Snakefile in this folder or in the package, found none"
-    raise InputError(message)
+def _working_folder(options: list[str]) -> Path:
+    """Return the folder that Snakemake will work in."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--directory", "-d", type=Path, default=Path())
+    folder: Path = parser.parse_known_args(options)[0].directory
+    return folder

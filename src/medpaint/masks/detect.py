@@ -9,7 +9,7 @@ import numpy as np
 
 from medpaint.core.types import Array, Mask
 from medpaint.core.volume import Volume
-from medpaint.masks.foreground import foreground_of
+from medpaint.masks.foreground import Foreground, foreground_of
 
 __all__ = ["Detection", "Finding", "detect"]
 
@@ -66,8 +66,7 @@ def detect(scan: Volume) -> Detection:
     if any(found.size for found in blank):
         tissue = foreground_of(scan, mask)
         for axis, candidates in enumerate(blank):
-            content = tissue.tissue.mean(axis=tuple(other for other in range(3) if other != axis))
-            slices = _with_neighbours(candidates, content, tissue.stride[axis], scan.shape[axis])
+            slices = _with_neighbours(scan.data, axis, candidates, tissue)
             if slices:
                 mask[(slice(None),) * axis + (list(slices),)] = True
                 findings.append(
@@ -99,19 +98,19 @@ def _blank_slices(data: Array, axis: int) -> Array:
     return np.setdiff1d(inner, full)
 
 
-def _with_neighbours(candidates: Array, content: Array, stride: int, size: int) -> tuple[int, ...]:
+def _with_neighbours(data: Array, axis: int, candidates: Array, foreground: Foreground) -> tuple[int, ...]:
     """Return those candidates whose nearest filled slices on both sides hold enough tissue."""
-    blank = np.zeros(size, np.bool_)
-    blank[candidates] = True
-    enough = NEIGHBOUR_SHARE * float(content.max(initial=0.0))
-    full = np.flatnonzero(~blank)
-    kept = []
-    for index in candidates:
-        position = int(np.searchsorted(full, index))
-        sides = full[position - 1], full[position]
-        if all(content[min(round(side / stride), content.size - 1)] >= enough for side in sides):
-            kept.append(int(index))
-    return tuple(kept)
+    others = tuple(other for other in range(3) if other != axis)
+    enough = NEIGHBOUR_SHARE * float(foreground.tissue.mean(axis=others).max())
+    full = np.setdiff1d(np.arange(data.shape[axis]), candidates)
+    after = np.searchsorted(full, candidates)
+    sides = np.stack([full[after - 1], full[after]])
+    content = {side: np.mean(np.take(data, side, axis=axis) > foreground.threshold) for side in np.unique(sides)}
+    return tuple(
+        int(index)
+        for index, pair in zip(candidates, sides.T, strict=True)
+        if min(map(content.get, pair)) >= enough
+    )
 
 
 def _non_finite(data: Array, missing: Mask) -> tuple[Mask, int]:

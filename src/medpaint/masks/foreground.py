@@ -30,12 +30,14 @@ class Foreground:
         masked: the mask on the same coarser grid.
         stride: steps along I, J, K, in voxels.
         box: window of the full volume that holds the tissue; the whole volume where none was found.
+        threshold: stored values above it count as tissue.
     """
 
     tissue: Mask
     masked: Mask
     stride: tuple[int, int, int]
     box: Window
+    threshold: float
 
     @property
     def masked_share(self) -> float:
@@ -61,11 +63,12 @@ def foreground_of(volume: Volume, mask: Mask) -> Foreground:
     values: Array = volume.data[::i, ::j, ::k].astype(np.float32)
     masked = mask[::i, ::j, ::k]
     known = ~masked & np.isfinite(values)
-    tissue = known & (values > _threshold(values[known]))
+    threshold = _threshold(values[known])
+    tissue = known & (values > threshold)
     whole: Window = (slice(0, volume.shape[0]), slice(0, volume.shape[1]), slice(0, volume.shape[2]))
     coarse = bounding_box(tissue)
     box = whole if coarse is None else _fine(coarse, (i, j, k), volume.shape)
-    return Foreground(tissue, masked, (i, j, k), box)
+    return Foreground(tissue, masked, (i, j, k), box, threshold)
 
 
 def _threshold(values: Array) -> float:

@@ -1,0 +1,60 @@
+"""`medpaint demo`: the workflow on real scans, damaged and scored."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from medpaint.core.errors import PartialFailureError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from medpaint.demo import Score
+
+__all__ = ["configure", "execute"]
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("--output", type=Path, default=Path("demo"), help="folder of the cohort (default: demo)")
+    parser.add_argument("--cores", type=int, default=2, help="processor cores to use (default: 2)")
+
+
+def execute(parsed: argparse.Namespace) -> int:
+    """Make the cohort, restore it, say where it is and how good."""
+    from medpaint.demo import make_cohort, score_cohort
+    from medpaint.launch import snakemake_command
+
+    print("making a cohort of damaged scans ...", file=sys.stderr)
+    make_cohort(parsed.output)
+    options = ["--directory", str(parsed.output), "--cores", str(parsed.cores)]
+    done = subprocess.run(snakemake_command(options), check=False, stdout=sys.stderr if parsed.json else None)
+    print("scoring against the undamaged scans ...", file=sys.stderr)
+    scores = score_cohort(parsed.output)
+    if parsed.json:
+        print(json.dumps({"status": "done", "scans": [dataclasses.asdict(score) for score in scores]}))
+    else:
+        _print(scores, parsed.output)
+    if done.returncode:
+        message = f"the workflow did not finish, see {parsed.output / 'results' / 'logs'}"
+        raise PartialFailureError(message)
+    return 0
+
+
+def _print(scores: Sequence[Score], output: Path) -> None:
+    """Say it to a person."""
+    print(f"\n{'scan':<14} {'what':<40} {'ml':>7} {'PSNR before':>12} {'after':>8}  outside the mask")
+    for score in scores:
+        kept = "identical" if score.identical else "CHANGED"
+        numbers = f"{score.repaired_ml:>7.2f} {score.damaged_psnr_db:>9.1f} dB {score.psnr_db:>5.1f} dB"
+        print(f"{score.scan:<14} {score.what:<40} {numbers}  {kept}")
+    print(f"\nrestored scans  {output / 'results' / 'restored'}")
+    print(f"summary         {output / 'results' / 'summary.tsv'}")
+    print(f"pictures        {output / 'pictures'}")
+    print(f"check them      medpaint verify {output / 'results'}")

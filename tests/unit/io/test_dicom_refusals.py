@@ -63,6 +63,7 @@ def _enhanced(dataset: FileDataset, _index: int) -> None:
         (_setting(PhotometricInterpretation="PALETTE COLOR"), "PALETTE COLOR"),
         (_setting(RescaleSlope="0"), "a rescale slope of 0"),
         (_setting(ModalityLUTSequence=[Dataset()]), "a modality lookup table"),
+        (_deleting("SOPInstanceUID"), r"no SOPInstanceUID, .* \(1 of 4 files\)"),
         (_setting(HighBit=13), "12 bits stored in 16, high bit 13"),
         (_setting(BitsStored=17), "17 bits stored in 16"),
         (_setting_one(NumberOfFrames=8), r"a file of 8 frames \(multi-frame\) \(1 of 4 files\)"),

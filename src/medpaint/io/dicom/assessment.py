@@ -123,6 +123,7 @@ def _kind_reasons(header: Header) -> list[str]:
         or sign not in {0, 1},
         "a modality lookup table instead of a rescale slope": header.has_lookup_table,
         "a rescale slope of 0": header.slope == 0,
+        "no SOPInstanceUID, without which nothing can be derived from it": not header.sop_uid,
     }
     return [reason for reason, holds in checks.items() if holds]
 

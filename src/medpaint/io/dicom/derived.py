@@ -46,7 +46,7 @@ _STATEMENT: Final = (
 )
 
 _SERIES_NUMBER_STEP: Final = 1000
-_LONGEST_INTEGER_STRING: Final = 2**31 - 1
+_LARGEST_NUMBER: Final = 2**31 - 1  # of an integer string (IS)
 _LONGEST_DESCRIPTION: Final = 64  # characters of a long string (LO), DICOM PS3.5, 6.2
 _LONGEST_TEXT: Final = 1024  # characters of a short text (ST)
 _SUFFIX: Final = " restored"
@@ -78,7 +78,7 @@ def mark_derived(dataset: FileDataset, derivation: Derivation) -> None:
     dataset.SeriesInstanceUID = derived_uid(dataset.SeriesInstanceUID, derivation.key)
     dataset.ImageType = ["DERIVED", "SECONDARY", *words(dataset, "ImageType")[2:]]
     number = integer(dataset, "SeriesNumber", 0) + _SERIES_NUMBER_STEP
-    dataset.SeriesNumber = min(number, _LONGEST_INTEGER_STRING)
+    dataset.SeriesNumber = min(number, _LARGEST_NUMBER)
     kept = text(dataset, "SeriesDescription")[: _LONGEST_DESCRIPTION - len(_SUFFIX)]
     dataset.SeriesDescription = f"{kept}{_SUFFIX}".strip()
     dataset.DerivationDescription = _described(derivation, text(dataset, "DerivationDescription"))

@@ -1,0 +1,231 @@
+"""DICOM series from scanners: read as other programs read them, refused for the right reason, written back."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import pydicom
+import pytest
+import SimpleITK
+from numpy.typing import NDArray
+
+from medpaint.core.errors import GeometryError, InputError, UnsupportedError
+from medpaint.core.types import Affine, Array, Mask
+from medpaint.io.dicom import DicomSource, list_series, read_series
+from medpaint.io.source import Derivation
+
+pytestmark = pytest.mark.real
+
+DERIVATION = Derivation("A block was filled.", "real:block")
+
+
+def _canonical(data: NDArray[Any], affine: Affine) -> tuple[NDArray[Any], Affine]:
+    """Return voxels and affine with axes that point right, anterior and superior, as nearly as flips can."""
+    orientations: Any = nib.orientations
+    flips = orientations.io_orientation(affine)
+    return orientations.apply_orientation(data, flips), affine @ orientations.inv_ornt_aff(flips, data.shape)
+
+
+def _nifti(path: Path) -> tuple[NDArray[Any], Affine]:
+    """Return the canonical intensities of a NIfTI file."""
+    image: Any = nib.load(path)
+    return _canonical(image.get_fdata(), image.affine)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "anatomical/001",
+        "anatomical/002_non_isotropic",
+        "compressed/001",
+        "compressed_j2k/001",
+        "compressed_jpeg/001",
+        "compressed_jpegls/001",
+        "compressed_rle/001",
+    ],
+)
+@pytest.mark.parametrize("ending", ["_ground_truth.nii.gz", "_ground_truth_reoriented.nii.gz"])
+def test_volume_equals_the_reference(real_data: Path, name: str, ending: str) -> None:
+    folder = real_data / "dicom" / "geometry-zoo" / "generic" / name
+    volume, _ = read_series(folder)
+    data, affine = _canonical(volume.intensities(), volume.affine)
+    expected, expected_affine = _nifti(folder.with_name(folder.name + ending))
+    np.testing.assert_allclose(affine, expected_affine, atol=1e-3)
+    np.testing.assert_allclose(data, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("failing/gantrytilting/001", r"gantry tilt: the slices step 14\.0 degrees off their normal"),
+        ("failing/notavolume/001", "not a volume: all 4 slices lie at one position"),
+        (
+            "failing/sliceincrement/001",
+            r"1 slice is missing, .*: 1 after 28\.11 mm along the normal \(step 10\.00 mm\)",
+        ),
+        ("failing/sliceincrement/002", r"gantry tilt: the slices step 15\.5 degrees.*1 slice is missing"),
+        ("failing/sliceorientation/001", "2 orientations.*2 sagittal.*2 axial"),
+    ],
+)
+def test_what_is_no_volume_is_refused(real_data: Path, name: str, reason: str) -> None:
+    with pytest.raises(GeometryError, match=reason):
+        read_series(real_data / "dicom" / "geometry-zoo" / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("geometry-zoo/generic/rgb/001", r"Secondary Capture.*3 samples per pixel \(colour\)"),
+        ("geometry-zoo/philips_enhanced/anatomical/001", "Enhanced MR Image Storage.*8 frames"),
+        ("geometry-zoo/siemens_multiframe/anatomical/001", "Enhanced MR Image Storage.*8 frames"),
+        ("mr-enhanced-xa30/In/5_anat-T1w_acq-tfl", "Enhanced MR Image Storage.*96 frames"),
+        ("mr-mosaic/In/Orientation/ax", "a Siemens mosaic"),
+        ("mr-mosaic/In/Orientation/cor", "a Siemens mosaic"),
+        ("mr-mosaic/In/Orientation/sag", "a Siemens mosaic"),
+        ("mr-mosaic/In/Orientation/axmb/AxAsc36mb2a", "a Siemens mosaic"),
+        ("seg-dcmqi/liver.dcm", "Segmentation Storage"),
+    ],
+)
+def test_images_of_another_kind_are_refused(real_data: Path, name: str, reason: str) -> None:
+    with pytest.raises(UnsupportedError, match=reason):
+        read_series(real_data / "dicom" / name)
+
+
+def test_two_slices_are_read_with_a_warning(real_data: Path) -> None:
+    folder = real_data / "dicom" / "geometry-zoo" / "failing" / "slicecount" / "001"
+    volume, source = read_series(folder)
+    assert source.warnings == ("two slices: the spacing cannot be checked",)
+    data, affine = _canonical(volume.intensities(), volume.affine)
+    expected, expected_affine = _nifti(folder.with_name("001_ground_truth.nii.gz"))
+    np.testing.assert_allclose(affine, expected_affine, atol=1e-3)
+    np.testing.assert_array_equal(data, expected)
+
+
+def test_every_listed_series_can_be_read_or_is_refused_as_listed(real_data: Path) -> None:
+    found = [one for one in list_series(real_data / "dicom") if one.path.name != "generic"]
+    assert len(found) > 25
+    for one in found:
+        if one.restorable:
+            volume, _ = read_series(one.path, series=one.name)
+            assert (volume.shape, volume.spacing_mm) == (one.shape, one.spacing_mm)
+        else:
+            with pytest.raises(InputError) as caught:
+                read_series(one.path, series=one.name)
+            assert one.reason in str(caught.value)
+
+
+SERIES = ["ct-liver-crlm-1004/image", "mr-thigh-sts-001/image"]
+
+
+@pytest.fixture(scope="module", params=SERIES)
+def restored(
+    request: pytest.FixtureRequest, real_data: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Array, Mask, DicomSource, Path]:
+    """Return a changed scan, its mask and source, and the folder of the derived series."""
+    volume, source = read_series(real_data / "dicom" / request.param)
+    mask = np.zeros(volume.shape, bool)
+    mask[200:240, 250:300, 18:21] = True
+    data = volume.data.copy()
+    data[mask] = data[mask] // 2 + 3
+    folder = tmp_path_factory.mktemp("derived") / "series"
+    source.write(data, mask, folder, DERIVATION)
+    return data, mask, source, folder
+
+
+Restored = tuple[Array, Mask, DicomSource, Path]
+
+
+def test_derived_series_reads_back(restored: Restored) -> None:
+    data, _, source, folder = restored
+    volume, derived = read_series(folder)
+    np.testing.assert_array_equal(volume.data, data)
+    original, _ = read_series(source.path)
+    np.testing.assert_array_equal(volume.affine, original.affine)
+    assert derived.facts["transfer_syntax"] == source.facts["transfer_syntax"]
+
+
+def test_untouched_slices_keep_their_bytes(restored: Restored) -> None:
+    _, mask, source, folder = restored
+    for index, file in enumerate(source.files):
+        old, new = (pydicom.dcmread(one).PixelData for one in (file, folder / f"{index + 1:04d}.dcm"))
+        assert (old == new) == (not mask[:, :, index].any())
+
+
+def test_derived_series_is_the_same_on_every_run(restored: Restored, tmp_path: Path) -> None:
+    data, mask, source, folder = restored
+    source.write(data, mask, tmp_path / "again", DERIVATION)
+    for file in folder.iterdir():
+        assert (tmp_path / "again" / file.name).read_bytes() == file.read_bytes()
+
+
+def _itk(folder: Path) -> SimpleITK.Image:
+    """Return a series as ITK reads it."""
+    reader: Any = SimpleITK.ImageSeriesReader
+    return SimpleITK.ReadImage(reader.GetGDCMSeriesFileNames(str(folder)))
+
+
+def test_itk_reads_the_grid_of_the_source(restored: Restored) -> None:
+    data, _, source, folder = restored
+    original, derived = _itk(source.path), _itk(folder)
+    for name in ("GetSpacing", "GetOrigin", "GetDirection", "GetSize"):
+        assert getattr(derived, name)() == getattr(original, name)()
+    encoding = read_series(folder)[0].encoding
+    stored = (SimpleITK.GetArrayFromImage(derived).T - encoding.intercept) / encoding.slope
+    np.testing.assert_array_equal(stored, data)
+
+
+def _converted(folder: Path, out: Path) -> tuple[NDArray[Any], Affine]:
+    """Return a series as dcm2niix converts it."""
+    out.mkdir()
+    subprocess.run(
+        ["dcm2niix", "-z", "n", "-b", "n", "-f", "series", "-o", out, folder], check=True, capture_output=True
+    )
+    (file,) = out.glob("*.nii")
+    return _nifti(file)
+
+
+@pytest.mark.skipif(shutil.which("dcm2niix") is None, reason="dcm2niix is not installed")
+def test_dcm2niix_makes_of_it_what_it_makes_of_the_source(restored: Restored, tmp_path: Path) -> None:
+    _, mask, source, folder = restored
+    old, old_affine = _converted(source.path, tmp_path / "old")
+    new, new_affine = _converted(folder, tmp_path / "new")
+    volume, _ = read_series(folder)
+    data, affine = _canonical(volume.intensities(), volume.affine)
+    kept, _ = _canonical((~mask).astype(np.uint8), volume.affine)
+    np.testing.assert_array_equal(new_affine, old_affine)
+    np.testing.assert_allclose(affine, new_affine, atol=1e-3)
+    np.testing.assert_array_equal(new, data)
+    np.testing.assert_array_equal(new[kept == 1], old[kept == 1])
+
+
+def _validator_errors(file: Path) -> set[str]:
+    """Return what dciodvfy calls an error."""
+    found = subprocess.run(["dciodvfy", "-new", file], capture_output=True, text=True, check=False)
+    return {line for line in found.stderr.splitlines() if line.startswith("Error")}
+
+
+@pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dciodvfy is not installed")
+def test_validator_finds_no_error_that_the_source_has_not(restored: Restored) -> None:
+    _, _, source, folder = restored
+    for index, file in enumerate(source.files):
+        new = _validator_errors(folder / f"{index + 1:04d}.dcm") - _validator_errors(file)
+        assert not new
+
+
+@pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dciodvfy is not installed")
+@pytest.mark.parametrize("name", ["compressed", "compressed_jpeg", "compressed_jpegls", "compressed_rle"])
+def test_compressed_series_are_written_uncompressed_and_valid(real_data: Path, tmp_path: Path, name: str) -> None:
+    folder = real_data / "dicom" / "geometry-zoo" / "generic" / name / "001"
+    volume, source = read_series(folder)
+    mask = np.zeros(volume.shape, bool)
+    source.write(volume.data, mask, tmp_path / "out", DERIVATION)
+    again, derived = read_series(tmp_path / "out")
+    np.testing.assert_array_equal(again.data, volume.data)
+    assert derived.facts["transfer_syntax"] == "Explicit VR Little Endian"
+    new = _validator_errors(tmp_path / "out" / "0001.dcm") - _validator_errors(source.files[0])
+    assert not new

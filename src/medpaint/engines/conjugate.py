@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Final
 
@@ -36,11 +37,14 @@ def conjugate_gradients(
         x, (N,).
 
     Raises:
-        ConvergenceError: the tolerance is not reached.
+        ConvergenceError: the tolerance is not reached, or b is not finite.
     """
     solution = np.zeros_like(target)
     residual = target.copy()
     goal = tolerance * float(np.linalg.norm(target))
+    if not math.isfinite(goal):
+        message = "expected finite known voxels around the mask, got some that are not"
+        raise ConvergenceError(message)
     if goal == 0.0:
         return solution
     direction = np.zeros_like(target)

@@ -103,9 +103,7 @@ def test_same_seed_same_voxels(engine: Engine, image: FloatArray) -> None:
 @pytest.mark.parametrize("garbage", [np.nan, np.inf, 0.0, 1e30])
 def test_does_not_use_what_stands_inside_the_mask(engine: Engine, image: FloatArray, garbage: float) -> None:
     expected = engine.fill(image, HOLE, spacing_mm=ISOTROPIC, seed=1)
-    filled = engine.fill(
-        np.where(HOLE, np.float32(garbage), image), HOLE, spacing_mm=ISOTROPIC, seed=1
-    )
+    filled = engine.fill(np.where(HOLE, np.float32(garbage), image), HOLE, spacing_mm=ISOTROPIC, seed=1)
     np.testing.assert_array_equal(filled[HOLE], expected[HOLE])
 
 

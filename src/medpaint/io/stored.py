@@ -39,7 +39,7 @@ Packing = Literal["none", "gzip", "zlib"]
 """How the voxels are packed: not at all, or deflated with the one or the other frame around it."""
 
 _LEVEL: Final = 4
-"""Of deflate: as small as level 6 within 3 % on scans, in half the time or less."""
+"""Of deflate: on scans within a tenth of the size that level 6 gives, in a fifth to two thirds of its time."""
 
 _CHUNK: Final = 1 << 20
 

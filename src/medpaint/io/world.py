@@ -43,7 +43,7 @@ def affine_from_axes(axes: Array, origin: Array, signs: tuple[float, float, floa
     affine[:3, :3] = steps.T
     affine[:world, 3] = origin[:world]
     affine[:3] *= np.array(signs)[:, np.newaxis]
-    return affine
+    return affine + 0.0  # no negative zeros
 
 
 def _across(steps: Array) -> Array:

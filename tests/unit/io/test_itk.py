@@ -1,0 +1,327 @@
+"""NRRD and MetaImage files read as ITK reads them and come back with their headers as they were."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from scipy.spatial.transform import Rotation
+
+from medpaint.core.errors import (
+    AmbiguousError,
+    GeometryError,
+    InputError,
+    MedpaintError,
+    UnreadableError,
+    UnsupportedError,
+    UsageError,
+)
+from medpaint.core.geometry import LPS_TO_RAS
+from medpaint.core.types import Affine, Array
+from medpaint.io.itk import read_itk
+from medpaint.io.source import Derivation
+
+# Neither library says what types its functions take.
+sitk: Any = import_module("SimpleITK")
+
+DONE = Derivation("tested", "key")
+TYPES = ["u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f4", "f8"]
+SUFFIXES = [".nrrd", ".nhdr", ".mha", ".mhd"]
+SPACING = b"ElementSpacing = 0.80000000000000004 1.25 3\n"
+
+
+def numbers(dtype: str = "i2", shape: tuple[int, ...] = (4, 3, 5)) -> Array:
+    """Return values over the whole range of a type."""
+    raw = np.random.default_rng(1).integers(0, 256, (*shape, np.dtype(dtype).itemsize), np.uint8)
+    values: Array = raw.view(dtype)[..., 0]
+    return np.nan_to_num(values) if values.dtype.kind == "f" else values
+
+
+def image_of(data: Array) -> Any:
+    """Return an oblique image in SimpleITK's form."""
+    image = sitk.GetImageFromArray(np.ascontiguousarray(data.T))
+    image.SetSpacing([0.8, 1.25, 3.0][: data.ndim])
+    image.SetOrigin([10.5, -20.25, 30.125][: data.ndim])
+    if data.ndim == 3:
+        image.SetDirection(Rotation.from_euler("xyz", [0.3, -0.2, 0.1]).as_matrix().ravel().tolist())
+    image.SetMetaData("kept", "by all means")
+    return image
+
+
+def saved(path: Path, data: Array, *, compressed: bool = False) -> Path:
+    """Save an oblique image."""
+    sitk.WriteImage(image_of(data), str(path), useCompression=compressed)
+    return path
+
+
+def affine_by_itk(path: Path) -> Affine:
+    """Return the affine that ITK understands, in RAS+."""
+    image = sitk.ReadImage(str(path))
+    points = [image.TransformIndexToPhysicalPoint(index) for index in ((0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1))]
+    origin, *steps = np.array(points)
+    affine = np.eye(4)
+    affine[:3] = np.column_stack([*(np.array(steps) - origin), origin])
+    return np.asarray(LPS_TO_RAS @ affine)
+
+
+def header_of(path: Path) -> bytes:
+    """Return the header of a file as it lies there."""
+    content = path.read_bytes()
+    mark = b"\n\n" if path.suffix in {".nrrd", ".nhdr"} else b"ElementDataFile"
+    return content.partition(mark)[0]
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("dtype", TYPES)
+def test_every_type_comes_back(tmp_path: Path, dtype: str, suffix: str, *, compressed: bool) -> None:
+    data = numbers(dtype)
+    path = saved(tmp_path / f"scan{suffix}", data, compressed=compressed)
+
+    volume, source = read_itk(path)
+
+    np.testing.assert_array_equal(volume.data, data)
+    assert volume.data.dtype == np.dtype(dtype)
+    np.testing.assert_allclose(volume.affine, affine_by_itk(path), atol=1e-12)
+    assert source.suffix == suffix
+    changed = data.copy()
+    changed[1] += 1
+    target = tmp_path / "out" / f"new{suffix}"
+    source.write(changed, changed != data, target, DONE)
+    image = sitk.ReadImage(str(target))
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(image).T, changed)
+    assert image.GetMetaData("kept") == "by all means"
+    np.testing.assert_array_equal(read_itk(target)[0].affine, volume.affine)
+    assert read_itk(target)[1].facts["encoding"] == source.facts["encoding"]
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_unchanged_voxels_leave_the_header_verbatim(tmp_path: Path, suffix: str, *, compressed: bool) -> None:
+    path = saved(tmp_path / f"scan{suffix}", numbers(), compressed=compressed)
+    volume, source = read_itk(path)
+    targets = [tmp_path / folder / f"scan{suffix}" for folder in ("a", "b")]
+    for target in targets:
+        source.write(volume.data, np.ones(volume.shape, bool), target, DONE)
+    lines, kept = (header_of(file).splitlines() for file in (path, targets[0]))
+    assert [line for line in kept if b"CompressedDataSize" not in line] == [
+        line for line in lines if b"CompressedDataSize" not in line
+    ]
+    for first, second in zip(*(sorted(target.parent.iterdir()) for target in targets), strict=True):
+        assert first.read_bytes() == second.read_bytes()
+
+
+def test_a_header_apart_names_its_own_data_file(tmp_path: Path) -> None:
+    for suffix, ending in ((".nhdr", ".raw.gz"), (".mhd", ".zraw")):
+        path = saved(tmp_path / f"scan{suffix}", numbers(), compressed=True)
+        volume, source = read_itk(path)
+        source.write(volume.data, np.ones(volume.shape, bool), tmp_path / "out" / f"new{suffix}", DONE)
+        assert f"new{ending}" in (tmp_path / "out" / f"new{suffix}").read_text()
+        assert {file.name for file in (tmp_path / "out").iterdir()} >= {f"new{suffix}", f"new{ending}"}
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    hnp.arrays(np.float64, 3, elements=st.floats(-3.0, 3.0)),
+    hnp.arrays(np.float64, 3, elements=st.floats(0.1, 9.0)),
+    hnp.arrays(np.float64, 3, elements=st.floats(-500.0, 500.0)),
+    st.sampled_from([".nrrd", ".mha"]),
+)
+def test_any_grid_is_the_one_itk_understands(
+    tmp_path_factory: pytest.TempPathFactory, turns: Array, spacing: Array, origin: Array, suffix: str
+) -> None:
+    image = sitk.Image([3, 2, 4], sitk.sitkUInt8)
+    image.SetDirection(Rotation.from_euler("xyz", turns).as_matrix().ravel().tolist())
+    image.SetSpacing(spacing.tolist())
+    image.SetOrigin(origin.tolist())
+    path = tmp_path_factory.mktemp("grid") / f"scan{suffix}"
+    sitk.WriteImage(image, str(path))
+    np.testing.assert_allclose(read_itk(path)[0].affine, affine_by_itk(path), atol=1e-9)
+
+
+@pytest.mark.parametrize("space", ["left-posterior-superior", "right-anterior-superior", "LAS", "RAS"])
+def test_every_space_is_the_one_itk_understands(tmp_path: Path, space: str) -> None:
+    path = saved(tmp_path / "scan.nrrd", numbers())
+    path.write_bytes(path.read_bytes().replace(b"left-posterior-superior", space.encode()))
+    np.testing.assert_allclose(read_itk(path)[0].affine, affine_by_itk(path), atol=1e-12)
+
+
+def test_big_endian_voxels_come_back_big_endian(tmp_path: Path) -> None:
+    data = numbers("i2")
+    for suffix, old, new in (
+        (".nrrd", b"endian: little", b"endian: big"),
+        (".mha", b"MSB = False", b"MSB = True"),
+    ):
+        path = saved(tmp_path / f"scan{suffix}", data)
+        content = path.read_bytes().replace(old, new)
+        path.write_bytes(content[: -data.nbytes] + data.astype(">i2").tobytes(order="F"))
+        volume, source = read_itk(path)
+        np.testing.assert_array_equal(volume.data, data)
+        assert volume.data.dtype.isnative
+        source.write(volume.data, np.ones(data.shape, bool), tmp_path / f"out{suffix}", DONE)
+        assert (tmp_path / f"out{suffix}").read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_slice_is_a_volume_of_one(tmp_path: Path, suffix: str) -> None:
+    data = numbers(shape=(4, 3))
+    volume, source = read_itk(saved(tmp_path / f"scan{suffix}", data))
+    np.testing.assert_array_equal(volume.data[..., 0], data)
+    np.testing.assert_allclose(volume.affine[:3, 3], [-10.5, 20.25, 0.0])
+    assert volume.spacing_mm == (0.8, 1.25, 1.0)
+    source.write(volume.data + 1, np.ones(volume.shape, bool), tmp_path / "out" / f"scan{suffix}", DONE)
+    back = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "out" / f"scan{suffix}")))
+    np.testing.assert_array_equal(back.T, data + 1)
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_frames_other_than_the_chosen_stay(tmp_path: Path, suffix: str, *, compressed: bool) -> None:
+    data = numbers(shape=(4, 3, 2, 3))
+    image = sitk.JoinSeries([image_of(data[..., frame]) for frame in range(3)])
+    path = tmp_path / f"scan{suffix}"
+    sitk.WriteImage(image, str(path), useCompression=compressed)
+    with pytest.raises(AmbiguousError, match=r"--frame 0\.\.2"):
+        read_itk(path)
+    with pytest.raises(UsageError, match="got 3"):
+        read_itk(path, frame=3)
+    volume, source = read_itk(path, frame=1)
+    np.testing.assert_array_equal(volume.data, data[..., 1])
+    np.testing.assert_allclose(volume.affine, read_itk(saved(tmp_path / "one.mha", data[..., 1]))[0].affine)
+    target = tmp_path / "out" / f"scan{suffix}"
+    source.write(volume.data + 1, np.ones(volume.shape, bool), target, DONE)
+    back = sitk.GetArrayFromImage(sitk.ReadImage(str(target))).T
+    np.testing.assert_array_equal(back[..., [0, 2]], data[..., [0, 2]])
+    np.testing.assert_array_equal(back[..., 1], data[..., 1] + 1)
+
+
+def test_a_list_of_volumes_is_frames(tmp_path: Path) -> None:
+    data = numbers("u1", (2, 3, 4, 2))
+    text = (
+        "NRRD0004\ntype: uchar\ndimension: 4\nspace: RAS\nsizes: 2 3 4 2\nkinds: domain domain domain list\n"
+        "space directions: (2,0,0) (0,2,0) (0,0,2) none\nspace origin: (1,2,3)\nencoding: raw\n\n"
+    )
+    path = tmp_path / "scan.nrrd"
+    path.write_bytes(text.encode() + data.tobytes(order="F"))
+    volume, _ = read_itk(path, frame=1)
+    np.testing.assert_array_equal(volume.data, data[..., 1])
+    np.testing.assert_array_equal(volume.affine, [[2, 0, 0, 1], [0, 2, 0, 2], [0, 0, 2, 3], [0, 0, 0, 1]])
+
+
+def test_a_header_without_directions_is_warned_of(tmp_path: Path) -> None:
+    path = tmp_path / "scan.nrrd"
+    text = "NRRD0001\ntype: uchar\ndimension: 3\nsizes: 2 2 2\nspacings: 1 2 3\nencoding: raw\n\n"
+    path.write_bytes(text.encode() + bytes(8))
+    volume, source = read_itk(path)
+    assert volume.spacing_mm == (1.0, 2.0, 3.0)
+    assert len(source.warnings) == 2
+
+
+@pytest.mark.parametrize("key", ["byte skip: -1", "byte skip: 5"])
+def test_voxels_behind_a_foreign_header(tmp_path: Path, key: str) -> None:
+    data = numbers("u1", (2, 2, 2))
+    (tmp_path / "foreign.bin").write_bytes(b"12345" + data.tobytes(order="F"))
+    text = (
+        f"NRRD0004\ntype: uchar\ndimension: 3\nsizes: 2 2 2\nspace: LPS\nencoding: raw\n{key}\n"
+        "space directions: (1,0,0) (0,1,0) (0,0,1)\ndata file: foreign.bin\n"
+    )
+    (tmp_path / "scan.nhdr").write_text(text)
+    volume, source = read_itk(tmp_path / "scan.nhdr")
+    np.testing.assert_array_equal(volume.data, data)
+    source.write(volume.data, np.ones(data.shape, bool), tmp_path / "out" / "scan.nhdr", DONE)
+    assert (tmp_path / "out" / "scan.raw").read_bytes() == (tmp_path / "foreign.bin").read_bytes()
+
+
+@pytest.mark.parametrize("suffix", [".nrrd", ".mha"])
+@pytest.mark.parametrize("kind", [sitk.sitkVectorUInt8, sitk.sitkVectorFloat32])
+def test_several_numbers_a_voxel_are_refused(tmp_path: Path, suffix: str, kind: int) -> None:
+    sitk.WriteImage(sitk.Image([3, 4, 5], kind, 3), str(tmp_path / f"scan{suffix}"))
+    with pytest.raises(UnsupportedError, match="expected one real number a voxel"):
+        read_itk(tmp_path / f"scan{suffix}")
+
+
+@pytest.mark.parametrize(
+    ("suffix", "old", "new", "error"),
+    [
+        (".nrrd", b"NRRD0004", b"NRRD0009", UnreadableError),
+        (".nrrd", b"type: short", b"type: shirt", UnreadableError),
+        (".nrrd", b"type: short", b"type: block", UnsupportedError),
+        (".nrrd", b"encoding: raw", b"encoding: hex", UnsupportedError),
+        (".nrrd", b"encoding: raw", b"encoding: gzip", UnreadableError),
+        (".nrrd", b"encoding: raw\n", b"", UnreadableError),
+        (".nrrd", b"sizes: 4 3 5", b"sizes: 4 3", UnreadableError),
+        (".nrrd", b"sizes: 4 3 5", b"sizes: 4 0 5", GeometryError),
+        (".nrrd", b"sizes: 4 3 5", b"sizes: 4 x 5", UnreadableError),
+        (".nrrd", b"endian: little", b"endian: middle", UnreadableError),
+        (".nrrd", b"endian: little\n", b"", UnreadableError),
+        (".nrrd", b"encoding: raw", b"encoding: raw\nline skip: 3", UnsupportedError),
+        (".nrrd", b"encoding: raw", b"encoding: raw\ndata file: LIST\na.raw", UnsupportedError),
+        (".nrrd", b"encoding: raw", b"encoding: raw\nbyte skip: -7", UnreadableError),
+        (".nrrd", b"kinds: domain", b"kinds: none", None),
+        (".mha", b"MET_SHORT", b"MET_SHIRT", UnreadableError),
+        (".mha", b"NDims = 3", b"NDims = 77", UnreadableError),
+        (".mha", b"DimSize = 4 3 5", b"DimSize = 4 0 5", GeometryError),
+        (".mha", b"DimSize = 4 3 5", b"DimSize = 4 3 -5", GeometryError),
+        (".mha", SPACING, b"ElementSpacing = 0 1 1\n", GeometryError),
+        (".mha", SPACING, b"ElementSpacing = nan 1 1\n", GeometryError),
+        (".mha", b"Offset = 10.5", b"Offset = ", UnreadableError),
+        (".mha", b"BinaryData = True", b"BinaryData = False", UnsupportedError),
+        (".mha", b"CompressedData = False", b"CompressedData = True", UnreadableError),
+        (".mha", b"= LOCAL", b"= LIST", UnsupportedError),
+        (".mha", b"= LOCAL", b"= slice%03d.raw 1 5 1", UnsupportedError),
+        (".mha", b"= LOCAL", b"= none.raw", InputError),
+        (".mha", b"ElementDataFile", b"ElementData", UnreadableError),
+    ],
+)
+def test_a_damaged_header_is_refused(
+    tmp_path: Path, suffix: str, old: bytes, new: bytes, error: type[InputError] | None
+) -> None:
+    path = saved(tmp_path / f"scan{suffix}", numbers())
+    content = path.read_bytes()
+    assert old in content
+    path.write_bytes(content.replace(old, new, 1))
+    if error is None:
+        read_itk(path)
+        return
+    with pytest.raises(error) as caught:
+        read_itk(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize("suffix", [".nrrd", ".mha"])
+@pytest.mark.parametrize("keep", [0, 4, 60, -1])
+def test_a_file_that_is_cut_off_is_refused(tmp_path: Path, suffix: str, keep: int, *, compressed: bool) -> None:
+    path = saved(tmp_path / f"scan{suffix}", numbers(), compressed=compressed)
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(UnreadableError):
+        read_itk(path)
+
+
+@pytest.mark.parametrize("suffix", [".nrrd", ".mha"])
+def test_any_change_of_a_header_is_read_or_refused_in_one_line(tmp_path: Path, suffix: str) -> None:
+    path = saved(tmp_path / f"scan{suffix}", numbers())
+    original, length = path.read_bytes(), len(header_of(path)) + 20
+    rng = np.random.default_rng(5)
+    for _ in range(300):
+        content = bytearray(original)
+        for at in rng.integers(0, length, 3):
+            content[at] = rng.integers(0, 256)
+        path.write_bytes(content)
+        try:
+            read_itk(path)
+        except MedpaintError as error:
+            assert "\n" not in str(error)  # noqa: PT017 - either outcome is right
+
+
+def test_a_data_file_that_changed_is_not_written_from(tmp_path: Path) -> None:
+    volume, source = read_itk(saved(tmp_path / "scan.mhd", numbers()))
+    (tmp_path / "scan.raw").write_bytes(bytes(volume.data.nbytes))
+    with pytest.raises(InputError, match=r"scan\.raw has changed since it was read"):
+        source.write(volume.data, np.ones(volume.shape, bool), tmp_path / "out.mhd", DONE)

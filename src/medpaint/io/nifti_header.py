@@ -227,16 +227,16 @@ def _layout(block: bytes, path: Path) -> np.dtype[np.void]:
 def _rotation(quaternion: Array, path: Path) -> Array:
     """Return the rotation matrix of a unit quaternion that lacks its real part, (3, 3).
 
-    The real part is found in the precision of the header, as nibabel finds it: near half a turn its last
-    digits decide on a tenth of a millimetre at the border of a volume.
+    A real part too small for the header's precision to tell from zero is zero, as nibabel has it.
     """
-    stored = quaternion.astype(quaternion.dtype.newbyteorder("="))
-    real_squared = float(1.0 - stored @ stored)
-    if not real_squared >= -3.0 * np.finfo(stored.dtype).eps:
+    b, c, d = quaternion.astype(np.float64)
+    real_squared = 1.0 - (b * b + c * c + d * d)
+    if abs(real_squared) < 3.0 * np.finfo(quaternion.dtype).eps:
+        real_squared = 0.0
+    if not real_squared >= 0.0:
         message = f"{path}: expected a rotation in the qform, got quaternion {quaternion.tolist()}"
         raise GeometryError(message)
-    b, c, d = stored.astype(np.float64)
-    a = np.sqrt(max(real_squared, 0.0))
+    a = np.sqrt(real_squared)
     turned = np.array([[0.0, -d, c], [d, 0.0, -b], [-c, b, 0.0]])
     # Where rounding left the quaternion longer than one, the rotation is that of the one scaled to length one.
     return np.asarray(np.eye(3) + 2.0 / (a * a + b * b + c * c + d * d) * (a * turned + turned @ turned))

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset, FileDataset, dcmwrite
 from pydicom.dataset import FileMetaDataset
-from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian, MRImageStorage
+from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian, MRImageStorage, RLELossless
 
 AXIAL: Final = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 SAGITTAL: Final = (0.0, 1.0, 0.0, 0.0, 0.0, -1.0)
@@ -83,7 +83,8 @@ class Phantom:
             dataset = self._dataset(index, voxels[index], places[index])
             self.change(dataset, index)
             if self.syntax.is_encapsulated:
-                dataset.compress(self.syntax, encoding_plugin="pylibjpeg", generate_instance_uid=False)
+                encoder = "pydicom" if self.syntax == RLELossless else "pylibjpeg"
+                dataset.compress(self.syntax, encoding_plugin=encoder, generate_instance_uid=False)
             dcmwrite(file, dataset, enforce_file_format=True)
         return files
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
 from medpaint.core.boxes import bounding_box, grown
@@ -9,6 +11,9 @@ from medpaint.core.types import Array, FloatArray, Mask, Spacing
 from medpaint.core.volume import Volume
 
 __all__ = ["alpha_in_mask", "blended"]
+
+SHARPEST_MM: Final = 1e-6
+"""A soft edge that is narrower is a hard one; keeps the division within float64."""
 
 
 def alpha_in_mask(mask: Mask, spacing_mm: Spacing, edge_mm: float) -> FloatArray:
@@ -34,7 +39,7 @@ def alpha_in_mask(mask: Mask, spacing_mm: Spacing, edge_mm: float) -> FloatArray
     window = grown(box, (1, 1, 1), mask.shape)
     inside = mask[window]
     distance = distance_transform_edt(inside, sampling=spacing_mm)
-    ramp = np.clip(distance[inside] / edge_mm, 0.0, 1.0)
+    ramp = np.clip(distance[inside] / max(edge_mm, SHARPEST_MM), 0.0, 1.0)
     return np.asarray(ramp * ramp * (3.0 - 2.0 * ramp), np.float32)
 
 

@@ -33,6 +33,7 @@ class RestoreConfig(BaseModel):
     edge_mm: float = Field(
         0.0,
         ge=0.0,
+        allow_inf_nan=False,
         le=100.0,
         description="Width in mm of the soft edge inside the mask, over which the scan's own values give way "
         "to the filled ones. Only for masks drawn larger than the damage; 0 is a hard edge.",

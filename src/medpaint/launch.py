@@ -12,7 +12,7 @@ __all__ = ["snakemake_command"]
 
 
 def snakemake_command(options: Sequence[str]) -> list[str]:
-    """Return the command that runs the workflow, with all cores and the default profile unless `options` differ."""
+    """Return the command that runs the workflow, on all cores by the default profile unless `options` differ."""
     snakefile, profile = _cohort_files()
     words = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile), *options]
     given = {option.split("=")[0] for option in options}

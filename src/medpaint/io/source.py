@@ -38,17 +38,34 @@ class Source(Protocol):
     """
 
     @property
-    def path(self) -> Path: ...
+    def path(self) -> Path:
+        """What was read."""
+        ...
+
     @property
-    def kind(self) -> str: ...
+    def kind(self) -> str:
+        """Which format."""
+        ...
+
     @property
-    def suffix(self) -> str: ...
+    def suffix(self) -> str:
+        """Ending of a product."""
+        ...
+
     @property
-    def sha256(self) -> str: ...
+    def sha256(self) -> str:
+        """Hash of what was read."""
+        ...
+
     @property
-    def facts(self) -> Mapping[str, str | int | float]: ...
+    def facts(self) -> Mapping[str, str | int | float]:
+        """What the format says."""
+        ...
+
     @property
-    def warnings(self) -> tuple[str, ...]: ...
+    def warnings(self) -> tuple[str, ...]:
+        """What was noticed."""
+        ...
 
     def write(self, data: Array, mask: Mask, path: Path, derivation: Derivation) -> None:
         """Write `data` as the same kind of file, whole or not at all.

@@ -13,9 +13,15 @@ from medpaint.masks.foreground import Foreground, foreground_of
 
 __all__ = ["Detection", "Finding", "detect"]
 
-NEIGHBOUR_SHARE: Final = 0.1
-"""A gap counts as damage where the slices on both sides hold at least this share of the fullest slice's
-tissue; between two legs, or beyond the top of a head, they hold next to none."""
+LEAST_TISSUE: Final = 0.02
+"""Slices beside a gap hold at least this share of the fullest slice's tissue, or the gap is background."""
+
+VALLEY: Final = 0.6
+"""Between two legs the tissue dwindles towards the gap on both sides: beside it there is less than this share of
+what there is a little further out. Beside lost slices it does so on one side at most."""
+
+FURTHER_OUT: Final = 0.05
+"""How far that is, as a share of the slices along the axis."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +60,8 @@ def detect(scan: Volume) -> Detection:
     """Find missing slices and non-finite voxels.
 
     A slice is missing where all its values are one value or NaN (dropped slices are stored as zeros as a
-    rule), it lies between slices that are not, and both of these hold tissue. Non-finite voxels count as
-    damage where they lie inside the scan; those connected to its border are taken for background and kept.
+    rule), it lies between slices that are not, and the tissue beside it does not end there. Non-finite voxels
+    count as damage where they lie inside the scan; those connected to its border are taken for background and kept.
 
     Args:
         scan: the scan, (I, J, K).
@@ -66,7 +72,7 @@ def detect(scan: Volume) -> Detection:
     if any(found.size for found in blank):
         tissue = foreground_of(scan, mask)
         for axis, candidates in enumerate(blank):
-            slices = _with_neighbours(scan.data, axis, candidates, tissue)
+            slices = _cut_off(scan.data, axis, candidates, tissue) if candidates.size else ()
             if slices:
                 mask[(slice(None),) * axis + (list(slices),)] = True
                 findings.append(
@@ -98,19 +104,19 @@ def _blank_slices(data: Array, axis: int) -> Array:
     return np.setdiff1d(inner, full)
 
 
-def _with_neighbours(data: Array, axis: int, candidates: Array, foreground: Foreground) -> tuple[int, ...]:
-    """Return those candidates whose nearest filled slices on both sides hold enough tissue."""
+def _cut_off(data: Array, axis: int, blank: Array, foreground: Foreground) -> tuple[int, ...]:
+    """Return those of the blank slices that cut through tissue, instead of lying between two bodies."""
     others = tuple(other for other in range(3) if other != axis)
-    enough = NEIGHBOUR_SHARE * float(foreground.tissue.mean(axis=others).max())
-    full = np.setdiff1d(np.arange(data.shape[axis]), candidates)
-    after = np.searchsorted(full, candidates)
-    sides = np.stack([full[after - 1], full[after]])
-    content = {side: np.mean(np.take(data, side, axis=axis) > foreground.threshold) for side in np.unique(sides)}
-    return tuple(
-        int(index)
-        for index, pair in zip(candidates, sides.T, strict=True)
-        if min(map(content.get, pair)) >= enough
-    )
+    fullest = float(foreground.tissue.mean(axis=others).max())
+    full = np.setdiff1d(np.arange(data.shape[axis]), blank)
+    content = np.array([np.mean(np.take(data, index, axis=axis) > foreground.threshold) for index in full])
+    further = max(3, round(FURTHER_OUT * data.shape[axis]))
+    after = np.searchsorted(full, blank)
+    before = after - 1
+    dwindles_before = content[before] < VALLEY * content[np.maximum(before - further, 0)]
+    dwindles_after = content[after] < VALLEY * content[np.minimum(after + further, full.size - 1)]
+    enough = np.minimum(content[before], content[after]) >= LEAST_TISSUE * fullest
+    return tuple(int(index) for index in blank[enough & ~(dwindles_before & dwindles_after)])
 
 
 def _non_finite(data: Array, missing: Mask) -> tuple[Mask, int]:

@@ -23,10 +23,10 @@ ENOUGH_VOXELS: Final = 2_000_000
 
 @dataclass(frozen=True, eq=False)
 class Foreground:
-    """Tissue outside the mask, on a coarser grid.
+    """Tissue, on a coarser grid.
 
     Attributes:
-        tissue: True = tissue that is not masked, every `stride`-th voxel of the volume along each axis.
+        tissue: True = tissue, every `stride`-th voxel of the volume along each axis.
         masked: the mask on the same coarser grid.
         stride: steps along I, J, K, in voxels.
         box: window of the full volume that holds the tissue; the whole volume where none was found.
@@ -46,29 +46,28 @@ class Foreground:
             slice(part.start // n, ceil(part.stop / n)) for part, n in zip(self.box, self.stride, strict=True)
         )
         masked = int(np.count_nonzero(self.masked[coarse]))
-        total = masked + int(np.count_nonzero(self.tissue))
+        total = masked + int(np.count_nonzero(self.tissue & ~self.masked))
         return masked / total if total else 0.0
 
 
 def foreground_of(volume: Volume, mask: Mask) -> Foreground:
-    """Tell tissue from background by intensity, among the finite voxels outside `mask`.
+    """Tell tissue from background by intensity.
 
     The threshold errs towards tissue, so that a check against it errs towards letting a scan through.
 
     Args:
         volume: the scan, (I, J, K).
-        mask: True = damaged and not to be looked at, (I, J, K).
+        mask: True = repair, (I, J, K).
     """
     i, j, k = _stride(volume.shape)
     values: Array = volume.data[::i, ::j, ::k].astype(np.float32)
-    masked = mask[::i, ::j, ::k]
-    known = ~masked & np.isfinite(values)
-    threshold = _threshold(values[known])
-    tissue = known & (values > threshold)
+    finite = np.isfinite(values)
+    threshold = _threshold(values[finite])
+    tissue = finite & (values > threshold)
     whole: Window = (slice(0, volume.shape[0]), slice(0, volume.shape[1]), slice(0, volume.shape[2]))
     coarse = bounding_box(tissue)
     box = whole if coarse is None else _fine(coarse, (i, j, k), volume.shape)
-    return Foreground(tissue, masked, (i, j, k), box, threshold)
+    return Foreground(tissue, mask[::i, ::j, ::k], (i, j, k), box, threshold)
 
 
 def _threshold(values: Array) -> float:

@@ -78,7 +78,7 @@ def _upright(data: Array, affine: Affine, axis: int, index: int) -> Array:
     plane = plane.T
     if signs[1]:
         plane = plane[::-1]
-    return plane if not signs[0] else plane[:, ::-1]
+    return np.asarray(plane[:, ::-1] if signs[0] else plane)
 
 
 def _extent_mm(volume: Volume, axis: int) -> tuple[float, float]:

@@ -57,6 +57,8 @@ class DicomSource:
         byte for byte unless it was compressed; compressed and big-endian series become explicit little endian.
         The same arguments give the same bytes.
 
+        With an empty mask nothing is derived: the instances are copied as they are.
+
         Args:
             data: stored values, (I, J, K), of the source's dtype, equal to the source's outside the mask.
             mask: True where `data` may differ, (I, J, K).
@@ -73,10 +75,14 @@ class DicomSource:
         extremes = Extremes(int(data.min()), int(data.max()))
         with quiet(), replacing_folder(path) as folder:
             for index, file in enumerate(self.files):
+                target = folder / f"{index + 1:04d}.dcm"
+                if not mask.any():
+                    target.write_bytes(_unchanged(file, self.digests[index]))
+                    continue
                 dataset = parsed(_unchanged(file, self.digests[index]), file)
                 self._change_pixels(dataset, index, data[:, :, index].T, mask[:, :, index].T)
                 set_extremes(dataset, data[:, :, index], extremes)
-                _save(dataset, derivation, file, folder / f"{index + 1:04d}.dcm")
+                _save(dataset, derivation, file, target)
 
     def _check(self, data: Array, mask: Mask) -> None:
         """Refuse arrays that do not fit the source."""

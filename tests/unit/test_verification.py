@@ -1,0 +1,115 @@
+"""A record is only worth what a check of it finds."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scans import save_pair
+
+import medpaint
+from medpaint.core.errors import InputError
+from medpaint.export import Products
+from medpaint.provenance import checksum_outside
+from medpaint.verification import find_records, verify
+
+
+@pytest.fixture
+def products(tmp_path: Path) -> Products:
+    scan, mask = save_pair(tmp_path)
+    made = medpaint.restore(scan, mask, output=tmp_path / "out").products
+    assert made is not None
+    return made
+
+
+def flip(path: Path, voxel: int) -> None:
+    """Flip one bit of one voxel of a NIfTI file of int16, or of a mask of uint8."""
+    raw = bytearray(gzip.decompress(path.read_bytes()))
+    raw[352 + voxel] ^= 1
+    path.write_bytes(gzip.compress(bytes(raw)))
+
+
+def test_what_was_written_holds(products: Products) -> None:
+    verdict = verify(products.record)
+    assert verdict.holds
+    assert verdict.notes == ()
+
+
+def test_one_flipped_voxel_outside_the_mask_is_found(products: Products) -> None:
+    flip(products.restored, 2 * 5000)
+    problems = " / ".join(verify(products.record).problems)
+    assert "its hash differs" in problems
+    assert "voxels outside the mask are not those of the scan" in problems
+    assert "1 voxels outside the mask differ from the scan" in problems
+
+
+def test_one_flipped_voxel_of_the_mask_is_found(products: Products) -> None:
+    flip(products.mask, 40)
+    assert any("the record says" in problem for problem in verify(products.record).problems)
+
+
+def test_a_missing_product_is_found(products: Products) -> None:
+    products.restored.unlink()
+    assert verify(products.record).problems == ("scan_restored.nii.gz is missing",)
+
+
+def test_a_truncated_product_is_a_problem_not_a_crash(products: Products) -> None:
+    products.restored.write_bytes(products.restored.read_bytes()[:-200])
+    assert not verify(products.record).holds
+
+
+def test_a_changed_scan_is_found(products: Products, tmp_path: Path) -> None:
+    flip(tmp_path / "scan.nii.gz", 2 * 4000)
+    assert "is not the one that was restored" in verify(products.record).problems[0]
+
+
+def test_a_scan_that_is_gone_is_noted(products: Products, tmp_path: Path) -> None:
+    (tmp_path / "scan.nii.gz").unlink()
+    verdict = verify(products.record)
+    assert verdict.holds
+    assert "compared by checksum alone" in verdict.notes[0]
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"status": "fine"}', "\x00"])
+def test_what_is_no_record_does_not_hold(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "x_record.json"
+    path.write_text(text)
+    assert not verify(path).holds
+
+
+def test_a_failed_scan_has_nothing_to_check(tmp_path: Path) -> None:
+    path = tmp_path / "x_record.json"
+    path.write_text('{"status": "failed", "reason": "truncated"}')
+    assert verify(path).notes == ("failed, nothing to check: truncated",)
+
+
+def test_records_are_found_by_themselves_by_products_and_in_folders(products: Products) -> None:
+    folder = products.record.parent
+    for path in (products.record, products.restored, products.mask, folder, folder.parent):
+        assert find_records([path]) == [products.record]
+    assert find_records([folder, products.mask]) == [products.record]
+
+
+def test_paths_without_a_record_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file"):
+        find_records([tmp_path / "none"])
+    with pytest.raises(InputError, match="expected a record"):
+        find_records([tmp_path])
+
+
+def test_the_checksum_does_not_depend_on_the_layout_in_memory() -> None:
+    data = np.random.default_rng(0).integers(0, 99, (5, 6, 7)).astype(np.int16)
+    mask = data > 70
+    sums = {
+        checksum_outside(np.asfortranarray(data), mask),
+        checksum_outside(np.ascontiguousarray(data), np.asfortranarray(mask)),
+        checksum_outside(data.astype(">i2"), mask),
+    }
+    assert len(sums) == 1
+    changed = data.copy()
+    changed[mask] += 1
+    assert checksum_outside(changed, mask) in sums
+    changed[np.unravel_index(np.argmin(data), data.shape)] += 1
+    assert checksum_outside(changed, mask) not in sums

@@ -28,7 +28,7 @@ class RestoreConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    engine: str = Field("harmonic", description="What fills the mask; `medpaint engines` lists them.")
+    engine: str = Field("biharmonic", description="What fills the mask; `medpaint engines` lists them.")
     seed: int = Field(0, ge=0, lt=2**32, description="Seed of engines that draw random numbers.")
     edge_mm: float = Field(
         0.0,

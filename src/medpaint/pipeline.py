@@ -177,7 +177,7 @@ def fill(
     """
     spacing = volume.spacing_mm
     masked = np.flatnonzero(mask)
-    values = np.empty(masked.size, volume.encoding.decode(volume.data[:1, :1, :1]).dtype)
+    values = np.empty(masked.size, volume.encoding.intensity_dtype)
     crops = windows(mask, spacing, engine.context_mm)
     for number, window in enumerate(crops):
         _tell(progress, "inpaint", number / len(crops))

@@ -13,7 +13,9 @@ from dicom_phantom import Phantom
 from scans import AFFINE, SHAPE, hole, phantom, save, save_pair, voxels_of
 
 import medpaint
+from medpaint.core.encoding import Encoding
 from medpaint.core.errors import InputError, MaskError, UsageError
+from medpaint.core.volume import Volume
 from medpaint.engines.registry import engine_names
 from medpaint.provenance import Record, checksum_outside
 
@@ -30,6 +32,16 @@ def test_every_engine_restores_and_leaves_the_rest_alone(tmp_path: Path, engine:
     assert np.abs(after[hole()] - truth).mean() < 0.6 * np.abs(before[hole()] - truth).mean()
     assert restoration.record.engine is not None
     assert restoration.record.engine.name == engine
+
+
+def test_slices_that_are_rescaled_each_on_its_own_are_restored() -> None:
+    slope = np.linspace(0.5, 2.0, SHAPE[2]).reshape(1, 1, -1)
+    stored = np.rint(phantom() / slope).astype(np.int16)
+    scan = Volume(stored, AFFINE, Encoding.of(stored.dtype, slope=slope))
+    restored = medpaint.restore(scan, hole()).volume
+    plain = medpaint.restore(phantom(), hole()).volume
+    assert np.abs(restored.intensities() - plain.intensities())[hole()].max() < 5.0
+    assert np.array_equal(restored.data[~hole()], stored[~hole()])
 
 
 def test_the_record_says_what_happened(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,19 +28,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def execute(parsed: argparse.Namespace) -> int:
     """Make the cohort, restore it, say where it is and how good."""
     from medpaint.demo import make_cohort, score_cohort
-    from medpaint.launch import snakemake_command
+    from medpaint.launch import run_snakemake
 
     print("making a cohort of damaged scans ...", file=sys.stderr)
     make_cohort(parsed.output)
     options = ["--directory", str(parsed.output), "--cores", str(parsed.cores)]
-    done = subprocess.run(snakemake_command(options), check=False, stdout=sys.stderr if parsed.json else None)
+    code = run_snakemake(options, to_stderr=True)
     print("scoring against the undamaged scans ...", file=sys.stderr)
     scores = score_cohort(parsed.output)
     if parsed.json:
         print(json.dumps({"status": "done", "scans": [dataclasses.asdict(score) for score in scores]}))
     else:
         _print(scores, parsed.output)
-    if done.returncode:
+    if code:
         message = f"the workflow did not finish, see {parsed.output / 'results' / 'logs'}"
         raise PartialFailureError(message)
     return 0

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 from medpaint.cli.check import failures
@@ -27,19 +25,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(parsed: argparse.Namespace) -> int:
     """Run the workflow. That scans failed is exit code 4; a workflow that broke exits as Snakemake does."""
-    from medpaint.launch import snakemake_command
+    from medpaint.launch import run_snakemake
 
     folder = _working_folder(parsed.rest)
-    done = subprocess.run(snakemake_command(parsed.rest), check=False, stdout=sys.stderr if parsed.json else None)
+    code = run_snakemake(parsed.rest, to_stderr=parsed.json)
     summary = folder / SUMMARY
     failed = failures(summary) if summary.exists() else {}
-    if done.returncode and failed:
+    if code and failed:
         message = f"{len(failed)} of the scans failed, see {summary}: {', '.join(failed)}"
         raise PartialFailureError(message)
     if parsed.json:
-        status = "failed" if done.returncode else "done"
+        status = "failed" if code else "done"
         print(json.dumps({"status": status, "summary": str(summary), "failed": failed}))
-    return done.returncode
+    return code
 
 
 def _working_folder(options: list[str]) -> Path:

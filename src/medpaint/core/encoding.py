@@ -51,6 +51,15 @@ class Encoding:
         """Whether stored values are the intensities."""
         return bool(np.all(self.slope == 1.0) and np.all(self.intercept == 0.0))
 
+    @property
+    def intensity_dtype(self) -> np.dtype[np.floating[Any]]:
+        """Type of the intensities: float32, or float64 where float32 cannot tell the stored values apart.
+
+        That is the case for 64-bit floats and for integers of 32 bits or more.
+        """
+        wide = self.dtype.itemsize > 4 or (self.dtype.kind in "iu" and self.dtype.itemsize == 4)
+        return np.dtype(np.float64 if wide else np.float32)
+
     def at(self, index: Window | Mask, shape: tuple[int, ...]) -> Encoding:
         """Return the encoding of ``data[index]``, where `data` has the volume's `shape`."""
         if self.slope.ndim == 0 and self.intercept.ndim == 0:
@@ -59,17 +68,11 @@ class Encoding:
         return replace(self, slope=slope, intercept=intercept)
 
     def decode(self, stored: Array) -> FloatArray:
-        """Return the intensities of `stored` as a new float32 array.
-
-        float64 is used instead where float32 cannot tell the stored values apart (64-bit floats and
-        integers of 32 bits or more).
-        """
-        wide = self.dtype.itemsize > 4 or (self.dtype.kind in "iu" and self.dtype.itemsize == 4)
-        kind = np.dtype(np.float64 if wide else np.float32)
-        values: FloatArray = stored.astype(kind)
+        """Return the intensities of `stored` as a new array of `intensity_dtype`."""
+        values: FloatArray = stored.astype(self.intensity_dtype)
         if not self.is_identity:
-            np.multiply(values, self.slope.astype(kind), out=values)
-            np.add(values, self.intercept.astype(kind), out=values)
+            np.multiply(values, self.slope.astype(values.dtype), out=values)
+            np.add(values, self.intercept.astype(values.dtype), out=values)
         return values
 
     def encode(self, intensities: FloatArray) -> Array:

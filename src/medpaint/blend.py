@@ -56,10 +56,14 @@ def blended(scan: Volume, mask: Mask, filled: FloatArray, alpha: FloatArray) -> 
         Stored values, (I, J, K), of the scan's dtype: rounded, within what may be stored, and bit for bit
         the scan's outside the mask.
     """
-    encoding = scan.encoding.at(mask, scan.shape)
-    own = encoding.decode(scan.data[mask])
+    restored = scan.data.copy(order="K")
+    box = bounding_box(mask)
+    if box is None:
+        return restored
+    inside = mask[box]
+    encoding = scan.encoding.at(box, scan.shape).at(inside, inside.shape)
+    own = encoding.decode(scan.data[box][inside])
     weight = np.where(np.isfinite(own), alpha, 1.0).astype(filled.dtype)
     mixed = np.where(weight < 1.0, weight * filled + (1.0 - weight) * np.nan_to_num(own), filled)
-    restored = scan.data.copy()
-    restored[mask] = encoding.encode(mixed)
+    restored[box][inside] = encoding.encode(mixed)
     return restored

@@ -13,6 +13,7 @@ from pydantic import JsonValue
 
 from medpaint.blend import alpha_in_mask, blended
 from medpaint.config import Parameters, checked
+from medpaint.core.boxes import bounding_box, within
 from medpaint.core.errors import MaskError, UsageError
 from medpaint.core.types import Array, FloatArray, Mask, Progress
 from medpaint.core.volume import Volume
@@ -158,9 +159,9 @@ def inpaint(case: Case, parameters: Parameters, *, progress: Progress | None = N
     started = perf_counter()
     engine = load_engine(parameters.engine)
     draft = case.draft.model_copy(update={"parameters": parameters.model_dump(mode="json")})
-    if not case.mask.any():
-        return Filled(case.mask, np.empty(0, np.float32), draft)
     values, count = fill(case.volume, case.mask, engine, seed=parameters.seed, progress=progress)
+    if not count:
+        return Filled(case.mask, values, draft)
     facts = EngineFacts(name=parameters.engine, reason="as asked", windows=count)
     return Filled(case.mask, values, draft.after("inpaint", perf_counter() - started, engine=facts))
 
@@ -175,25 +176,24 @@ def fill(
     Returns:
         The intensities, one for each True of `mask` in C order, and the number of crops.
     """
+    box = bounding_box(mask)
+    if box is None:
+        return np.empty(0, volume.encoding.intensity_dtype), 0
     spacing = volume.spacing_mm
-    masked = np.flatnonzero(mask)
-    values = np.empty(masked.size, volume.encoding.intensity_dtype)
+    values = np.empty(mask[box].shape, volume.encoding.intensity_dtype)
     crops = windows(mask, spacing, engine.context_mm)
     for number, window in enumerate(crops):
         _tell(progress, "inpaint", number / len(crops))
-        inside = mask[window]
         image = volume.intensities(window)
-        unknown = inside | ~np.isfinite(image)
+        unknown = mask[window] | ~np.isfinite(image)
         if unknown.all():
             message = f"nothing is known around the mask at voxels {_corner(window)}: the scan is not finite there"
             raise MaskError(message)
         image[unknown] = 0.0
         filled = engine.fill(image, unknown, spacing_mm=spacing, seed=seed)
-        local = np.nonzero(inside)
-        where = [index + part.start for index, part in zip(local, window, strict=True)]
-        values[np.searchsorted(masked, np.ravel_multi_index(where, mask.shape))] = filled[local]
+        np.copyto(values[within(window, box)], filled[within(box, window)], where=mask[box][within(window, box)])
     _tell(progress, "inpaint", 1.0)
-    return values, len(crops)
+    return values[mask[box]], len(crops)
 
 
 def blend(
@@ -262,7 +262,7 @@ def _mask(mask: MaskLike, volume: Volume, parameters: Parameters) -> tuple[Mask,
     if isinstance(mask, str | Path):
         path = Path(mask)
         read, source = read_scan(path)
-        found = binarised(read.intensities(), labels, invert=invert)
+        found = binarised(read.data if read.encoding.is_identity else read.intensities(), labels, invert=invert)
         found, grid = aligned(found, read.affine, volume, resample=parameters.resample_mask)
         digest = file_digest(path) if path.is_file() else source.sha256
         return found, MaskFacts(origin="file", path=str(path), sha256=digest, grid=grid, voxels=0), source.warnings
@@ -271,7 +271,7 @@ def _mask(mask: MaskLike, volume: Volume, parameters: Parameters) -> tuple[Mask,
     if array.shape != volume.shape:
         message = f"expected a mask of the scan's shape {volume.shape}, got {array.shape}"
         raise MaskError(message)
-    return binarised(array.astype(np.float64), labels, invert=invert), MaskFacts(origin="array", voxels=0), ()
+    return binarised(array, labels, invert=invert), MaskFacts(origin="array", voxels=0), ()
 
 
 def _detected(volume: Volume) -> tuple[Mask, MaskFacts, tuple[str, ...]]:

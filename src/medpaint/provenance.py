@@ -162,8 +162,9 @@ def checksum_outside(data: Array, mask: Mask) -> str:
     digest = hashlib.sha256()
     little = data.dtype.newbyteorder("<")
     for k in range(data.shape[2]):
-        plane, kept = data[:, :, k].T, ~mask[:, :, k].T
-        digest.update(np.ascontiguousarray(plane[kept], dtype=little).data)
+        plane, masked = data[:, :, k].T, mask[:, :, k].T
+        kept = plane[~masked] if masked.any() else plane
+        digest.update(np.ascontiguousarray(kept, dtype=little).data)
     return digest.hexdigest()
 
 

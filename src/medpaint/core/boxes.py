@@ -6,7 +6,7 @@ import numpy as np
 
 from medpaint.core.types import Mask, Window
 
-__all__ = ["bounding_box", "grown"]
+__all__ = ["bounding_box", "grown", "within"]
 
 
 def bounding_box(mask: Mask) -> Window | None:
@@ -27,5 +27,16 @@ def grown(window: Window, margin: tuple[int, int, int], shape: tuple[int, ...]) 
     i, j, k = (
         slice(max(part.start - more, 0), min(part.stop + more, size))
         for part, more, size in zip(window, margin, shape, strict=True)
+    )
+    return i, j, k
+
+
+def within(window: Window, outer: Window) -> Window:
+    """Return the part of `window` that lies in `outer`, counted from where `outer` starts."""
+    i, j, k = (
+        slice(
+            max(part.start, other.start) - other.start, max(min(part.stop, other.stop), other.start) - other.start
+        )
+        for part, other in zip(window, outer, strict=True)
     )
     return i, j, k

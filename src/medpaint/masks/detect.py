@@ -60,8 +60,8 @@ def detect(scan: Volume) -> Detection:
     """Find missing slices and non-finite voxels.
 
     A slice is missing where all its values are one value or NaN (dropped slices are stored as zeros as a
-    rule), it lies between slices that are not, and the tissue beside it does not end there. Non-finite voxels
-    count as damage where they lie inside the scan; those connected to its border are taken for background and kept.
+    rule), it lies between slices that are not, and the tissue beside it does not end there. Non-finite
+    voxels count as damage where they lie inside the scan; those connected to its border are background.
 
     Args:
         scan: the scan, (I, J, K).

@@ -10,7 +10,7 @@ import numpy as np
 from medpaint.core.boxes import bounding_box
 from medpaint.core.errors import AmbiguousError, MaskError
 from medpaint.core.geometry import axis_codes, index_map
-from medpaint.core.types import Affine, Array, FloatArray, Mask
+from medpaint.core.types import Affine, Array, Mask
 from medpaint.core.volume import Volume
 from medpaint.masks.foreground import foreground_of
 
@@ -23,11 +23,11 @@ NEAR_MM: Final = 20.0
 """A mask further than this from all tissue is taken for another scan's."""
 
 
-def binarised(values: FloatArray, labels: Sequence[int] = (), *, invert: bool = False) -> Mask:
+def binarised(values: Array, labels: Sequence[int] = (), *, invert: bool = False) -> Mask:
     """Return which voxels of a mask image are to be repaired.
 
     Args:
-        values: the mask image's intensities, any shape.
+        values: the mask image's values, any shape.
         labels: which labels to repair; none given: whatever is not 0, provided that it is one value.
         invert: repair what is 0 instead (for masks drawn black = repair).
 
@@ -35,16 +35,16 @@ def binarised(values: FloatArray, labels: Sequence[int] = (), *, invert: bool = 
         MaskError: NaN in the mask, fractional values, or a label that does not occur.
         AmbiguousError: several labels and none chosen.
     """
-    present = np.unique(values)
+    drawn: Mask = values != 0
+    present = np.unique(values.ravel("K")[drawn.ravel("K")])
     if not np.isfinite(present).all():
         message = f"mask holds {int(np.count_nonzero(~np.isfinite(values)))} voxels that are NaN or infinite"
         raise MaskError(message)
     if labels:
-        return np.asarray(_chosen(values, present, labels) ^ invert)
-    nonzero = present[present != 0]
-    if nonzero.size > 1:
-        _refuse_several(values, nonzero)
-    return np.asarray((values != 0) ^ invert)
+        drawn = _chosen(values, present if drawn.all() else np.append(0, present), labels)
+    elif present.size > 1:
+        _refuse_several(values, present)
+    return np.logical_not(drawn, out=drawn) if invert else drawn
 
 
 def aligned(mask: Mask, affine: Affine, scan: Volume, *, resample: bool = False) -> tuple[Mask, str]:
@@ -141,7 +141,7 @@ def _reoriented(mask: Mask, mapping: Affine, shape: tuple[int, int, int]) -> Mas
             return None
         if step < 0:
             permuted = np.flip(permuted, axis=target)
-    return np.ascontiguousarray(permuted)
+    return permuted
 
 
 def _resampled(mask: Mask, affine: Affine, scan: Volume) -> Mask:

@@ -24,10 +24,10 @@ def dilated(mask: Mask, spacing_mm: Spacing, distance_mm: float) -> Mask:
 
     box = bounding_box(mask)
     if box is None or distance_mm <= 0:
-        return mask.copy()
+        return mask.copy(order="K")
     i, j, k = (int(distance_mm / size) + 1 for size in spacing_mm)
     window = grown(box, (i, j, k), mask.shape)
-    result = mask.copy()
+    result = mask.copy(order="K")
     distance = distance_transform_edt(~mask[window], sampling=spacing_mm)
     result[window] = distance <= distance_mm * (1 + np.finfo(np.float32).eps)
     return result

@@ -28,6 +28,14 @@ def test_the_one_value_that_is_not_zero_is_repaired(white: float) -> None:
     assert np.argwhere(binarised(values)).tolist() == [[2, 3, 4]]
 
 
+@pytest.mark.parametrize("step", [1, -1, 2])
+@pytest.mark.parametrize("axes", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+def test_the_layout_in_memory_does_not_matter(axes: tuple[int, int, int], step: int) -> None:
+    drawn = RNG.random((8, 8, 8)) > 0.9
+    values = (drawn * 3.0)[::step, :, ::-step].transpose(axes)
+    assert np.array_equal(binarised(values), drawn[::step, :, ::-step].transpose(axes))
+
+
 def test_labels_are_chosen() -> None:
     values = RNG.integers(0, 5, SHAPE).astype(float)
     assert np.array_equal(binarised(values, (1, 3)), (values == 1) | (values == 3))

@@ -19,16 +19,15 @@ from medpaint.io.stored import Packing, Stored, check_length, read_errors
 
 __all__ = [
     "Header",
-    "bytes_before_voxels",
     "chosen_frame",
     "facts_of",
     "finding_of",
+    "refuse_empty",
     "restorable",
     "without_trailing_ones",
 ]
 
 _SPATIAL_AXES: Final = 3
-_VOXELS_COME_LAST: Final = -1
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,10 +41,9 @@ class Header:
         type_name: the format's own word for the type of a voxel.
         dtype: the same with its byte order; None for what is not one real number a voxel.
         affine: voxel index to RAS+ millimetres, (4, 4); not yet checked.
-        data_path: the file that holds the voxels.
-        start: bytes of that file before its packed part.
         packing: how the voxels are packed.
-        offset: bytes of the unpacked part before the first voxel.
+        packed: bytes of the file that may hold voxels, packed.
+        offset: of these, unpacked, how many stand before the first voxel.
         slope: stored value to intensity.
         intercept: stored value to intensity.
         facts: what only this format says.
@@ -58,9 +56,8 @@ class Header:
     type_name: str
     dtype: np.dtype[Any] | None
     affine: Affine
-    data_path: Path
-    start: int
     packing: Packing
+    packed: int
     offset: int
     slope: float = 1.0
     intercept: float = 0.0
@@ -87,30 +84,15 @@ def without_trailing_ones(sizes: tuple[int, ...]) -> tuple[int, ...]:
     return sizes[:kept]
 
 
-def bytes_before_voxels(
-    skipped: int, data_path: Path, start: int, sizes: tuple[int, ...], dtype: np.dtype[Any] | None
-) -> int:
-    """Return the bytes between `start` and the first voxel, where a header may say that the voxels come last.
-
-    Args:
-        skipped: bytes to skip; -1 where the voxels are the end of the file.
-        data_path: the file that holds the voxels.
-        start: where its part with the voxels begins.
-        sizes: voxels along every axis.
-        dtype: type of a voxel, where it is one real number.
+def refuse_empty(sizes: tuple[int, ...], path: Path) -> None:
+    """Refuse an image of one axis, or with an axis that holds no voxels.
 
     Raises:
-        ValueError: any other negative number.
-        InputError: the file cannot be looked at.
+        GeometryError: it is so.
     """
-    if skipped < _VOXELS_COME_LAST:
-        message = f"{skipped} bytes to skip"
-        raise ValueError(message)
-    if skipped > _VOXELS_COME_LAST:
-        return skipped
-    with read_errors(data_path):
-        there = data_path.stat().st_size - start
-    return max(0, there - prod(sizes) * (dtype.itemsize if dtype else 1))
+    if len(sizes) < _SPATIAL_AXES - 1 or min(sizes) < 1:
+        message = f"{path}: expected two or more axes, none of them empty, got {'x'.join(map(str, sizes))}"
+        raise GeometryError(message)
 
 
 def restorable(header: Header) -> tuple[Stored, Encoding]:
@@ -123,24 +105,13 @@ def restorable(header: Header) -> tuple[Stored, Encoding]:
     if header.dtype is None:
         message = f"{header.path}: expected one real number a voxel, got {header.type_name}"
         raise UnsupportedError(message)
-    if len(header.sizes) < _SPATIAL_AXES - 1 or min(header.sizes) < 1:
-        sizes = "x".join(map(str, header.sizes))
-        message = f"{header.path}: expected two or more axes, none of them empty, got {sizes}"
-        raise GeometryError(message)
+    refuse_empty(header.sizes, header.path)
     try:
         checked_affine(header.affine)
     except GeometryError as error:
         message = f"{header.path}: {error}"
         raise GeometryError(message) from error
-    stored = Stored(
-        header.data_path,
-        header.start,
-        header.packing,
-        header.offset,
-        header.dtype,
-        header.shape,
-        header.frames,
-    )
+    stored = Stored(header.packing, header.offset, header.dtype, header.shape, header.frames)
     return stored, Encoding.of(header.dtype, slope=header.slope, intercept=header.intercept)
 
 
@@ -196,8 +167,8 @@ def finding_of(header: Header) -> Finding:
         stored, _ = restorable(header)
         axes, spacing = axis_codes(header.affine), spacing_of(header.affine)
         chosen_frame(header, None)
-        with read_errors(header.data_path):
-            check_length(stored, header.data_path.stat().st_size - header.start)
+        with read_errors(header.path):
+            check_length(stored.total_bytes, header.packed, header.packing)
     except MedpaintError as error:
         reason = str(error)
     return Finding(

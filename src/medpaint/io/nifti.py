@@ -18,7 +18,7 @@ from medpaint.io.atomic import replacing
 from medpaint.io.digest import stream_digest
 from medpaint.io.finding import Finding
 from medpaint.io.header import Header, chosen_frame, facts_of, finding_of, restorable
-from medpaint.io.nifti_header import affine_of, fields_of, mask_header, scaling_of, sizes_of, type_of, warnings_of
+from medpaint.io.nifti_header import LONGEST_HEADER, mask_header, parse_nifti
 from medpaint.io.source import Derivation
 from medpaint.io.stored import (
     Packing,
@@ -34,7 +34,6 @@ from medpaint.io.stored import (
 
 __all__ = ["NiftiSource", "inspect_nifti", "read_nifti", "write_mask"]
 
-_LONGEST_HEADER: Final = 540
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 
 
@@ -153,23 +152,5 @@ def _packing_for(path: Path) -> Packing:
 def _parsed(file: BinaryIO, path: Path) -> Header:
     """Return what the header of an open file says."""
     packing: Packing = "gzip" if file.read(2) == _GZIP_MAGIC else "none"
-    with unpacked(file, 0, packing) as stream:
-        fields = fields_of(stream.read(_LONGEST_HEADER), path)
-    type_name, dtype = type_of(fields, path)
-    slope, intercept = scaling_of(fields, path)
-    return Header(
-        path=path,
-        kind="nifti",
-        sizes=sizes_of(fields),
-        type_name=type_name,
-        dtype=dtype,
-        affine=affine_of(fields, path),
-        data_path=path,
-        start=0,
-        packing=packing,
-        offset=int(fields["vox_offset"]),
-        slope=slope,
-        intercept=intercept,
-        facts={"qform_code": int(fields["qform_code"]), "sform_code": int(fields["sform_code"])},
-        warnings=warnings_of(fields),
-    )
+    with unpacked(file, packing) as stream:
+        return parse_nifti(stream.read(LONGEST_HEADER), path, packing)

@@ -1,7 +1,7 @@
-"""Voxels as they lie in a file: where they start, how they are packed, and how some of them are replaced.
+"""Voxels as they lie in a file: how they are packed, how one frame is read, and how it is replaced.
 
-NIfTI, NRRD and MetaImage files are alike: a header, then numbers in Fortran order, the frames of a time series
-one after the other, plain or deflated. Only the place and the packing differ.
+The stored numbers themselves are read and written, so that not a bit of them changes on the way, and of a file
+that is written back every byte around them is kept.
 """
 
 from __future__ import annotations
@@ -33,10 +33,11 @@ __all__ = [
     "read_frame",
     "reopened",
     "unpacked",
+    "unpacked_length",
 ]
 
 Packing = Literal["none", "gzip", "zlib"]
-"""How the voxels are packed: not at all, or deflated with the one or the other frame around it."""
+"""How voxels are packed: not at all, or deflated with the one or the other frame around it."""
 
 _LEVEL: Final = 4
 """Of deflate: on scans within a tenth of the size that level 6 gives, in a fifth to two thirds of its time."""
@@ -49,20 +50,16 @@ _MOST_DEFLATED: Final = 1032
 
 @dataclass(frozen=True)
 class Stored:
-    """Where the voxels of an image lie.
+    """Where the voxels of an image lie: in Fortran order, the frames of a time series one after the other.
 
     Attributes:
-        path: the file that holds them.
-        start: bytes of the file before its packed part.
-        packing: how the rest of the file is packed.
-        offset: bytes of the unpacked part before the first voxel.
+        packing: how the file is packed.
+        offset: unpacked bytes before the first voxel.
         dtype: type and byte order of a voxel.
         shape: voxels of a frame along I, J, K.
         frames: number of frames.
     """
 
-    path: Path
-    start: int
     packing: Packing
     offset: int
     dtype: np.dtype[Any]
@@ -75,14 +72,19 @@ class Stored:
         i, j, k = self.shape
         return i * j * k * self.dtype.itemsize
 
+    @property
+    def total_bytes(self) -> int:
+        """Length of the unpacked file to the end of the last frame."""
+        return self.offset + self.frames * self.frame_bytes
+
 
 @dataclass(frozen=True)
 class Place:
     """Where in a file the frame was that was read.
 
     Attributes:
-        position: bytes of the unpacked part before it.
-        tail: bytes of the unpacked part after it.
+        position: unpacked bytes before it.
+        tail: unpacked bytes after it.
     """
 
     position: int
@@ -128,7 +130,7 @@ def reopened(path: Path, sha256: str) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def unpacked(file: BinaryIO, start: int, packing: Packing) -> Iterator[BinaryIO]:
+def unpacked(file: BinaryIO, packing: Packing, start: int = 0) -> Iterator[BinaryIO]:
     """Yield a stream of what follows byte `start` of `file`, unpacked."""
     file.seek(start)
     if packing == "none":
@@ -146,13 +148,27 @@ def unpacked(file: BinaryIO, start: int, packing: Packing) -> Iterator[BinaryIO]
         yield io.BytesIO(content)
 
 
-def check_length(stored: Stored, packed: int) -> None:
-    """Refuse a file whose part with the voxels, `packed` bytes long, cannot hold them all.
+def unpacked_length(file: BinaryIO, packing: Packing, start: int) -> int:
+    """Return how many bytes follow byte `start` of `file` when they are unpacked, all checksums compared.
+
+    Raises:
+        EOFError: the packed part ends too early.
+        OSError: it is damaged; also zlib.error.
+    """
+    with unpacked(file, packing, start) as stream:
+        return sum(map(len, _copy(stream, None)))
+
+
+def check_length(needed: int, packed: int, packing: Packing) -> None:
+    """Refuse a file whose part with the voxels, `packed` bytes long, cannot hold `needed` bytes.
 
     Raises:
         EOFError: it is too short, however well it may be packed.
     """
-    _require(stored, packed if stored.packing == "none" else packed * _MOST_DEFLATED)
+    there = packed if packing == "none" else packed * _MOST_DEFLATED
+    if there < needed:
+        message = f"its header announces {needed:,} bytes, at most {there:,} are there"
+        raise EOFError(message)
 
 
 def read_frame(file: BinaryIO, stored: Stored, frame: int) -> tuple[Array, Place]:
@@ -164,15 +180,15 @@ def read_frame(file: BinaryIO, stored: Stored, frame: int) -> tuple[Array, Place
     Raises:
         EOFError: the file ends before the last voxel.
     """
-    packed = os.fstat(file.fileno()).st_size - stored.start
-    check_length(stored, packed)
+    packed = os.fstat(file.fileno()).st_size
+    check_length(stored.total_bytes, packed, stored.packing)
     position = stored.offset + frame * stored.frame_bytes
     flat = np.empty(stored.frame_bytes, np.uint8)
-    with unpacked(file, stored.start, stored.packing) as stream:
+    with unpacked(file, stored.packing) as stream:
         stream.seek(position, io.SEEK_CUR)
         got = _fill(stream, flat.data)
         tail = packed - position - got if stored.packing == "none" else sum(map(len, _copy(stream, None)))
-    _require(stored, position + got + tail)
+    check_length(stored.total_bytes, position + got + tail, "none")
     values = flat.view(stored.dtype)
     if not stored.dtype.isnative:
         values = values.byteswap(inplace=True).view(stored.dtype.newbyteorder("="))
@@ -195,7 +211,7 @@ def bytes_with(file: BinaryIO, stored: Stored, place: Place, data: Array) -> Ite
     if data.shape != stored.shape or data.dtype != dtype:
         message = f"expected {dtype}{stored.shape}, got {data.dtype}{data.shape}"
         raise ValueError(message)
-    with unpacked(file, stored.start, stored.packing) as stream:
+    with unpacked(file, stored.packing) as stream:
         yield from _copy(stream, place.position)
         yield np.asarray(data, stored.dtype).reshape(-1, order="F").view(np.uint8).data
         if place.tail:
@@ -204,18 +220,13 @@ def bytes_with(file: BinaryIO, stored: Stored, place: Place, data: Array) -> Ite
 
 
 def pack(chunks: Iterable[bytes | memoryview], out: BinaryIO, packing: Packing) -> None:
-    """Write `chunks` to `out`, packed; the same chunks give the same bytes."""
+    """Write `chunks` to `out`, plain or gzipped; the same chunks give the same bytes."""
     if packing == "none":
         out.writelines(chunks)
-    elif packing == "gzip":
-        with gzip.GzipFile("", "wb", _LEVEL, out, mtime=0) as stream:
-            for chunk in chunks:
-                stream.write(chunk)
-    else:
-        deflater = zlib.compressobj(_LEVEL)
+        return
+    with gzip.GzipFile("", "wb", _LEVEL, out, mtime=0) as stream:
         for chunk in chunks:
-            out.write(deflater.compress(chunk))
-        out.write(deflater.flush())
+            stream.write(chunk)
 
 
 def _copy(stream: BinaryIO, count: int | None) -> Iterator[bytes]:
@@ -232,11 +243,3 @@ def _fill(stream: BinaryIO, buffer: memoryview) -> int:
     while filled < len(buffer) and (count := cast("io.BufferedIOBase", stream).readinto(buffer[filled:])):
         filled += count
     return filled
-
-
-def _require(stored: Stored, there: int) -> None:
-    """Refuse a file that is shorter than its header says."""
-    needed = stored.offset + stored.frames * stored.frame_bytes
-    if there < needed:
-        message = f"its header announces {needed:,} bytes, at most {there:,} are there"
-        raise EOFError(message)

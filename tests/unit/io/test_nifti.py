@@ -27,7 +27,7 @@ from medpaint.core.errors import (
 )
 from medpaint.core.types import Affine, Array
 from medpaint.io.nifti import read_nifti, write_mask
-from medpaint.io.nifti_header import affine_of, fields_of, mask_header
+from medpaint.io.nifti_header import mask_header
 from medpaint.io.source import Derivation
 
 # Neither library says what types its functions take.
@@ -148,7 +148,7 @@ def test_a_slope_that_is_none_means_unscaled(tmp_path: Path, slope: float) -> No
 
 def test_an_intercept_that_is_no_number_is_refused(tmp_path: Path) -> None:
     path = patched(saved(tmp_path / "scan.nii", numbers("i2")), 112, struct.pack("<2f", 2.0, float("nan")))
-    with pytest.raises(UnreadableError, match="scales the values"):
+    with pytest.raises(UnreadableError, match="intercept"):
         read_nifti(path)
 
 
@@ -181,9 +181,6 @@ def test_any_rotation_survives_a_mask_header(values: Array, flip: int) -> None:
     np.testing.assert_allclose(header.get_sform(), affine, atol=2e-6)
     # A float32 quaternion of a turn by nearly half a circle holds less than half of its digits.
     np.testing.assert_allclose(header.get_qform(), affine, atol=5e-3)
-    qform_only = block[:254] + bytes(2) + block[256:]
-    own = affine_of(fields_of(qform_only, Path("x")), Path("x"))
-    np.testing.assert_allclose(own, header.get_qform(), atol=1e-5)
 
 
 def test_frames_other_than_the_chosen_stay(tmp_path: Path) -> None:

@@ -108,7 +108,7 @@ def test_a_choice_where_there_is_none_is_refused(images: dict[str, Path], tmp_pa
 
 def test_asking_for_readers_imports_none_of_their_libraries() -> None:
     code = (
-        "import sys, medpaint.io.reading, medpaint.io.inspection, medpaint.io.nifti, medpaint.io.itk;"
+        "import sys, medpaint.io.reading, medpaint.io.inspection;"
         "print([name for name in ('pydicom', 'nibabel', 'SimpleITK', 'torch') if name in sys.modules])"
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,0 +1,239 @@
+"""The text of NRRD and MetaImage headers, looked at before ITK may see the file.
+
+ITK reads the headers, but it ends the whole process over some damaged ones and takes compressed voxels that are
+damaged for sound. What is looked at here is only what guards against that: how many axes of what size, where the
+voxels are and how they are packed. Sources: https://teem.sourceforge.net/nrrd/format.html,
+https://itk.org/Wiki/ITK/MetaIO/Documentation.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Final
+
+from medpaint.core.errors import UnreadableError, UnsupportedError
+from medpaint.io.header import refuse_empty
+from medpaint.io.stored import Packing, check_length, read_errors, unpacked_length
+
+__all__ = ["HeaderText", "read_header_text", "refuse_damaged"]
+
+_LONGEST_HEADER: Final = 1 << 20
+_LONGEST_PATH: Final = 800
+_MOST_AXES: Final = 5
+
+_NRRD_MAGIC: Final = re.compile(r"NRRD000[1-6]\r?\n")
+_NRRD_END: Final = re.compile(r"\r?\n\r?\n")
+_NRRD_FIELD: Final = re.compile(r"(?m)^([^:#\n][^:\n]*):(?!=)(.*)$")
+_NRRD_OVERLONG: Final = re.compile(r"(?m)^(?!#|[^:\n]*:=)[^\n]{513}")
+"""ITK copies such a line into a message for which it has about a thousand bytes."""
+
+_NRRD_PACKINGS: Final[dict[str, Packing]] = {"raw": "none", "gzip": "gzip", "gz": "gzip"}
+
+_META_END: Final = re.compile(r"(?m)^ElementDataFile[ \t]*=[^\n]*(\n|\Z)")
+_META_FIELD: Final = re.compile(r"(?m)^[ \t]*([^=:\n]*)[=:](.*)$")
+_META_POWERS: Final = {
+    "TransformMatrix": 2,
+    "Rotation": 2,
+    "Orientation": 2,
+    "Offset": 1,
+    "Position": 1,
+    "Origin": 1,
+    "CenterOfRotation": 1,
+    "ElementSpacing": 1,
+    "ElementSize": 1,
+}
+"""Field to the power of the number of axes that is the number of its values."""
+
+Fields = Mapping[str, str]
+
+
+@dataclass(frozen=True, eq=False)
+class HeaderText:
+    """What the text of a header says, as far as it is looked at.
+
+    Attributes:
+        path: the file with the header.
+        fields: the format's fields; names of NRRD in small letters and without blanks.
+        sizes: voxels along every stored axis, fastest first.
+        data_path: the file that holds the voxels.
+        start: bytes of that file before them.
+        packing: how they are packed.
+        packed: bytes of that file from `start` on.
+        offset: bytes after `start`, unpacked, before the first voxel.
+    """
+
+    path: Path
+    fields: Fields
+    sizes: tuple[int, ...]
+    data_path: Path
+    start: int
+    packing: Packing
+    packed: int
+    offset: int
+
+
+def read_header_text(path: Path, kind: str) -> HeaderText:
+    """Read the header of a file and refuse what ITK must not see.
+
+    Raises:
+        UnreadableError: no header of that kind, cut off, or one that contradicts itself.
+        UnsupportedError: voxels written as text, in blocks, or spread over several files.
+        GeometryError: an axis without voxels.
+        InputError: a file cannot be read.
+    """
+    with read_errors(path), path.open("rb") as file:
+        text = file.read(_LONGEST_HEADER).decode("latin-1")
+    with _header_errors(path):
+        return (_nrrd if kind == "nrrd" else _metaimage)(text, path)
+
+
+def refuse_damaged(text: HeaderText, needed: int) -> None:
+    """Refuse a file whose voxels are cut off or, where they are packed, cannot be unpacked without a fault.
+
+    Args:
+        text: what the header says.
+        needed: bytes from `text.start` to the end of the last voxel, unpacked.
+
+    Raises:
+        UnreadableError: it is so.
+    """
+    with read_errors(text.data_path), text.data_path.open("rb") as file:
+        check_length(needed, text.packed, text.packing)
+        if text.packing != "none":
+            check_length(needed, unpacked_length(file, text.packing, text.start), "none")
+
+
+def _nrrd(text: str, path: Path) -> HeaderText:
+    """Return what a NRRD header says."""
+    if not _NRRD_MAGIC.match(text):
+        message = f"{path} is no NRRD file: expected NRRD0001 to NRRD0006, it starts with {text[:8]!r}"
+        raise UnreadableError(message)
+    end = _NRRD_END.search(text)
+    head = text[: end.end()] if end else text
+    if overlong := _NRRD_OVERLONG.search(head):
+        message = f"a field of more than 512 characters: {overlong[0][:20]!r}…"
+        raise ValueError(message)
+    fields = _fields(_NRRD_FIELD, head, lambda name: name.replace(" ", "").lower())
+    name = fields.get("datafile", "")
+    if not (end or name):
+        message = f"{path} is truncated: its header has no end"
+        raise UnreadableError(message)
+    packing = _NRRD_PACKINGS.get(fields["encoding"].lower())
+    if packing is None or int(fields.get("lineskip", "0")) or fields["type"] == "block":
+        message = f"{path}: expected numbers in encoding raw or gzip, got {fields['type']} in {fields['encoding']}"
+        raise UnsupportedError(message)
+    sizes = _sizes(fields["dimension"], fields["sizes"], path)
+    skipped = int(fields.get("byteskip", "0"))
+    return _located(path, fields, sizes, name, end.end() if end else 0, packing, skipped)
+
+
+def _metaimage(text: str, path: Path) -> HeaderText:
+    """Return what a MetaImage header says."""
+    end = _META_END.search(text)
+    if end is None:
+        message = f"{path} is no MetaImage file, or is truncated: its header has no line ElementDataFile"
+        raise UnreadableError(message)
+    fields = _fields(_META_FIELD, text[: end.end()])
+    if not _is_true(fields.get("BinaryData", "True")):
+        message = f"{path}: expected binary voxels, got voxels written as text"
+        raise UnsupportedError(message)
+    sizes = _sizes(fields["NDims"], fields["DimSize"], path)
+    _refuse_miscounted(fields, len(sizes))
+    name = fields["ElementDataFile"]
+    packing: Packing = "zlib" if _is_true(fields.get("CompressedData", "False")) else "none"
+    skipped = int(fields.get("HeaderSize", "0"))
+    found = _located(path, fields, sizes, "" if name.upper() == "LOCAL" else name, end.end(), packing, skipped)
+    if packing != "none" and int(fields.get("CompressedDataSize", "0")) not in {0, found.packed}:
+        message = f"CompressedDataSize {fields['CompressedDataSize']}, but {found.packed} bytes of voxels"
+        raise ValueError(message)
+    return found
+
+
+def _fields(pattern: re.Pattern[str], text: str, named: Callable[[str], str] = str) -> Fields:
+    """Return the fields of a header; none may be there twice."""
+    fields: dict[str, str] = {}
+    for found in pattern.finditer(text):
+        name = named(found[1].strip())
+        if name in fields:
+            message = f"{name} twice"
+            raise ValueError(message)
+        fields[name] = found[2].strip()
+    return fields
+
+
+def _sizes(count: str, sizes: str, path: Path) -> tuple[int, ...]:
+    """Return the voxels along every axis."""
+    numbers = tuple(int(size) for size in sizes.split())
+    if len(numbers) != int(count) or len(numbers) > _MOST_AXES:
+        message = f"{count} axes, but sizes {sizes}"
+        raise ValueError(message)
+    refuse_empty(numbers, path)
+    return numbers
+
+
+def _refuse_miscounted(fields: Fields, axes: int) -> None:
+    """Refuse a MetaImage header with too few or too many values for its axes."""
+    for name, power in _META_POWERS.items():
+        if name in fields and len([float(value) for value in fields[name].split()]) != axes**power:
+            message = f"{axes} axes, but {name} {fields[name]}"
+            raise ValueError(message)
+
+
+def _located(
+    path: Path, fields: Fields, sizes: tuple[int, ...], name: str, start: int, packing: Packing, skipped: int
+) -> HeaderText:
+    """Return the header with the file that holds the voxels, which must be large enough for them.
+
+    Args:
+        path: the file with the header.
+        fields: what the header says.
+        sizes: voxels along every axis.
+        name: the file that holds the voxels; empty where they follow the header.
+        start: length of the header.
+        packing: how the voxels are packed.
+        skipped: bytes to skip before them; -1 where they are the end of the file.
+    """
+    data_path, start = (path.parent / _inside(name, path), 0) if name else (path, start)
+    if skipped < -1 or (skipped and packing != "none") or len(os.fsencode(data_path)) > _LONGEST_PATH:
+        message = f"{skipped} bytes to skip, packed as {packing}, in a file of {_LONGEST_PATH} letters at most"
+        raise ValueError(message)
+    with read_errors(data_path):
+        packed = data_path.stat().st_size - start
+        check_length(prod(sizes), packed, packing)
+    return HeaderText(path, fields, sizes, data_path, start, packing, packed, max(skipped, 0))
+
+
+def _inside(name: str, path: Path) -> str:
+    """Return the name of the one file below the header's folder that holds the voxels."""
+    if name.upper().startswith("LIST") or "%" in name:
+        message = f"{path}: expected the voxels in one file, got {name!r}"
+        raise UnsupportedError(message)
+    relative = Path(os.fsdecode(name.encode("latin-1")))
+    if relative.is_absolute() or ".." in relative.parts:
+        message = f"data file {name!r} outside its folder"
+        raise ValueError(message)
+    return str(relative)
+
+
+def _is_true(value: str) -> bool:
+    """Return what MetaImage means by `value`."""
+    return value[:1] in {"T", "t", "1", "Y", "y"}
+
+
+@contextmanager
+def _header_errors(path: Path) -> Iterator[None]:
+    """Turn what a header lacks or contradicts into one line about `path`."""
+    try:
+        yield
+    except ValueError as error:
+        message = f"{path} is damaged: its header cannot be understood ({error})"
+        raise UnreadableError(message) from error
+    except KeyError as error:
+        message = f"{path} is damaged: its header lacks {error}"
+        raise UnreadableError(message) from error

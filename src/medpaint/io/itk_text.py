@@ -17,7 +17,7 @@ from math import prod
 from pathlib import Path
 from typing import Final
 
-from medpaint.core.errors import UnreadableError, UnsupportedError
+from medpaint.core.errors import InputError, UnreadableError, UnsupportedError
 from medpaint.io.header import refuse_empty
 from medpaint.io.stored import Packing, check_length, read_errors, unpacked_length
 
@@ -200,9 +200,14 @@ def _located(
         skipped: bytes to skip before them; -1 where they are the end of the file.
     """
     data_path, start = (path.parent / _inside(name, path), 0) if name else (path, start)
-    if skipped < -1 or (skipped and packing != "none") or len(os.fsencode(data_path)) > _LONGEST_PATH:
-        message = f"{skipped} bytes to skip, packed as {packing}, in a file of {_LONGEST_PATH} letters at most"
+    if skipped < -1 or (skipped and packing != "none"):
+        message = f"{skipped} bytes to skip before voxels packed as {packing}"
         raise ValueError(message)
+    if len(os.fsencode(data_path)) > _LONGEST_PATH:
+        message = (
+            f"cannot read {path}: expected a path of at most {_LONGEST_PATH} bytes, which is what ITK can bear"
+        )
+        raise InputError(message)
     with read_errors(data_path):
         packed = data_path.stat().st_size - start
         check_length(prod(sizes), packed, packing)

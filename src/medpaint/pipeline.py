@@ -14,7 +14,7 @@ from pydantic import JsonValue
 from medpaint.blend import alpha_in_mask, blended
 from medpaint.config import Parameters, checked
 from medpaint.core.boxes import bounding_box, within
-from medpaint.core.errors import MaskError, UsageError
+from medpaint.core.errors import AmbiguousError, MaskError, UsageError
 from medpaint.core.types import Array, FloatArray, Mask, Progress
 from medpaint.core.volume import Volume
 from medpaint.engines.base import Engine
@@ -261,7 +261,7 @@ def _mask(mask: MaskLike, volume: Volume, parameters: Parameters) -> tuple[Mask,
     labels, invert = parameters.labels, parameters.invert_mask
     if isinstance(mask, str | Path):
         path = Path(mask)
-        read, source = read_scan(path)
+        read, source = _mask_volume(path)
         found = binarised(read.data if read.encoding.is_identity else read.intensities(), labels, invert=invert)
         found, grid = aligned(found, read.affine, volume, resample=parameters.resample_mask)
         digest = file_digest(path) if path.is_file() else source.sha256
@@ -272,6 +272,15 @@ def _mask(mask: MaskLike, volume: Volume, parameters: Parameters) -> tuple[Mask,
         message = f"expected a mask of the scan's shape {volume.shape}, got {array.shape}"
         raise MaskError(message)
     return binarised(array, labels, invert=invert), MaskFacts(origin="array", voxels=0), ()
+
+
+def _mask_volume(path: Path) -> tuple[Volume, Source]:
+    """Read a mask file, which has to hold one volume."""
+    try:
+        return read_scan(path)
+    except AmbiguousError as error:
+        message = f"expected a mask of one volume: {error}"
+        raise MaskError(message) from error
 
 
 def _detected(volume: Volume) -> tuple[Mask, MaskFacts, tuple[str, ...]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -127,12 +128,13 @@ def test_a_hole_in_a_dicom_series_is_filled_and_others_read_the_same_geometry(
 
 def assert_itk_agrees(folder: Path, volume: Volume) -> None:
     """Compare with the grid and the intensities that SimpleITK reads."""
-    reader = SimpleITK.ImageSeriesReader()
-    reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(folder)))  # type: ignore[no-untyped-call]
+    sitk: Any = SimpleITK
+    reader = sitk.ImageSeriesReader()
+    reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(folder)))
     image = reader.Execute()
-    values = SimpleITK.GetArrayFromImage(image).transpose(2, 1, 0)
-    assert np.allclose(image.GetSpacing(), volume.spacing_mm, rtol=1e-3)  # type: ignore[no-untyped-call]
-    lps = np.array(image.GetOrigin()) * [-1, -1, 1]  # type: ignore[no-untyped-call]
+    values = sitk.GetArrayFromImage(image).transpose(2, 1, 0)
+    assert np.allclose(image.GetSpacing(), volume.spacing_mm, rtol=1e-3)
+    lps = np.array(image.GetOrigin()) * [-1, -1, 1]
     assert np.allclose(lps, volume.affine[:3, 3], atol=1e-3)
     assert np.allclose(values, volume.intensities(), rtol=1e-5, atol=1e-3)
 

@@ -199,6 +199,7 @@ def _record(
         parameters=draft.parameters,
         engine=draft.engine,
         repaired=repaired,
+        seam=draft.seam,
         identity=identity,
         products=products,
         steps=draft.steps,

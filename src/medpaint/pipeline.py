@@ -13,7 +13,7 @@ from pydantic import JsonValue
 
 from medpaint.blend import alpha_in_mask, blended
 from medpaint.config import Parameters, checked
-from medpaint.core.boxes import bounding_box, within
+from medpaint.core.boxes import bounding_box, grown, within
 from medpaint.core.errors import AmbiguousError, MaskError, UsageError
 from medpaint.core.types import Array, FloatArray, Mask, Progress
 from medpaint.core.volume import Volume
@@ -27,6 +27,7 @@ from medpaint.io.source import Source
 from medpaint.masks.detect import detect
 from medpaint.masks.ingest import aligned, binarised, check_against_scan
 from medpaint.masks.morphology import dilated
+from medpaint.metrics.seam import REACH, seam_score
 from medpaint.provenance import Draft, EngineFacts, MaskFacts, Record, ScanFacts
 
 __all__ = ["Case", "Filled", "Restoration", "blend", "fill", "ingest", "inpaint", "restore"]
@@ -212,7 +213,7 @@ def blend(
     alpha = alpha_in_mask(filled.mask, case.volume.spacing_mm, parameters.edge_mm)
     volume = replace(case.volume, data=blended(case.volume, filled.mask, filled.values, alpha))
     draft = filled.draft.model_copy(update={"parameters": parameters.model_dump(mode="json")})
-    draft = draft.after("blend", perf_counter() - started)
+    draft = draft.after("blend", perf_counter() - started, seam=_seam(volume, filled.mask))
     _tell(progress, "write", 0.0)
     record, products = write_products(
         case.volume,
@@ -226,6 +227,16 @@ def blend(
     )
     _tell(progress, "write", 1.0)
     return Restoration(volume, filled.mask, record, products)
+
+
+def _seam(restored: Volume, mask: Mask) -> float | None:
+    """Return the seam score, rounded; None where there is none."""
+    box = bounding_box(mask)
+    if box is None:
+        return None
+    window = grown(box, (REACH, REACH, REACH), mask.shape)
+    score = seam_score(restored.intensities(window), mask[window], restored.spacing_mm)
+    return round(score, 4) if np.isfinite(score) else None
 
 
 def _volume(scan: ScanLike, parameters: Parameters) -> tuple[Volume, Source | None]:

@@ -116,6 +116,7 @@ class Draft(_Entry):
     mask: MaskFacts
     parameters: dict[str, JsonValue]
     engine: EngineFacts | None = None
+    seam: float | None = None
     steps: tuple[Step, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -136,6 +137,11 @@ class Record(_Entry):
     parameters: dict[str, JsonValue] = Field(default_factory=dict)
     engine: EngineFacts | None = None
     repaired: Repaired | None = None
+    seam: float | None = Field(
+        None,
+        description="Step across the mask's border as a multiple of the steps in the tissue beside it: about 1 "
+        "where it does not show. Empty where there is no border to look at.",
+    )
     identity: Identity | None = None
     products: tuple[Product, ...] = ()
     steps: tuple[Step, ...] = ()

@@ -63,6 +63,8 @@ def test_the_record_says_what_happened(tmp_path: Path) -> None:
     assert record.repaired.ml == pytest.approx(restoration.mask.sum() * 0.008, rel=0.001)
     assert record.identity is not None
     assert record.identity.source_sha256 == record.identity.restored_sha256
+    assert record.seam is not None
+    assert 0.1 < record.seam < 3.0
     assert record.software["medpaint"] == medpaint.__version__
 
 

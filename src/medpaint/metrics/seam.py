@@ -9,7 +9,7 @@ import numpy as np
 from medpaint.core.boxes import bounding_box, grown
 from medpaint.core.types import FloatArray, Mask, Spacing
 
-__all__ = ["seam_score"]
+__all__ = ["REACH", "seam_score"]
 
 REACH = 2
 """Voxels outside the mask that are looked at."""
@@ -36,7 +36,7 @@ def seam_score(image: FloatArray, mask: Mask, spacing_mm: Spacing) -> float:
     if box is None:
         return math.nan
     window = grown(box, (REACH, REACH, REACH), mask.shape)
-    values, inside = np.asarray(image[window], np.float64), mask[window]
+    values, inside = image[window], mask[window]
     steps = [
         _steps(turned, masked, size)
         for axis, size in enumerate(spacing_mm)
@@ -61,4 +61,5 @@ def _steps(values: FloatArray, mask: Mask, size_mm: float) -> tuple[tuple[float,
     repaired, first, second = (values[start : start + border.shape[0]][border] for start in range(3))
     across, beside = np.abs(repaired - first), np.abs(first - second)
     finite = np.isfinite(across) & np.isfinite(beside)
-    return (float(across[finite].sum()) / size_mm, float(beside[finite].sum()) / size_mm), int(finite.sum())
+    sums = (float(steps[finite].sum(dtype=np.float64)) / size_mm for steps in (across, beside))
+    return (next(sums), next(sums)), int(np.count_nonzero(finite))

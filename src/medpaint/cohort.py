@@ -123,15 +123,16 @@ def read_table(path: Path) -> list[ScanRow]:
     return rows
 
 
-def summarise(table: Path, results: Path, output: Path) -> list[dict[str, str]]:
+def summarise(table: Path, output: Path) -> list[dict[str, str]]:
     """Write a table of what became of each scan, in the order of the cohort's table; return its rows.
 
     Args:
         table: the cohort's table.
-        results: folder that holds a folder for each scan, with its record.
-        output: the TSV file to write.
+        output: the TSV file to write; ``restored`` beside it holds a folder for each scan, with its record.
     """
-    rows = [_summary_row(row.scan, results / row.scan, output.parent) for row in read_table(table)]
+    rows = [
+        _summary_row(row.scan, output.parent / "restored" / row.scan, output.parent) for row in read_table(table)
+    ]
     with replacing(output) as part, part.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, SUMMARY_COLUMNS, delimiter="\t", lineterminator="\n")
         writer.writeheader()

@@ -30,6 +30,10 @@ class RestoreConfig(BaseModel):
 
     engine: str = Field("biharmonic", description="What fills the mask; `medpaint engines` lists them.")
     seed: int = Field(0, ge=0, lt=2**32, description="Seed of engines that draw random numbers.")
+    membrane: bool = Field(
+        default=False,
+        description="Close the gap between the fill and the tissue at the border by a smooth field in the hole.",
+    )
     edge_mm: float = Field(
         0.0,
         ge=0.0,
@@ -59,7 +63,7 @@ class Parameters(RestoreConfig):
 
 
 INGEST_FIELDS = ("labels", "invert_mask", "dilate_mm", "resample_mask", "max_fraction", "frame", "series")
-INPAINT_FIELDS = ("engine", "seed")
+INPAINT_FIELDS = ("engine", "seed", "membrane")
 EXPORT_FIELDS = ("edge_mm",)
 
 

@@ -18,6 +18,7 @@ from medpaint.core.errors import AmbiguousError, MaskError, UsageError
 from medpaint.core.types import Array, FloatArray, Mask, Progress
 from medpaint.core.volume import Volume
 from medpaint.engines.base import Engine
+from medpaint.engines.membrane import Membrane
 from medpaint.engines.registry import load_engine
 from medpaint.engines.windows import windows
 from medpaint.export import Products, write_products
@@ -159,6 +160,8 @@ def inpaint(case: Case, parameters: Parameters, *, progress: Progress | None = N
     """
     started = perf_counter()
     engine = load_engine(parameters.engine)
+    if parameters.membrane:
+        engine = Membrane(engine)
     draft = case.draft.model_copy(update={"parameters": parameters.model_dump(mode="json")})
     values, count = fill(case.volume, case.mask, engine, seed=parameters.seed, progress=progress)
     if not count:

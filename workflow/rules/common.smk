@@ -9,7 +9,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate
 
 INGEST = ("labels", "invert_mask", "dilate_mm", "resample_mask", "max_fraction")
-INPAINT = ("seed",)
+INPAINT = ("seed", "membrane")
 EXPORT = ("edge_mm",)
 
 
@@ -27,7 +27,9 @@ def read_scans(path):
         ) from error
     for row in rows:
         if None in row:
-            raise WorkflowError(f"{path}: the row of {row.get('scan')} has more columns than the first line")
+            raise WorkflowError(
+                f"{path}: the row of {row.get('scan')} has more columns than the first line"
+            )
         validate(row, "../schemas/scans.schema.yaml")
     scans = {row["scan"]: row for row in rows}
     if not rows or len(scans) < len(rows):
@@ -46,7 +48,7 @@ def make_batches():
         by_engine.setdefault(engine_of(scan), []).append(scan)
     size = config["batch_size"]
     return {
-        f"{engine}-{start // size:04d}": scans[start : start + size]
+        f"{engine}-{start // size:04d}": scans[start:][:size]
         for engine, scans in by_engine.items()
         for start in range(0, len(scans), size)
     }
@@ -59,9 +61,12 @@ def flags(settings, names):
         value = settings.get(name)
         if value is None or value == "" or value is False or value == []:
             continue
-        words.append("--" + name.replace("_", "-"))
+        words.append(f"--{name.replace('_', '-')}")
         if value is not True:
-            words += [quote(str(item)) for item in (value if isinstance(value, list) else [value])]
+            words += [
+                quote(str(item))
+                for item in (value if isinstance(value, list) else [value])
+            ]
     return " ".join(words)
 
 
@@ -88,7 +93,9 @@ def image_path(wildcards):
 
 def ingest_flags(wildcards):
     row = SCANS[wildcards.scan]
-    return " ".join([flags(row, ("mask", "series", "frame")), flags(config["restore"], INGEST)])
+    return " ".join(
+        [flags(row, ("mask", "series", "frame")), flags(config["restore"], INGEST)]
+    )
 
 
 def batch_cases(wildcards):

@@ -7,10 +7,9 @@ rule summary:
     log:
         "results/logs/summary.log",
     params:
-        results="results/restored",
         version=VERSION,
     shell:
-        "medpaint summary --scans {input.scans:q} --results {params.results:q} --output {output:q} > {log:q} 2>&1"
+        "medpaint summary --scans {input.scans:q} --output {output:q} > {log:q} 2>&1"
 
 
 # Fails where a scan failed, so that the run's exit code tells; nothing else depends on it.

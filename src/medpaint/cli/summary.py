@@ -13,15 +13,14 @@ __all__ = ["configure", "execute"]
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("--scans", type=Path, required=True, help="table of the cohort")
-    parser.add_argument("--results", type=Path, required=True, help="folder with a folder for each scan")
-    parser.add_argument("--output", type=Path, required=True, help="TSV file to write")
+    parser.add_argument("--output", type=Path, required=True, help="TSV file to write, beside the folder restored")
 
 
 def execute(parsed: argparse.Namespace) -> int:
     """Write one row a scan."""
     from medpaint.cohort import summarise
 
-    rows = summarise(parsed.scans, parsed.results, parsed.output)
+    rows = summarise(parsed.scans, parsed.output)
     counts = Counter(row["status"] for row in rows)
     if parsed.json:
         print(json.dumps({"status": "summarised", "summary": str(parsed.output), "scans": dict(counts)}))

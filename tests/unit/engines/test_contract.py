@@ -7,6 +7,7 @@ import pytest
 
 from medpaint.core.types import FloatArray, Mask, Spacing
 from medpaint.engines.base import Engine
+from medpaint.engines.membrane import Membrane
 from medpaint.engines.registry import engine_names, load_engine
 from medpaint.phantoms import head
 
@@ -14,9 +15,9 @@ ISOTROPIC: Spacing = (1.0, 1.0, 1.0)
 SHAPE = (20, 22, 18)
 
 
-@pytest.fixture(params=engine_names())
+@pytest.fixture(params=[*engine_names(), "membrane"])
 def engine(request: pytest.FixtureRequest) -> Engine:
-    return load_engine(request.param)
+    return Membrane(load_engine("nearest")) if request.param == "membrane" else load_engine(request.param)
 
 
 @pytest.fixture

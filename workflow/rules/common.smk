@@ -104,7 +104,7 @@ def batch_cases(wildcards):
 
 def batch_flags(wildcards):
     engine = engine_of(BATCHES[wildcards.batch][0])
-    return f"--engine {quote(engine)} " + flags(config["restore"], INPAINT)
+    return f"--engine {quote(engine)} {flags(config['restore'], INPAINT)}"
 
 
 def scan_fills(wildcards):

@@ -223,6 +223,7 @@ def test_compressed_series_are_written_uncompressed_and_valid(real_data: Path, t
     folder = real_data / "dicom" / "geometry-zoo" / "generic" / name / "001"
     volume, source = read_series(folder)
     mask = np.zeros(volume.shape, bool)
+    mask[10:20, 10:20, 1] = True
     source.write(volume.data, mask, tmp_path / "out", DERIVATION)
     again, derived = read_series(tmp_path / "out")
     np.testing.assert_array_equal(again.data, volume.data)

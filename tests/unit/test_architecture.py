@@ -15,7 +15,10 @@ PACKAGE = Path(medpaint.__file__).parent
 RANKS = (
     {"__about__", "core"},
     {"blend", "config", "corrupt", "engines", "io", "masks", "metrics", "phantoms", "provenance", "report"},
-    {"cohort", "demo", "export", "launch", "pipeline", "schemas", "staging", "verification"},
+    {
+        *("cohort", "demo", "export", "launch", "pipeline", "schemas", "staging", "verification"),
+        *("evaluate", "footprint", "lesion_folder", "scoreboard", "scorebook", "scoring", "subjects", "trial"),
+    },
     {"cli"},
 )
 TOP = {"__init__", "__main__"}

@@ -115,6 +115,14 @@ def export_flags(wildcards):
     return flags(config["restore"], EXPORT)
 
 
+def evaluate_flags(wildcards):
+    """Return what the scan's row says; its mask is where no hole is scored."""
+    row = {**SCANS[wildcards.scan], "avoid": SCANS[wildcards.scan].get("mask", "")}
+    return " ".join(
+        [flags(row, ("avoid", "series", "frame")), flags(config["restore"], INPAINT)]
+    )
+
+
 validate(config, "../schemas/config.schema.yaml")
 
 VERSION = version("medpaint")

@@ -9,7 +9,7 @@ import numpy as np
 from medpaint.core.types import Affine, Array, FloatArray, Mask
 from medpaint.core.volume import Volume
 
-__all__ = ["before_and_after"]
+__all__ = ["before_and_after", "best_slice", "extent_mm", "grey_range", "upright"]
 
 RED = (0.9, 0.1, 0.1)
 
@@ -33,28 +33,28 @@ def before_and_after(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    low, high = _grey_range(truth or restored)
-    axis, index = _best_slice(mask, restored.intensities() > low + TISSUE_SHARE * (high - low))
+    low, high = grey_range(truth or restored)
+    axis, index = best_slice(mask, restored.intensities() > low + TISSUE_SHARE * (high - low))
     panels = {"damaged": scan, "mask": scan, "restored": restored} | ({"truth": truth} if truth else {})
     figure = Figure(figsize=(3.2 * len(panels), 3.7), layout="constrained", facecolor="black")
     FigureCanvasAgg(figure)
     for axes, (name, volume) in zip(
         figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True
     ):
-        plane = _upright(volume.intensities(), volume.affine, axis, index)
-        height, width = _extent_mm(volume, axis)
+        plane = upright(volume.intensities(), volume.affine, axis, index)
+        height, width = extent_mm(volume, axis)
         axes.imshow(
             plane, cmap="gray", vmin=low, vmax=high, aspect=height / plane.shape[0] / (width / plane.shape[1])
         )
         if name == "mask":
-            axes.imshow(_overlay(_upright(mask, volume.affine, axis, index)), aspect=axes.get_aspect())
+            axes.imshow(_overlay(upright(mask, volume.affine, axis, index)), aspect=axes.get_aspect())
         axes.set_title(name, color="white", fontsize=11)
         axes.axis("off")
     figure.suptitle(title, color="white", fontsize=11)
     figure.savefig(path, dpi=100)
 
 
-def _best_slice(mask: Mask, tissue: Mask) -> tuple[int, int]:
+def best_slice(mask: Mask, tissue: Mask) -> tuple[int, int]:
     """Return the axis to look along and the slice that shows most repaired tissue, none that is wholly masked."""
     best = (-1.0, 2, mask.shape[2] // 2)
     for axis in (2, 1, 0):
@@ -66,7 +66,7 @@ def _best_slice(mask: Mask, tissue: Mask) -> tuple[int, int]:
     return best[1], best[2]
 
 
-def _upright(data: Array, affine: Affine, axis: int, index: int) -> Array:
+def upright(data: Array, affine: Affine, axis: int, index: int) -> Array:
     """Return one slice with up (or front) at the top, and the person's left on the right."""
     plane = np.take(data, index, axis=axis)
     first, second = (other for other in range(3) if other != axis)
@@ -81,8 +81,8 @@ def _upright(data: Array, affine: Affine, axis: int, index: int) -> Array:
     return np.asarray(plane[:, ::-1] if signs[0] else plane)
 
 
-def _extent_mm(volume: Volume, axis: int) -> tuple[float, float]:
-    """Return the height and width in mm of a slice as `_upright` shows it."""
+def extent_mm(volume: Volume, axis: int) -> tuple[float, float]:
+    """Return the height and width in mm of a slice as `upright` shows it."""
     first, second = (other for other in range(3) if other != axis)
     lengths = np.array(volume.shape) * volume.spacing_mm
     worlds = [int(np.argmax(np.abs(volume.affine[:3, other]))) for other in (first, second)]
@@ -90,7 +90,7 @@ def _extent_mm(volume: Volume, axis: int) -> tuple[float, float]:
     return float(lengths[height]), float(lengths[width])
 
 
-def _grey_range(volume: Volume) -> tuple[float, float]:
+def grey_range(volume: Volume) -> tuple[float, float]:
     """Return the intensities shown as black and white."""
     low, high = np.nanpercentile(volume.intensities(), [1.0, 99.7])
     return float(low), float(max(high, low + 1e-6))

@@ -19,13 +19,14 @@ from typing import Final, cast
 import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation, center_of_mass
+from scipy.ndimage import binary_dilation
 
 from medpaint.core.types import FloatArray, Mask
-from medpaint.corrupt import lesion_blob, missing_slices
+from medpaint.corrupt import lesion_blob, lesion_shape, missing_slices
 from medpaint.engines.base import Engine
 from medpaint.engines.registry import engine_names, load_engine
 from medpaint.engines.windows import windows
+from medpaint.lesion_folder import LesionFolder
 from medpaint.metrics import psnr
 
 SPACING_MM: Final = (1.0, 1.0, 1.0)
@@ -33,7 +34,6 @@ SMALL_ML: Final = (0.4, 0.7, 1.0, 1.3, 1.6, 2.0)
 MEDIUM_ML: Final = (8.0, 15.0)
 LARGE_ML: Final = (30.0, 50.0)
 GAPS: Final = ((1, 0.35), (2, 0.5), (3, 0.65))
-IN_TISSUE: Final = 0.9
 
 KINDS: Final = {
     "small": "six holes, 0.4 to 2 ml",
@@ -114,30 +114,11 @@ def holes(tissue: Mask, lesions: Path | None, seed: int) -> dict[str, Mask]:
 
 
 def lesion(tissue: Mask, folder: Path | None, limits_ml: tuple[float, float], rng: np.random.Generator) -> Mask:
-    """Return one hole: a real lesion moved to a random place in the tissue, or a random blob."""
+    """Return one hole: a real lesion's shape at a random place in the tissue, or a random blob."""
+    volume_ml, seed = rng.uniform(*limits_ml), int(rng.integers(2**31))
     if folder is None:
-        return lesion_blob(tissue, SPACING_MM, volume_ml=rng.uniform(*limits_ml), seed=int(rng.integers(2**31)))
-    paths = sorted(folder.glob("*.nii.gz"))
-    for number in rng.permutation(len(paths)):
-        shape = read(paths[number]) > 0
-        if limits_ml[0] <= shape.sum() / 1000.0 <= limits_ml[1]:
-            for _ in range(200):
-                moved = placed(shape, tissue, rng)
-                if moved is not None:
-                    return moved
-    message = f"no lesion of {limits_ml} ml in {folder} fits into the tissue"
-    raise SystemExit(message)
-
-
-def placed(shape: Mask, tissue: Mask, rng: np.random.Generator) -> Mask | None:
-    """Return `shape` moved to a random voxel of the tissue, or None where too much of it leaves the tissue."""
-    goal = np.array(np.unravel_index(rng.choice(np.flatnonzero(tissue)), tissue.shape))
-    voxels = np.argwhere(shape) + np.rint(goal - np.array(center_of_mass(shape))).astype(int)
-    if (voxels < 0).any() or (voxels >= tissue.shape).any() or tissue[tuple(voxels.T)].mean() < IN_TISSUE:
-        return None
-    moved = np.zeros_like(tissue)
-    moved[tuple(voxels.T)] = True
-    return moved
+        return lesion_blob(tissue, SPACING_MM, volume_ml=volume_ml, seed=seed)
+    return lesion_shape(tissue, SPACING_MM, volume_ml=volume_ml, seed=seed, shapes=LesionFolder(folder))
 
 
 def timed_fill(engine: Engine, image: NDArray[np.float32], mask: Mask) -> tuple[FloatArray, float]:
@@ -168,7 +149,7 @@ def cell(scores: list[Score]) -> str:
 
 
 SHAPES: Final = {
-    True: "lesion-shaped: masks of stroke lesions, moved to random places where nine tenths of them are tissue",
+    True: "lesion-shaped: masks of stroke lesions, scaled and put at random places in the tissue",
     False: "lesion-shaped: random blobs inside the tissue (`medpaint.corrupt.lesion_blob`)",
 }
 

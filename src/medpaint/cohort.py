@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from medpaint.config import Parameters, ScanRow
 from medpaint.core.errors import InputError, MedpaintError, UnreadableError, UsageError
 from medpaint.core.types import Progress
-from medpaint.export import RECORD_SUFFIX, write_failure
+from medpaint.export import RECORD_SUFFIX, product_name, write_failure
 from medpaint.io.atomic import replacing
 from medpaint.io.reading import read_scan
 from medpaint.pipeline import Case, blend, ingest, inpaint
@@ -74,6 +74,7 @@ def inpaint_scans(
 
 def export_scan(image: Path, filled: Path, settings: dict[str, Any], output: Path, name: str) -> Record:
     """Write the products and the record of one scan into the folder `output`; return the record."""
+    name = product_name(image, name)
     stage = load_filled(filled)
     if isinstance(stage, Failure):
         return write_failure(stage.reason, stage.parameters, output, name)
@@ -104,13 +105,19 @@ def read_table(path: Path) -> list[ScanRow]:
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        message = f"{path}: {error.strerror}"
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"{path}: expected a table in UTF-8: {error}"
         raise UnreadableError(message) from error
     rows: list[ScanRow] = []
-    for number, values in enumerate(csv.DictReader(io.StringIO(text), delimiter="\t"), start=2):
+    for number, values in enumerate(
+        csv.DictReader(io.StringIO(text), delimiter="\t", quoting=csv.QUOTE_NONE), start=2
+    ):
         try:
-            rows.append(ScanRow.model_validate({key: value or "" for key, value in values.items()}))
+            rows.append(
+                ScanRow.model_validate(
+                    {str(key or "beyond the last"): value or "" for key, value in values.items()}
+                )
+            )
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             message = f"{path}, line {number}, column {'.'.join(map(str, first['loc']))}: {first['msg']}"

@@ -9,9 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from medpaint.core.errors import UsageError
 
 __all__ = [
+    "ENGINE_NAME",
     "EXPORT_FIELDS",
     "INGEST_FIELDS",
     "INPAINT_FIELDS",
+    "SCAN_ID",
     "CohortConfig",
     "Parameters",
     "RestoreConfig",
@@ -19,8 +21,11 @@ __all__ = [
     "checked",
 ]
 
-SCAN_ID = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+SCAN_ID = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$"
 """What may name a scan: it becomes part of file names, so no separators and no leading dot or dash."""
+
+ENGINE_NAME = r"^[A-Za-z0-9_.-]*$"
+"""What may name an engine: it becomes part of the names of batches."""
 
 
 class RestoreConfig(BaseModel):
@@ -28,7 +33,9 @@ class RestoreConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    engine: str = Field("biharmonic", description="What fills the mask; `medpaint engines` lists them.")
+    engine: str = Field(
+        "biharmonic", pattern=ENGINE_NAME, description="What fills the mask; `medpaint engines` lists them."
+    )
     seed: int = Field(0, ge=0, lt=2**32, description="Seed of engines that draw random numbers.")
     membrane: bool = Field(
         default=False,
@@ -93,7 +100,7 @@ class ScanRow(BaseModel):
     scan: Annotated[str, Field(pattern=SCAN_ID, description="Name of the scan in the results; unique.")]
     image: str = Field(min_length=1, description="The scan: a file, or the folder of a DICOM series.")
     mask: str = Field("", description="The mask; empty: look for missing slices and non-finite voxels.")
-    engine: str = Field("", description="Engine for this scan; empty: the configured one.")
+    engine: str = Field("", pattern=ENGINE_NAME, description="Engine for this scan; empty: the configured one.")
     series: str = Field("", description="UID of the series, for a folder that holds several.")
     frame: str = Field("", pattern=r"^\d*$", description="Frame of a 4D scan, from 0.")
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +24,7 @@ from medpaint.io.reading import read_scan
 from medpaint.io.source import Derivation, Source
 from medpaint.provenance import Draft, Identity, Product, Record, Repaired, checksum_outside, now, software
 
-__all__ = ["RECORD_SUFFIX", "Products", "product_name", "write_failure", "write_products"]
+__all__ = ["RECORD_SUFFIX", "Products", "product_name", "write_failure", "write_products", "write_record"]
 
 RECORD_SUFFIX = "_record.json"
 
@@ -99,8 +101,8 @@ def write_products(
         after = checksum_outside(restored.data, mask)
         return _record(scan, mask, draft, (before, after), ()), None
     products = Products.of(output, product_name(source.path, name), source.suffix)
-    _check_target(products, source, overwrite=overwrite)
-    output.mkdir(parents=True, exist_ok=True)
+    _make_folder(output)
+    _check_target(products, source, draft.mask.path, overwrite=overwrite)
     products.record.unlink(missing_ok=True)
     source.write(restored.data, mask, products.restored, _derivation(draft, mask))
     write_mask(mask, scan.affine, products.mask)
@@ -115,13 +117,27 @@ def write_products(
     return record, products
 
 
-def write_failure(reason: str, parameters: dict[str, object], output: Path, name: str) -> Record:
-    """Write the record of a scan that could not be restored."""
+def write_failure(reason: str, parameters: dict[str, Any], output: Path, name: str) -> Record:
+    """Write the record of a scan that could not be restored, and remove what an earlier run made of it.
+
+    Args:
+        reason: one line.
+        parameters: what was asked for.
+        output: folder of this scan's products.
+        name: what they are called.
+    """
+    products = Products.of(output, product_name(output, name), "")
+    _make_folder(output)
+    products.record.unlink(missing_ok=True)
+    for stale in (products.restored, products.mask, *output.glob(f"{products.restored.name}.*")):
+        if stale.is_dir():
+            shutil.rmtree(stale)
+        else:
+            stale.unlink(missing_ok=True)
     record = Record.model_validate(
         {"status": "failed", "reason": reason, "parameters": parameters, "software": software(), "created": now()}
     )
-    output.mkdir(parents=True, exist_ok=True)
-    write_record(record, Products.of(output, name, "").record)
+    write_record(record, products.record)
     return record
 
 
@@ -131,19 +147,32 @@ def write_record(record: Record, path: Path) -> None:
         part.write_text(record.to_json(), encoding="utf-8")
 
 
-def _check_target(products: Products, source: Source, *, overwrite: bool) -> None:
-    """Refuse to touch the source, or products that are finished."""
-    origin = source.path.resolve()
-    for path in (products.restored, products.mask, products.record):
-        target = path.resolve()
-        if target == origin or origin in target.parents:
-            message = (
-                f"{path} would replace the scan, or lie among its files; choose another output folder or name"
-            )
+def _check_target(products: Products, source: Source, mask: str, *, overwrite: bool) -> None:
+    """Refuse to touch what was read, and without `overwrite` anything that is there."""
+    folder = products.restored.parent.resolve()
+    for path in (*source.files, *([Path(mask)] if mask else [])):
+        taken = path.resolve()
+        same_name = taken.name.split(".")[0] == products.restored.name.split(".")[0]
+        if taken.parent == folder and (same_name or taken.name in {products.mask.name, products.record.name}):
+            message = f"a product would replace {path}; choose another output folder or name"
             raise InputError(message)
-    if products.record.exists() and not overwrite:
-        message = f"{products.record} is there already: choose another output folder, or --overwrite"
+    origin = source.path.resolve()
+    if origin.is_dir() and (origin == folder or origin in folder.parents):
+        message = f"{folder} lies among the files of the series; choose another output folder"
         raise InputError(message)
+    there = [path for path in (products.restored, products.mask, products.record) if path.exists()]
+    if there and not overwrite:
+        message = f"{there[0]} is there already: choose another output folder, or --overwrite"
+        raise InputError(message)
+
+
+def _make_folder(output: Path) -> None:
+    """Make the folder of the products, or say why not."""
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"{output}: expected a folder that can be written to: {error.strerror}"
+        raise InputError(message) from error
 
 
 def _derivation(draft: Draft, mask: Mask) -> Derivation:

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from pydantic import JsonValue
@@ -22,7 +22,6 @@ from medpaint.engines.membrane import Membrane
 from medpaint.engines.registry import load_engine
 from medpaint.engines.windows import windows
 from medpaint.export import Products, write_products
-from medpaint.io.digest import file_digest
 from medpaint.io.reading import read_scan
 from medpaint.io.source import Source
 from medpaint.masks.detect import detect
@@ -32,6 +31,9 @@ from medpaint.metrics.seam import REACH, seam_score
 from medpaint.provenance import Draft, EngineFacts, MaskFacts, Record, ScanFacts
 
 __all__ = ["Case", "Filled", "Restoration", "blend", "fill", "ingest", "inpaint", "restore"]
+
+RESAMPLING_SHARE: Final = 0.1
+"""A mask whose volume changes by more when it is resampled is worth a warning."""
 
 ScanLike: TypeAlias = str | Path | Volume | Array
 MaskLike: TypeAlias = str | Path | Array | None
@@ -119,9 +121,20 @@ def restore(
     if output is not None and not isinstance(scan, str | Path):
         message = "an array has no file kind to be written as: leave output out, or pass the path of a scan"
         raise UsageError(message)
+    _refuse_idle(scan, mask, parameters)
     case = ingest(scan, mask, parameters, progress=progress)
     filled = inpaint(case, parameters, progress=progress)
     return blend(case, filled, parameters, output=output, name=name, overwrite=overwrite, progress=progress)
+
+
+def _refuse_idle(scan: ScanLike, mask: MaskLike, parameters: Parameters) -> None:
+    """Refuse options that would have no effect."""
+    if mask is None and (parameters.labels or parameters.invert_mask or parameters.resample_mask):
+        message = "labels, invert_mask and resample_mask are for a mask, but none was given"
+        raise UsageError(message)
+    if not isinstance(scan, str | Path) and (parameters.frame is not None or parameters.series is not None):
+        message = "frame and series are for files, but the scan is an array"
+        raise UsageError(message)
 
 
 def ingest(scan: ScanLike, mask: MaskLike, parameters: Parameters, *, progress: Progress | None = None) -> Case:
@@ -214,8 +227,14 @@ def blend(
     _tell(progress, "blend", 0.0)
     started = perf_counter()
     alpha = alpha_in_mask(filled.mask, case.volume.spacing_mm, parameters.edge_mm)
+    faint: tuple[str, ...] = ()
+    if alpha.size and alpha.max() < 1.0:
+        faint = (
+            f"the soft edge is wider than the mask: the fill weighs {alpha.max():.2g} at most, the scan the rest",
+        )
     volume = replace(case.volume, data=blended(case.volume, filled.mask, filled.values, alpha))
     draft = filled.draft.model_copy(update={"parameters": parameters.model_dump(mode="json")})
+    draft = draft.model_copy(update={"warnings": draft.warnings + faint})
     draft = draft.after("blend", perf_counter() - started, seam=_seam(volume, filled.mask))
     _tell(progress, "write", 0.0)
     record, products = write_products(
@@ -276,16 +295,31 @@ def _mask(mask: MaskLike, volume: Volume, parameters: Parameters) -> tuple[Mask,
     if isinstance(mask, str | Path):
         path = Path(mask)
         read, source = _mask_volume(path)
-        found = binarised(read.data if read.encoding.is_identity else read.intensities(), labels, invert=invert)
-        found, grid = aligned(found, read.affine, volume, resample=parameters.resample_mask)
-        digest = file_digest(path) if path.is_file() else source.sha256
-        return found, MaskFacts(origin="file", path=str(path), sha256=digest, grid=grid, voxels=0), source.warnings
+        drawn = binarised(read.data if read.encoding.is_identity else read.intensities(), labels, invert=invert)
+        found, grid = aligned(drawn, read.affine, volume, resample=parameters.resample_mask)
+        warnings = source.warnings
+        if grid == "resampled":
+            warnings += _lost(
+                int(np.count_nonzero(drawn)) * read.voxel_ml, int(np.count_nonzero(found)) * volume.voxel_ml
+            )
+        facts = MaskFacts(origin="file", path=str(path), sha256=source.sha256, grid=grid, voxels=0)
+        return found, facts, warnings
     array = np.asarray(mask)
     array = array[..., np.newaxis] if array.ndim == 2 else array
     if array.shape != volume.shape:
         message = f"expected a mask of the scan's shape {volume.shape}, got {array.shape}"
         raise MaskError(message)
     return binarised(array, labels, invert=invert), MaskFacts(origin="array", voxels=0), ()
+
+
+def _lost(before_ml: float, after_ml: float) -> tuple[str, ...]:
+    """Warn where resampling changed the mask's volume much, and refuse a mask that it took off the scan."""
+    if before_ml > 0.0 and after_ml == 0.0:
+        message = f"mask and scan do not overlap: nothing is left of {before_ml:.3g} ml after resampling"
+        raise MaskError(message)
+    if abs(after_ml - before_ml) <= RESAMPLING_SHARE * before_ml:
+        return ()
+    return (f"resampling changed the mask from {before_ml:.3g} to {after_ml:.3g} ml",)
 
 
 def _mask_volume(path: Path) -> tuple[Volume, Source]:

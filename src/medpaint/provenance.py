@@ -105,7 +105,7 @@ class Product(_Entry):
     """One file or folder that was written."""
 
     role: Literal["restored", "mask"]
-    path: str = Field(description="Relative to the record's folder.")
+    path: str = Field(pattern=r"^[^./\\][^/\\]*$", description="Its name in the record's folder.")
     sha256: str = Field(description="Hash of the file, or of the series' files in slice order.")
 
 

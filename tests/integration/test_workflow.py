@@ -149,10 +149,12 @@ def test_bad_scans_are_told_and_do_not_stop_the_others(tmp_path: Path) -> None:
         "e-missing\tscans/nowhere.nii.gz\t\t",
         "f-truncated\tscans/f.nii.gz\t\t",
         "g-other-grid\tscans/d.nii.gz\tscans/c-mask.nii.gz\t",
-        "h-engine\tscans/a.nii.gz\tscans/a-mask.nii.gz\tmagic",
+        "h-engine\tscans/a.nii.gz\tscans/a-mask.nii.gz\tMagic_9",
+        "i-braces\tscans/{x} 'y;z.nii.gz\t\t",
     )
     folder = write_cohort(tmp_path, bad)
     (folder / "scans" / "f.nii.gz").write_bytes((folder / "scans" / "d.nii.gz").read_bytes()[:3000])
+    (folder / "scans" / "{x} 'y;z.nii.gz").write_bytes(b"nothing")
     command = [sys.executable, "-m", "medpaint", "run", "--directory", str(folder), "--cores", "2", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 4, done.stderr
@@ -162,7 +164,8 @@ def test_bad_scans_are_told_and_do_not_stop_the_others(tmp_path: Path) -> None:
     assert "nowhere.nii.gz" in rows["e-missing"]["reason"]
     assert "truncated" in rows["f-truncated"]["reason"]
     assert "another grid" in rows["g-other-grid"]["reason"]
-    assert "magic" in rows["h-engine"]["reason"]
+    assert "Magic_9" in rows["h-engine"]["reason"]
+    assert "not a NIfTI" in rows["i-braces"]["reason"] or "expected" in rows["i-braces"]["reason"]
     assert all(rows[scan]["status"] in {"restored", "nothing to repair"} for scan in GOOD)
     save(phantom(), folder / "scans" / "nowhere.nii.gz")
     assert snakemake(folder).returncode != 0

@@ -184,13 +184,66 @@ def test_finished_products_are_not_replaced_unasked(tmp_path: Path) -> None:
         medpaint.restore(scan, mask, output=tmp_path / "out")
     assert first.products is not None
     first.products.record.unlink()
-    medpaint.restore(scan, mask, output=tmp_path / "out")
+    with pytest.raises(InputError, match=r"scan_restored\.nii\.gz is there already"):
+        medpaint.restore(scan, mask, output=tmp_path / "out")
     medpaint.restore(scan, mask, output=tmp_path / "out", overwrite=True)
+
+
+def test_the_mask_that_was_given_is_never_written_over(tmp_path: Path) -> None:
+    scan, mask = save_pair(tmp_path)
+    mask.rename(tmp_path / "scan_mask.nii.gz")
+    with pytest.raises(InputError, match=r"would replace .*scan_mask\.nii\.gz"):
+        medpaint.restore(scan, tmp_path / "scan_mask.nii.gz", output=tmp_path, overwrite=True)
+
+
+def test_a_file_of_voxels_beside_its_header_is_never_written_over(tmp_path: Path) -> None:
+    image = SimpleITK.GetImageFromArray(phantom().transpose(2, 1, 0))
+    SimpleITK.WriteImage(image, str(tmp_path / "y_restored.mhd"))
+    with pytest.raises(InputError, match="would replace"):
+        medpaint.restore(tmp_path / "y_restored.mhd", hole(), output=tmp_path, name="y", overwrite=True)
+
+
+def test_an_output_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    scan, mask = save_pair(tmp_path)
+    with pytest.raises(InputError, match="expected a folder"):
+        medpaint.restore(scan, mask, output=scan)
+
+
+def test_a_mask_that_resampling_takes_off_the_scan_is_refused(tmp_path: Path) -> None:
+    scan, _ = save_pair(tmp_path)
+    far = np.diag([3.0, 3.0, 3.0, 1.0])
+    far[:3, 3] = 500.0
+    save(np.ones((5, 5, 5), bool), tmp_path / "far.nii.gz", far)
+    with pytest.raises(MaskError, match="do not overlap"):
+        medpaint.restore(scan, tmp_path / "far.nii.gz", resample_mask=True)
+
+
+def test_a_soft_edge_wider_than_the_mask_is_warned_of() -> None:
+    warnings = medpaint.restore(phantom(), hole(), edge_mm=50.0).record.warnings
+    assert any("soft edge is wider" in warning for warning in warnings)
+
+
+@pytest.mark.parametrize("options", [{"labels": (3,)}, {"invert_mask": True}, {"resample_mask": True}])
+def test_mask_options_without_a_mask_are_refused(tmp_path: Path, options: dict[str, Any]) -> None:
+    scan, _ = save_pair(tmp_path)
+    with pytest.raises(UsageError, match="none was given"):
+        medpaint.restore(scan, **options)
+
+
+def test_a_frame_of_an_array_is_refused() -> None:
+    with pytest.raises(UsageError, match="the scan is an array"):
+        medpaint.restore(phantom(), hole(), frame=2)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "complex64", "object", "longdouble"])
+def test_arrays_that_are_no_scans_are_refused(dtype: str) -> None:
+    with pytest.raises(InputError, match="real numbers"):
+        medpaint.restore(phantom().astype(dtype), hole())
 
 
 def test_the_scan_is_never_written_over(tmp_path: Path) -> None:
     scan, mask = save_pair(tmp_path, "t1_restored")
-    with pytest.raises(InputError, match="would replace the scan"):
+    with pytest.raises(InputError, match="would replace"):
         medpaint.restore(scan, mask, output=tmp_path, name="t1", overwrite=True)
 
 
@@ -198,7 +251,7 @@ def test_products_do_not_go_among_a_series(tmp_path: Path) -> None:
     Phantom(shape=(18, 16, 5)).write(tmp_path / "series")
     mask = np.zeros((16, 18, 5), bool)
     mask[6:9, 6:9, 2] = True
-    with pytest.raises(InputError, match="lie among its files"):
+    with pytest.raises(InputError, match="lies among the files"):
         medpaint.restore(tmp_path / "series", mask, output=tmp_path / "series")
 
 

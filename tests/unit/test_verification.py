@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-from scans import save_pair
+from scans import AFFINE, save, save_pair, voxels_of
 
 import medpaint
 from medpaint.core.errors import InputError
@@ -83,6 +85,53 @@ def test_a_failed_scan_has_nothing_to_check(tmp_path: Path) -> None:
     path = tmp_path / "x_record.json"
     path.write_text('{"status": "failed", "reason": "truncated"}')
     assert verify(path).notes == ("failed, nothing to check: truncated",)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("repaired", "ml"), 99.0),
+        (("repaired", "voxels"), 1),
+        (("repaired", "fraction"), 0.5),
+        (("identity", "voxels"), 1),
+        (("identity", "restored_sha256"), "0" * 64),
+        (("mask", "voxels"), 7),
+        (("status",), "nothing to repair"),
+        (("products", 0, "role"), "mask"),
+        (("products", 0, "path"), "../scan.nii.gz"),
+        (("products", 0, "path"), "/etc/passwd"),
+        (("repaired",), None),
+    ],
+)
+def test_a_record_that_was_tampered_with_does_not_hold(
+    products: Products, path: tuple[str | int, ...], value: object
+) -> None:
+    record = json.loads(products.record.read_text())
+    inner = record
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = value
+    products.record.write_text(json.dumps(record))
+    assert not verify(products.record).holds
+
+
+def test_a_product_moved_to_another_place_does_not_hold(products: Products) -> None:
+    moved = AFFINE.copy()
+    moved[0, 3] += 10
+    save(voxels_of(products.restored), products.restored, moved)
+    record = json.loads(products.record.read_text())
+    record["products"][0]["sha256"] = hashlib.sha256(products.restored.read_bytes()).hexdigest()
+    products.record.write_text(json.dumps(record))
+    assert verify(products.record).problems == ("the mask is not on the restored scan's grid",)
+
+
+def test_the_record_of_a_restored_scan_that_was_restored_again_is_its_own(
+    products: Products, tmp_path: Path
+) -> None:
+    again = medpaint.restore(products.restored, tmp_path / "scan-mask.nii.gz", output=tmp_path / "out").products
+    assert again is not None
+    assert find_records([again.mask]) == [again.record]
+    assert find_records([again.restored]) == [again.record]
 
 
 def test_records_are_found_by_themselves_by_products_and_in_folders(products: Products) -> None:

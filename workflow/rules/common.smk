@@ -19,11 +19,13 @@ def read_scans(path):
         with open(path, encoding="utf-8-sig", newline="") as file:
             rows = [
                 {key: value or "" for key, value in row.items()}
-                for row in csv.DictReader(file, delimiter="\t")
+                for row in csv.DictReader(
+                    file, delimiter="\t", quoting=csv.QUOTE_NONE
+                )
             ]
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise WorkflowError(
-            f"{path}: {error.strerror}; 'scans' in config/config.yaml names the table of the cohort"
+            f"{path}: expected the table of the cohort, UTF-8 ('scans' in config/config.yaml names it): {error}"
         ) from error
     for row in rows:
         if None in row:
@@ -71,12 +73,20 @@ def flags(settings, names):
 
 
 def files_of(path):
-    """Return the files that a path stands for; none where it does not exist, which is for ingest to tell."""
-    if not path or not Path(path).exists():
+    """Return the files that a path stands for; none where it does not exist, which is for ingest to tell.
+
+    Names with braces are left out: Snakemake would take them for wildcards. They are read all the same.
+    """
+    place = Path(path)
+    if not path or not place.exists():
         return []
-    if Path(path).is_dir():
-        return sorted(str(found) for found in Path(path).rglob("*") if found.is_file())
-    return [path]
+    if place.is_dir():
+        found = [str(file) for file in place.rglob("*") if file.is_file()]
+    elif place.suffix in (".mhd", ".nhdr"):
+        found = [str(file) for file in place.parent.iterdir() if file.stem == place.stem]
+    else:
+        found = [path]
+    return [file for file in sorted(found) if not set(file) & set("{}")]
 
 
 def image_files(wildcards):
@@ -133,4 +143,4 @@ BATCH_OF = {scan: batch for batch, scans in BATCHES.items() for scan in scans}
 
 wildcard_constraints:
     scan=r"[A-Za-z0-9][A-Za-z0-9_.-]*",
-    batch=r"[a-z0-9-]+-\d+",
+    batch=r"[A-Za-z0-9_.-]+-\d{4}",

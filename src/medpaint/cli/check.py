@@ -34,7 +34,10 @@ def failures(summary: Path) -> dict[str, str]:
     try:
         with summary.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file, delimiter="\t"))
-    except OSError as error:
-        message = f"{summary}: {error.strerror}"
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"{summary}: expected the table that summary wrote: {error}"
         raise InputError(message) from error
+    if rows and not {"scan", "status", "reason"} <= set(rows[0]):
+        message = f"{summary}: expected the table that summary wrote, got columns {', '.join(map(str, rows[0]))}"
+        raise InputError(message)
     return {row["scan"]: row["reason"] for row in rows if row["status"] == "failed"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,16 +35,22 @@ def execute(parsed: argparse.Namespace) -> int:
     make_cohort(parsed.output)
     options = ["--directory", str(parsed.output), "--cores", str(parsed.cores)]
     code = run_snakemake(options, to_stderr=True)
-    print("scoring against the undamaged scans ...", file=sys.stderr)
-    scores = score_cohort(parsed.output)
-    if parsed.json:
-        print(json.dumps({"status": "done", "scans": [dataclasses.asdict(score) for score in scores]}))
-    else:
-        _print(scores, parsed.output)
     if code:
         message = f"the workflow did not finish, see {parsed.output / 'results' / 'logs'}"
         raise PartialFailureError(message)
+    print("scoring against the undamaged scans ...", file=sys.stderr)
+    scores = score_cohort(parsed.output)
+    if parsed.json:
+        rows = [{key: _finite(value) for key, value in dataclasses.asdict(score).items()} for score in scores]
+        print(json.dumps({"status": "done", "scans": rows}, allow_nan=False))
+    else:
+        _print(scores, parsed.output)
     return 0
+
+
+def _finite(value: object) -> object:
+    """Return `value`, or None for numbers that JSON does not have."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _print(scores: Sequence[Score], output: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -51,6 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(parsed, error, str(error), error.exit_code)
     except KeyboardInterrupt as error:
         return _fail(parsed, error, "interrupted", 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except OSError as error:
         return _fail(parsed, error, str(error), 1)
     except Exception as error:  # noqa: BLE001 - the last line of defence; the trace follows

@@ -12,6 +12,8 @@ from medpaint.core.errors import PartialFailureError
 __all__ = ["configure", "execute"]
 
 SUMMARY = Path("results/summary.tsv")
+CHECK_LOG = Path("results/logs/check.log")
+"""Written anew by every run that got as far as looking for failures."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -28,9 +30,10 @@ def execute(parsed: argparse.Namespace) -> int:
     from medpaint.launch import run_snakemake
 
     folder = _working_folder(parsed.rest)
+    before = _modified(folder / CHECK_LOG)
     code = run_snakemake(parsed.rest, to_stderr=parsed.json)
     summary = folder / SUMMARY
-    failed = failures(summary) if summary.exists() else {}
+    failed = failures(summary) if _modified(folder / CHECK_LOG) > before else {}
     if code and failed:
         message = f"{len(failed)} of the scans failed, see {summary}: {', '.join(failed)}"
         raise PartialFailureError(message)
@@ -46,3 +49,8 @@ def _working_folder(options: list[str]) -> Path:
     parser.add_argument("--directory", "-d", type=Path, default=Path())
     folder: Path = parser.parse_known_args(options)[0].directory
     return folder
+
+
+def _modified(path: Path) -> int:
+    """Return when a file was last written, in ns; 0 where there is none."""
+    return path.stat().st_mtime_ns if path.exists() else 0

@@ -39,8 +39,11 @@ def execute(parsed: argparse.Namespace) -> int:
         print(json.dumps({"status": "failed" if wrong else "verified", "records": told}))
         return code
     for verdict in verdicts:
-        print(f"{'holds' if verdict.holds else 'DOES NOT HOLD'}: {verdict.record} ({verdict.status})")
+        word = "FAILED" if verdict.status == "failed" else "holds" if verdict.holds else "DOES NOT HOLD"
+        print(f"{word}: {verdict.record} ({verdict.status})")
         for line in (*verdict.problems, *verdict.notes):
             print(f"  {line}")
-    print(f"{len(verdicts) - len(wrong)} of {len(verdicts)} records hold")
+    failed = sum(verdict.status == "failed" for verdict in verdicts)
+    print(f"{len(verdicts) - len(wrong) - failed} of {len(verdicts)} records hold", end="")
+    print(f", {failed} tell of a scan that failed" if failed else "")
     return code

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from medpaint.core.errors import UnsupportedError
 from medpaint.core.types import Array, FloatArray, Mask, Window
 
 __all__ = ["Encoding"]
@@ -42,6 +43,9 @@ class Encoding:
     ) -> Encoding:
         """Return the encoding of `dtype`, limited to what it can hold where `limits` is not given."""
         dtype = np.dtype(dtype).newbyteorder("=")
+        if dtype.kind not in "iuf" or dtype.itemsize > 8:
+            message = f"expected real numbers of at most 64 bits, got values of type {dtype}"
+            raise UnsupportedError(message)
         if limits is None:
             limits = _limits(dtype)
         return cls(dtype, np.asarray(slope, float), np.asarray(intercept, float), *limits)

@@ -19,8 +19,9 @@ class Volume:
     """One scan's values and where they lie.
 
     Attributes:
-        data: the stored values, shape (I, J, K), read-only; a 2D image has K = 1.
-        affine: voxel index to RAS+ millimetres, (4, 4) float64.
+        data: the stored values, shape (I, J, K); a 2D image has K = 1. A read-only view of the array it was made
+            from, which is not to be changed while the volume is in use.
+        affine: voxel index to RAS+ millimetres, (4, 4) float64, read-only.
         encoding: what the stored values stand for.
     """
 
@@ -39,7 +40,9 @@ class Volume:
         view = self.data.view()
         view.flags.writeable = False
         object.__setattr__(self, "data", view)
-        object.__setattr__(self, "affine", checked_affine(self.affine))
+        affine = checked_affine(self.affine)
+        affine.flags.writeable = False
+        object.__setattr__(self, "affine", affine)
 
     @classmethod
     def of(cls, data: Array, affine: Affine | None = None) -> Volume:

@@ -14,7 +14,7 @@ from medpaint.io.stored import read_errors
 __all__ = ["inspect"]
 
 
-def inspect(path: Path) -> list[Finding]:
+def inspect(path: str | Path) -> list[Finding]:
     """Say what images a file or folder holds, with their grid, and which cannot be restored and why.
 
     Of a folder and its subfolders only headers are read, and files that are no images are passed over.
@@ -29,6 +29,7 @@ def inspect(path: Path) -> list[Finding]:
     Raises:
         InputError: nothing is there, or no image.
     """
+    path = Path(path)
     return _in_folder(path) if path.is_dir() else _in_file(path)
 
 

@@ -84,6 +84,11 @@ class ItkSource:
     frame: int
 
     @property
+    def files(self) -> tuple[Path, ...]:
+        """The file with the header, and the one with the voxels where that is another."""
+        return tuple(self.digests)
+
+    @property
     def suffix(self) -> str:
         """Ending of a product of the same kind."""
         return _ENDINGS[self.kind, len(self.digests) == 1]

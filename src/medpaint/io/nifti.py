@@ -58,6 +58,11 @@ class NiftiSource:
     place: Place
 
     @property
+    def files(self) -> tuple[Path, ...]:
+        """The one file."""
+        return (self.path,)
+
+    @property
     def kind(self) -> str:
         """The name of the format."""
         return "nifti"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["read_scan"]
 
 
-def read_scan(path: Path, *, frame: int | None = None, series: str | None = None) -> tuple[Volume, Source]:
+def read_scan(path: str | Path, *, frame: int | None = None, series: str | None = None) -> tuple[Volume, Source]:
     """Read a NIfTI, NRRD or MetaImage file, or one DICOM series.
 
     Args:
@@ -30,6 +30,7 @@ def read_scan(path: Path, *, frame: int | None = None, series: str | None = None
         InputError: nothing there, or not to be restored; its kinds say why.
         UsageError: a frame or a series where there is none to choose.
     """
+    path = Path(path)
     kind = kind_of(path)
     if kind == "dicom":
         from medpaint.io.dicom import read_series

@@ -30,6 +30,7 @@ class Source(Protocol):
 
     Attributes:
         path: what was read, as the caller named it: a file, or the folder of a series.
+        files: every file that was read.
         kind: ``nifti``, ``nrrd``, ``metaimage`` or ``dicom``.
         suffix: ending of a product of the same kind, such as ``.nii.gz``; empty where it is a folder.
         sha256: hash of the file's bytes; for a series, of its files' hashes in slice order.
@@ -40,6 +41,11 @@ class Source(Protocol):
     @property
     def path(self) -> Path:
         """What was read."""
+        ...
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Every file that was read."""
         ...
 
     @property

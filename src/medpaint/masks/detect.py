@@ -68,7 +68,8 @@ def detect(scan: Volume) -> Detection:
     """
     mask = np.zeros(scan.shape, np.bool_)
     findings: list[Finding] = []
-    blank = [_blank_slices(scan.data, axis) for axis in range(3)]
+    data = scan.data if scan.data.dtype.kind != "f" else np.where(np.isfinite(scan.data), scan.data, np.nan)
+    blank = [_blank_slices(data, axis) for axis in range(3)]
     if any(found.size for found in blank):
         tissue = foreground_of(scan, mask)
         for axis, candidates in enumerate(blank):
@@ -90,14 +91,14 @@ def detect(scan: Volume) -> Detection:
 
 
 def _blank_slices(data: Array, axis: int) -> Array:
-    """Return the slices that are constant or NaN and lie between slices that are neither."""
+    """Return the slices that are constant or NaN throughout and lie between slices that are neither."""
     if data.shape[axis] < 3:
         return np.empty(0, np.intp)
     others = tuple(other for other in range(3) if other != axis)
     low, high = (
         function.reduce(function.reduce(data, axis=others[1]), axis=others[0]) for function in (np.fmin, np.fmax)
     )
-    full = np.flatnonzero((high > low) | np.isinf(low) | np.isinf(high))
+    full = np.flatnonzero(high > low)
     if full.size < 2:
         return np.empty(0, np.intp)
     inner = np.arange(full[0], full[-1])

@@ -60,7 +60,7 @@ def foreground_of(volume: Volume, mask: Mask) -> Foreground:
         mask: True = repair, (I, J, K).
     """
     i, j, k = _stride(volume.shape)
-    values: Array = volume.data[::i, ::j, ::k].astype(np.float32)
+    values: Array = volume.data[::i, ::j, ::k].astype(np.float64)
     finite = np.isfinite(values)
     threshold = _threshold(values[finite])
     tissue = finite & (values > threshold)
@@ -75,7 +75,7 @@ def _threshold(values: Array) -> float:
     if values.size == 0:
         return -np.inf
     low, high = np.percentile(values, [1.0, 99.0])
-    return float(low + RANGE_SHARE * (high - low)) if high > low else float(low) - 1.0
+    return float(low + RANGE_SHARE * (high - low)) if high > low else float(np.nextafter(low, -np.inf))
 
 
 def _stride(shape: tuple[int, int, int]) -> tuple[int, int, int]:

@@ -35,6 +35,9 @@ def binarised(values: Array, labels: Sequence[int] = (), *, invert: bool = False
         MaskError: NaN in the mask, fractional values, or a label that does not occur.
         AmbiguousError: several labels and none chosen.
     """
+    if values.dtype.kind not in "biuf":
+        message = f"expected a mask of numbers, got {values.dtype}"
+        raise MaskError(message)
     drawn: Mask = values != 0
     present = np.unique(values.ravel("K")[drawn.ravel("K")])
     if not np.isfinite(present).all():
@@ -42,7 +45,7 @@ def binarised(values: Array, labels: Sequence[int] = (), *, invert: bool = False
         raise MaskError(message)
     if labels:
         drawn = _chosen(values, present if drawn.all() else np.append(0, present), labels)
-    elif present.size > 1:
+    elif present.size > 1 or (present.size and present[0] != np.rint(present[0])):
         _refuse_several(values, present)
     return np.logical_not(drawn, out=drawn) if invert else drawn
 
@@ -91,10 +94,14 @@ def check_against_scan(mask: Mask, scan: Volume, *, max_fraction: float) -> tupl
     count = int(np.count_nonzero(mask))
     if count == mask.size:
         message = (
-            f"mask covers all {count} voxels: nothing is known to restore from (white = repair; --invert-mask)"
+            f"mask covers all {count} voxels: nothing is known to restore from (a wrong polarity, see "
+            "--invert-mask, or a dilation that is too large)"
         )
         raise MaskError(message)
     foreground = foreground_of(scan, mask)
+    if not foreground.tissue.any():
+        message = "the scan holds no finite values to restore from"
+        raise MaskError(message)
     if foreground.masked_share > max_fraction:
         message = (
             f"mask covers {foreground.masked_share:.0%} of the foreground, more than {max_fraction:.0%}: "

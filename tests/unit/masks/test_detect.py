@@ -22,7 +22,7 @@ def test_a_clean_scan_is_left_alone(head: np.ndarray) -> None:
     assert found.findings == ()
 
 
-@pytest.mark.parametrize("value", [0.0, np.nan, 3.5])
+@pytest.mark.parametrize("value", [0.0, np.nan, np.inf, 3.5])
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_lost_slices_are_found_along_every_axis(head: np.ndarray, axis: int, value: float) -> None:
     np.moveaxis(head, axis, 0)[[15, 20, 21]] = value

@@ -21,7 +21,7 @@ def scan(data: np.ndarray | None = None) -> Volume:
     return Volume.of(TISSUE if data is None else data)
 
 
-@pytest.mark.parametrize("white", [1, 255, 0.5])
+@pytest.mark.parametrize("white", [1, 255, -3])
 def test_the_one_value_that_is_not_zero_is_repaired(white: float) -> None:
     values = np.zeros(SHAPE)
     values[2, 3, 4] = white
@@ -64,6 +64,14 @@ def test_a_mask_that_is_no_number_somewhere_is_refused(bad: float) -> None:
 def test_fractions_are_refused() -> None:
     with pytest.raises(MaskError, match="2 fractional values"):
         binarised(np.array([0.0, 0.25, 0.5, 1.0]))
+    with pytest.raises(MaskError, match="1 fractional values"):
+        binarised(np.array([0.0, 0.7]))
+
+
+@pytest.mark.parametrize("values", [np.array(["a", "b"]), np.array([1 + 2j]), np.array([None, 1])])
+def test_what_is_no_number_is_no_mask(values: np.ndarray) -> None:
+    with pytest.raises(MaskError, match="expected a mask of numbers"):
+        binarised(values)
 
 
 @pytest.mark.parametrize("signs", list(product((1, -1), repeat=3)))
@@ -147,7 +155,15 @@ def test_lost_slices_at_the_end_of_the_tissue_are_near_enough() -> None:
     assert check_against_scan(mask, scan(), max_fraction=0.5) == ()
 
 
-def test_a_constant_scan_passes() -> None:
+@pytest.mark.parametrize("value", [np.uint8(7), np.int32(20_000_000), np.int64(2**62), np.float64(1e300)])
+def test_a_constant_scan_passes(value: np.generic) -> None:
     mask = np.zeros(TISSUE.shape, bool)
     mask[5:8, 5:8, 5:8] = True
-    assert check_against_scan(mask, scan(np.full(TISSUE.shape, 7, "u1")), max_fraction=0.5) == ()
+    assert check_against_scan(mask, scan(np.full(TISSUE.shape, value)), max_fraction=0.5) == ()
+
+
+def test_a_scan_without_a_finite_value_is_refused() -> None:
+    mask = np.zeros(TISSUE.shape, bool)
+    mask[5:8, 5:8, 5:8] = True
+    with pytest.raises(MaskError, match="no finite values"):
+        check_against_scan(mask, scan(np.full(TISSUE.shape, np.nan)), max_fraction=0.5)

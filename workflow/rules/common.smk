@@ -19,9 +19,7 @@ def read_scans(path):
         with open(path, encoding="utf-8-sig", newline="") as file:
             rows = [
                 {key: value or "" for key, value in row.items()}
-                for row in csv.DictReader(
-                    file, delimiter="\t", quoting=csv.QUOTE_NONE
-                )
+                for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
             ]
     except (OSError, UnicodeDecodeError) as error:
         raise WorkflowError(
@@ -83,7 +81,9 @@ def files_of(path):
     if place.is_dir():
         found = [str(file) for file in place.rglob("*") if file.is_file()]
     elif place.suffix in (".mhd", ".nhdr"):
-        found = [str(file) for file in place.parent.iterdir() if file.stem == place.stem]
+        found = [
+            str(file) for file in place.parent.iterdir() if file.stem == place.stem
+        ]
     else:
         found = [path]
     return [file for file in sorted(found) if not set(file) & set("{}")]

@@ -50,6 +50,11 @@ ENGINES: Final[Mapping[str, EngineInfo]] = MappingProxyType(
             ndim=3,
             summary="biharmonic equation in 3D: continues slopes across the rim",
         ),
+        "exemplar": EngineInfo(
+            target="medpaint.engines.exemplar:Exemplar",
+            ndim=3,
+            summary="regression learned from like places of the same scan, in 3D: sharpest for small holes",
+        ),
         "telea": EngineInfo(
             target="medpaint.engines.opencv:Telea",
             ndim=2,

@@ -1,0 +1,51 @@
+"""Linear regression in which like samples count most."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["predicted"]
+
+_BANDWIDTH: Final = 1.0
+"""Width of the weights, in squared distances of the query from the tenth of the samples nearest to it."""
+
+_RIDGE: Final = 0.001
+"""Penalty on the squared coefficients, in mean variances of the scaled predictors."""
+
+_FADE_MM: Final = 3.0
+"""Distance over which the trust in a predictor falls to 1/e."""
+
+Floats = NDArray[np.float32]
+"""Intensities with mean 0 and deviation 1, or weights; the shape stands where they are used."""
+
+
+def predicted(samples: Floats, query: Floats, distance_mm: Floats) -> Floats:
+    """Return what is expected beside `query`, (N,).
+
+    Args:
+        samples: predictors, then what they predict, (E, F + N).
+        query: predictors of what is asked for, (F,).
+        distance_mm: how far each predictor lies from what it predicts, (F,).
+    """
+    scale = np.exp((distance_mm[0] - distance_mm) / np.float32(_FADE_MM))
+    weights = _weights(samples[:, : len(query)] - query, scale)
+    mean = weights @ samples
+    centred = (samples - mean) * np.sqrt(weights)[:, None]
+    inputs = centred[:, : len(query)] * scale
+    gram = inputs.T @ inputs
+    gram[np.diag_indices_from(gram)] += _RIDGE * np.trace(gram) / len(gram) + np.float32(1e-9)
+    step = np.linalg.solve(gram, (query - mean[: len(query)]) * scale)
+    expected: Floats = mean[len(query) :] + (inputs @ step) @ centred[:, len(query) :]
+    return expected
+
+
+def _weights(differences: Floats, scale: Floats) -> Floats:
+    """Return how much each sample counts, (E,), from its differences from the query, (E, F); their sum is 1."""
+    distance = np.square(differences) @ (scale / scale.sum())
+    width = _BANDWIDTH * np.quantile(distance, 0.1)
+    weights = np.exp(-(distance - distance.min()) / max(width, 1e-9))
+    shares: Floats = (weights / weights.sum()).astype(np.float32)
+    return shares

@@ -1,0 +1,75 @@
+"""The exemplar engine: what it learns, and what it leaves to the smooth fill."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from medpaint.core.types import FloatArray, Mask, Spacing
+from medpaint.engines.biharmonic import Biharmonic
+from medpaint.engines.exemplar import Exemplar
+from medpaint.engines.exemplars import Scene, surroundings
+from medpaint.engines.regression import predicted
+from medpaint.metrics import rmse
+
+ISOTROPIC: Spacing = (1.0, 1.0, 1.0)
+
+
+def stripes(shape: tuple[int, int, int], period: float) -> FloatArray:
+    """Return waves that are the same along the last axis."""
+    i, j, _ = np.indices(shape)
+    waves: FloatArray = (np.sin(2 * np.pi * (i + 0.5 * j) / period)).astype(np.float32)
+    return waves
+
+
+def cube(shape: tuple[int, int, int], edge: int) -> Mask:
+    mask = np.zeros(shape, dtype=bool)
+    mask[tuple(slice((n - edge) // 2, (n - edge) // 2 + edge) for n in shape)] = True
+    return mask
+
+
+@pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (1.0, 1.0, 4.0)])
+def test_continues_a_texture_that_a_smooth_fill_loses(spacing: Spacing) -> None:
+    truth = stripes((36, 36, 24), 7.0)
+    mask = cube(truth.shape, 6)
+    damaged = np.where(mask, np.float32(np.nan), truth)
+    learned = Exemplar().fill(damaged, mask, spacing_mm=spacing, seed=0)
+    smooth = Biharmonic().fill(damaged, mask, spacing_mm=spacing, seed=0)
+    assert rmse(truth, learned, mask) < 0.25 * rmse(truth, smooth, mask)
+
+
+def test_continues_a_texture_in_a_2d_image() -> None:
+    truth = stripes((48, 48, 1), 7.0)
+    mask = np.zeros(truth.shape, dtype=bool)
+    mask[20:27, 21:28] = True
+    learned = Exemplar().fill(np.where(mask, np.float32(0), truth), mask, spacing_mm=ISOTROPIC, seed=0)
+    smooth = Biharmonic().fill(np.where(mask, np.float32(0), truth), mask, spacing_mm=ISOTROPIC, seed=0)
+    assert rmse(truth, learned, mask) < 0.25 * rmse(truth, smooth, mask)
+
+
+@pytest.mark.parametrize("known", [np.s_[:, :, 5:6], np.s_[:6, :6, :6], np.s_[3:5, 2, 2]])
+def test_leaves_to_the_smooth_fill_what_it_cannot_learn(known: tuple[slice, slice, slice]) -> None:
+    truth = stripes((14, 14, 12), 7.0)
+    mask = np.ones(truth.shape, dtype=bool)
+    mask[known] = False
+    filled = Exemplar().fill(np.where(mask, np.float32(np.nan), truth), mask, spacing_mm=ISOTROPIC, seed=0)
+    smooth = Biharmonic().fill(np.where(mask, np.float32(np.nan), truth), mask, spacing_mm=ISOTROPIC, seed=0)
+    np.testing.assert_array_equal(filled[mask], smooth[mask])
+
+
+def test_surroundings_are_the_nearest_known_voxels_in_millimetres() -> None:
+    mask = cube((15, 15, 15), 3)
+    scene = Scene(np.zeros(mask.shape, np.float32), ~mask, (1.0, 1.0, 5.0), 25.0)
+    places, distance = surroundings(scene, np.argwhere(mask))
+    assert not mask[tuple(places.T)].any()
+    assert (np.diff(distance) >= 0.0).all()
+    assert set(places[distance < 5.0, 2]) == {6, 7, 8}
+
+
+def test_regression_finds_a_linear_law() -> None:
+    rng = np.random.default_rng(0)
+    inputs = rng.standard_normal((2000, 6)).astype(np.float32)
+    law = rng.standard_normal((6, 3)).astype(np.float32)
+    query = inputs[0] * np.float32(0.9)
+    guess = predicted(np.concatenate([inputs, inputs @ law], axis=1), query, np.ones(6, np.float32))
+    np.testing.assert_allclose(guess, query @ law, atol=0.02)

@@ -35,7 +35,7 @@ def test_continues_a_texture_that_a_smooth_fill_loses(spacing: Spacing) -> None:
     damaged = np.where(mask, np.float32(np.nan), truth)
     learned = Exemplar().fill(damaged, mask, spacing_mm=spacing, seed=0)
     smooth = Biharmonic().fill(damaged, mask, spacing_mm=spacing, seed=0)
-    assert rmse(truth, learned, mask) < 0.25 * rmse(truth, smooth, mask)
+    assert rmse(truth, learned, mask) < 0.4 * rmse(truth, smooth, mask)
 
 
 def test_continues_a_texture_in_a_2d_image() -> None:
@@ -44,7 +44,7 @@ def test_continues_a_texture_in_a_2d_image() -> None:
     mask[20:27, 21:28] = True
     learned = Exemplar().fill(np.where(mask, np.float32(0), truth), mask, spacing_mm=ISOTROPIC, seed=0)
     smooth = Biharmonic().fill(np.where(mask, np.float32(0), truth), mask, spacing_mm=ISOTROPIC, seed=0)
-    assert rmse(truth, learned, mask) < 0.25 * rmse(truth, smooth, mask)
+    assert rmse(truth, learned, mask) < 0.4 * rmse(truth, smooth, mask)
 
 
 @pytest.mark.parametrize("known", [np.s_[:, :, 5:6], np.s_[:6, :6, :6], np.s_[3:5, 2, 2]])
@@ -54,6 +54,14 @@ def test_leaves_to_the_smooth_fill_what_it_cannot_learn(known: tuple[slice, slic
     mask[known] = False
     filled = Exemplar().fill(np.where(mask, np.float32(np.nan), truth), mask, spacing_mm=ISOTROPIC, seed=0)
     smooth = Biharmonic().fill(np.where(mask, np.float32(np.nan), truth), mask, spacing_mm=ISOTROPIC, seed=0)
+    np.testing.assert_array_equal(filled[mask], smooth[mask])
+
+
+def test_leaves_very_coarse_grids_to_the_smooth_fill() -> None:
+    truth = stripes((14, 14, 12), 7.0)
+    mask = cube(truth.shape, 2)
+    filled = Exemplar().fill(truth, mask, spacing_mm=(12.0, 12.0, 12.0), seed=0)
+    smooth = Biharmonic().fill(truth, mask, spacing_mm=(12.0, 12.0, 12.0), seed=0)
     np.testing.assert_array_equal(filled[mask], smooth[mask])
 
 

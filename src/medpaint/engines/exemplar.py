@@ -8,7 +8,7 @@ from typing import Final, final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt
+from scipy.ndimage import distance_transform_edt, gaussian_filter
 
 from medpaint.core.types import FloatArray, Mask, Spacing
 from medpaint.engines.biharmonic import Biharmonic
@@ -23,8 +23,14 @@ _BLOCK_MM: Final = 6.0
 _MOST_BLOCKS: Final = 600
 """Blocks beyond which a hole is left to the smooth fill."""
 
-_FADE_MM: Final = 8.0
-"""Depth in the hole over which the trust in what was learned falls to 1/e, against the smooth fill."""
+_TRUSTED_MM: Final = 10.0
+"""Depth in the hole at which nothing learned is left in the fill; from the rim the share falls linearly."""
+
+_SEAMS_MM: Final = (2.0, 5.0)
+"""Depths in the hole from and up to which seams between blocks are smoothed more and more."""
+
+_SMOOTHED_MM: Final = 2.0
+"""Standard deviation of that smoothing."""
 
 _FEWEST_EXEMPLARS: Final = 200
 """Exemplars below which a block is left to the smooth fill."""
@@ -38,8 +44,9 @@ class Exemplar:
     The scan holds thousands of places where both the block and its surroundings are known. Those that look most
     like the surroundings of the hole count most in a linear regression of the block's voxels on the surroundings,
     which is then asked for the block that is missing. That is the mean that is to be expected given what is
-    known, not a copy of one exemplar, so it is sharper than a smooth fill only where the scan is predictable; it
-    is blended with the biharmonic fill the more, the deeper a voxel lies in the hole.
+    known, not a copy of one exemplar, so it is sharper than a smooth fill only where the scan is predictable. The
+    deeper a voxel lies in the hole, the more the biharmonic fill is blended in, and the smoother is what differs
+    from it, so that no seams show between the blocks.
 
     What cannot be learned is left to the biharmonic fill: a scan without contrast, a block too deep in a large
     hole to have surroundings, too few exemplars, or a hole of more than several hundred blocks, such as whole
@@ -57,41 +64,49 @@ class Exemplar:
         Raises:
             ConvergenceError: the smooth fill is not found.
         """
-        filled = Biharmonic().fill(image, mask, spacing_mm=spacing_mm, seed=seed)
+        smooth = Biharmonic().fill(image, mask, spacing_mm=spacing_mm, seed=seed)
         known = image[~mask].astype(np.float64)
         centre, spread = known.mean(), known.std()
-        blocks = list(_blocks(mask, spacing_mm))
+        depth_mm = distance_transform_edt(mask, sampling=spacing_mm)
+        blocks = list(_blocks(mask & (depth_mm < _TRUSTED_MM), spacing_mm))
         if not spread > 1e-9 * abs(centre) or len(blocks) > _MOST_BLOCKS:
-            return filled
-        values = np.where(mask, 0.0, (np.where(mask, 0.0, image) - centre) / spread).astype(np.float32)
-        trust = _trust(mask, spacing_mm)
-        scene = Scene(values, ~mask, spacing_mm, self.context_mm)
+            return smooth
+        values = (np.where(mask, centre, image) - centre) / spread
+        scene = Scene(values.astype(np.float32), ~mask, spacing_mm, self.context_mm)
+        correction = np.zeros(image.shape, dtype=image.dtype)
         for number, block in enumerate(blocks):
-            guess = _guess(scene, block, np.random.default_rng((seed, number)))
-            if guess is not None:
+            learned = _learned(scene, block, np.random.default_rng((seed, number)))
+            if learned is not None:
                 place = tuple(block.T)
-                learned = np.clip(guess * spread + centre, known.min(), known.max())
-                filled[place] += trust[place] * (learned - filled[place])
+                correction[place] = learned * spread + centre - smooth[place]
+        correction = _blended(correction, depth_mm, spacing_mm)
+        filled: FloatArray = np.clip(smooth + correction, known.min(), known.max()).astype(image.dtype)
         return filled
 
 
 def _blocks(mask: Mask, spacing_mm: Spacing) -> Iterator[NDArray[np.int64]]:
     """Yield the voxels of each block of a mask, (N, 3)."""
     voxels = np.argwhere(mask)
+    if not len(voxels):
+        return
     edge = np.maximum(1, np.rint(_BLOCK_MM / np.asarray(spacing_mm))).astype(np.int64)
     _, block = np.unique((voxels - voxels.min(axis=0)) // edge, axis=0, return_inverse=True)
     order = np.argsort(block.ravel(), kind="stable")
     yield from np.split(voxels[order], np.cumsum(np.bincount(block.ravel()))[:-1])
 
 
-def _trust(mask: Mask, spacing_mm: Spacing) -> FloatArray:
-    """Return how much of the way from the smooth fill to what was learned each voxel goes, (I, J, K)."""
-    depth = distance_transform_edt(mask, sampling=spacing_mm)
-    trust: FloatArray = np.exp(-np.maximum(depth - min(spacing_mm), 0.0) / _FADE_MM)
-    return trust
+def _blended(correction: FloatArray, depth_mm: FloatArray, spacing_mm: Spacing) -> FloatArray:
+    """Return the part of a correction of the smooth fill, (I, J, K), that is to be trusted."""
+    start, end = _SEAMS_MM
+    rim_mm = min(*spacing_mm, 0.5 * _TRUSTED_MM)
+    smoothed = gaussian_filter(correction, [_SMOOTHED_MM / size for size in spacing_mm])
+    share = np.clip((depth_mm - start) / (end - start), 0.0, 1.0)
+    trust = np.clip((_TRUSTED_MM - depth_mm) / (_TRUSTED_MM - rim_mm), 0.0, 1.0) * (depth_mm > 0.0)
+    blended: FloatArray = (trust * (correction + share * (smoothed - correction))).astype(correction.dtype)
+    return blended
 
 
-def _guess(scene: Scene, block: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float32] | None:
+def _learned(scene: Scene, block: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float32] | None:
     """Return what is expected in the block, (N,), or None where too little is known to expect anything."""
     around, distance_mm = surroundings(scene, block)
     if not len(around):

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final, final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, gaussian_filter
+from threadpoolctl import ThreadpoolController
 
-from medpaint.core.types import FloatArray, Mask, Spacing
+from medpaint.core.types import FloatArray, Mask, Spacing, Window
 from medpaint.engines.biharmonic import Biharmonic
-from medpaint.engines.exemplars import Scene, exemplars, surroundings
+from medpaint.engines.exemplars import Scene, View, exemplars, surroundings
 from medpaint.engines.regression import predicted
+from medpaint.engines.symmetry import Symmetry, symmetry_of
+from medpaint.engines.windows import windows
 
 __all__ = ["Exemplar"]
 
-_BLOCK_MM: Final = 6.0
-"""Edge of the blocks of a hole that are predicted together."""
+_LATTICES: Final = ((4.0, 2), (6.0, 2), (6.0, 1), (8.0, 1))
+"""Edge in mm of the blocks that are predicted together, and how many divisions into blocks are averaged: the
+first that makes few enough blocks is taken."""
 
-_MOST_BLOCKS: Final = 600
+_MOST_BLOCKS: Final = 1000
 """Blocks beyond which a hole is left to the smooth fill."""
 
 _TRUSTED_MM: Final = 10.0
@@ -35,28 +40,42 @@ _SMOOTHED_MM: Final = 2.0
 _FEWEST_EXEMPLARS: Final = 200
 """Exemplars below which a block is left to the smooth fill."""
 
+_SEEN_MM: Final = 30.0
+"""Margin of the crops around the holes that exemplars are looked for in."""
+
+_NEAR_MM: Final = 25.0
+"""How far from a block's place exemplars are looked for, in the crop and in its mirror image."""
+
+_ACROSS_MM: Final = 12.0
+"""How far from a block's place exemplars are looked for on the other side of the body."""
+
+Block = NDArray[np.int64]
+"""Voxel indices in a crop, (N, 3)."""
+
 
 @final
 @dataclass(frozen=True)
 class Exemplar:
     """Predicts each block of a hole from the known voxels around it, as the same scan does elsewhere.
 
-    The scan holds thousands of places where both the block and its surroundings are known. Those that look most
-    like the surroundings of the hole count most in a linear regression of the block's voxels on the surroundings,
-    which is then asked for the block that is missing. That is the mean that is to be expected given what is
-    known, not a copy of one exemplar, so it is sharper than a smooth fill only where the scan is predictable. The
-    deeper a voxel lies in the hole, the more the biharmonic fill is blended in, and the smoother is what differs
-    from it, so that no seams show between the blocks.
+    The scan holds thousands of places where both the block and its surroundings are known: near the hole, and at
+    its mirror image on the other side of the body. Those that look most like the surroundings of the hole count
+    most in a linear regression of the block's voxels on the surroundings, which is then asked for the block that
+    is missing. That is the mean that is to be expected given what is known, not a copy of one exemplar, so it is
+    sharper than a smooth fill only where the scan is predictable. The deeper a voxel lies in the hole, the more
+    the biharmonic fill is blended in, and the smoother is what differs from it, so that no seams show between the
+    blocks.
 
     What cannot be learned is left to the biharmonic fill: a scan without contrast, a block too deep in a large
-    hole to have surroundings, too few exemplars, or a hole of more than several hundred blocks, such as whole
-    slices. The fill stays in the range of the known voxels.
+    hole to have surroundings, too few exemplars, or a hole of more than a thousand blocks. The fill stays in the
+    range of the known voxels. As many threads work on it as the linear algebra of numpy is set to use; the result
+    does not depend on their number.
 
     After the search for exemplars by Prados et al., NeuroImage 139 (2016), and locally weighted regression by
     Cleveland and Devlin, J. Am. Stat. Assoc. 83 (1988).
     """
 
-    context_mm: float = 25.0
+    context_mm: float = 150.0
 
     def fill(self, image: FloatArray, mask: Mask, *, spacing_mm: Spacing, seed: int) -> FloatArray:
         """Return `image` with the mask filled, (I, J, K); see `Engine`. The seed draws the exemplars.
@@ -64,35 +83,106 @@ class Exemplar:
         Raises:
             ConvergenceError: the smooth fill is not found.
         """
-        smooth = Biharmonic().fill(image, mask, spacing_mm=spacing_mm, seed=seed)
-        known = image[~mask].astype(np.float64)
-        centre, spread = known.mean(), known.std()
-        depth_mm = distance_transform_edt(mask, sampling=spacing_mm)
-        blocks = list(_blocks(mask & (depth_mm < _TRUSTED_MM), spacing_mm))
-        if not spread > 1e-9 * abs(centre) or len(blocks) > _MOST_BLOCKS:
-            return smooth
-        values = (np.where(mask, centre, image) - centre) / spread
-        scene = Scene(values.astype(np.float32), ~mask, spacing_mm, self.context_mm)
-        correction = np.zeros(image.shape, dtype=image.dtype)
-        for number, block in enumerate(blocks):
-            learned = _learned(scene, block, np.random.default_rng((seed, number)))
-            if learned is not None:
-                place = tuple(block.T)
-                correction[place] = learned * spread + centre - smooth[place]
-        correction = _blended(correction, depth_mm, spacing_mm)
-        filled: FloatArray = np.clip(smooth + correction, known.min(), known.max()).astype(image.dtype)
-        return filled
+        filled = Biharmonic().fill(image, mask, spacing_mm=spacing_mm, seed=seed)
+        filled[~mask] = image[~mask]
+        known = image[~mask]
+        lowest, highest = known.min(), known.max()
+        if not known.std(dtype=np.float64) > 1e-9 * abs(known.mean(dtype=np.float64)):
+            return filled
+        symmetry = symmetry_of(filled, spacing_mm)
+        corrected = filled.copy()
+        for number, window in enumerate(windows(mask, spacing_mm, _SEEN_MM)):
+            seeds = (seed, number)
+            correction = _correction(filled, mask, window, symmetry, spacing_mm, seeds)
+            corrected[window] = np.clip(filled[window] + correction, lowest, highest)
+        return corrected
 
 
-def _blocks(mask: Mask, spacing_mm: Spacing) -> Iterator[NDArray[np.int64]]:
-    """Yield the voxels of each block of a mask, (N, 3)."""
+def _correction(
+    smooth: FloatArray,
+    mask: Mask,
+    window: Window,
+    symmetry: Symmetry | None,
+    spacing_mm: Spacing,
+    seeds: tuple[int, ...],
+) -> FloatArray:
+    """Return what to add to the smooth fill in a window; 0 where nothing was learned."""
+    hole = mask[window]
+    depth_mm = distance_transform_edt(hole, sampling=spacing_mm)
+    blocks = _blocks(hole & (depth_mm < _TRUSTED_MM), spacing_mm)
+    known = smooth[window][~hole].astype(np.float64)
+    centre, spread = known.mean(), known.std()
+    total, count = np.zeros(hole.shape, smooth.dtype), np.zeros(hole.shape, np.int32)
+    if not blocks or not spread > 1e-9 * abs(centre):
+        return total
+    scene = _scene((smooth - centre) / spread, ~mask, window, symmetry, spacing_mm)
+    for block, learned in zip(blocks, _learned(scene, blocks, seeds), strict=True):
+        if learned is not None:
+            place = tuple(block.T)
+            total[place] += learned * spread + centre - smooth[window][place]
+            count[place] += 1
+    return _blended(total / np.maximum(count, 1), depth_mm, spacing_mm)
+
+
+def _scene(
+    values: FloatArray, known: Mask, window: Window, symmetry: Symmetry | None, spacing_mm: Spacing
+) -> Scene:
+    """Return the crop around a hole, its mirror image, and the other side of the body where there is one."""
+    axis = symmetry.axis if symmetry else max(range(3), key=lambda axis: -known.shape[axis])
+    here, certain = values[window], known[window]
+    shown = [(here, certain), (np.flip(here, axis), np.flip(certain, axis))]
+    views = [View(_NEAR_MM), View(_NEAR_MM, flipped=axis)]
+    if symmetry:
+        shown.append(symmetry.other_side(values, known, window))
+        views.append(View(_ACROSS_MM))
+    return Scene(
+        np.stack([one for one, _ in shown]).astype(np.float32),
+        np.stack([one for _, one in shown]),
+        tuple(views),
+        spacing_mm,
+    )
+
+
+def _blocks(mask: Mask, spacing_mm: Spacing) -> list[Block]:
+    """Return the voxels of the blocks of a mask, each voxel in one block of every division; none if too many."""
     voxels = np.argwhere(mask)
-    if not len(voxels):
-        return
-    edge = np.maximum(1, np.rint(_BLOCK_MM / np.asarray(spacing_mm))).astype(np.int64)
-    _, block = np.unique((voxels - voxels.min(axis=0)) // edge, axis=0, return_inverse=True)
+    for edge_mm, divisions in _LATTICES if len(voxels) else ():
+        edge = np.maximum(1, np.rint(edge_mm / np.asarray(spacing_mm))).astype(np.int64)
+        blocks = list(_divided(voxels, edge, np.zeros(3, dtype=np.int64)))
+        if divisions > 1 and (edge > 1).any():
+            blocks += _divided(voxels, edge, edge // 2)
+        if len(blocks) <= _MOST_BLOCKS:
+            return blocks
+    return []
+
+
+def _divided(voxels: Block, edge: NDArray[np.int64], shift: NDArray[np.int64]) -> Iterator[Block]:
+    """Yield the voxels of each block of a lattice with `edge`, moved by `shift`, both (3,)."""
+    _, block = np.unique((voxels - voxels.min(axis=0) + shift) // edge, axis=0, return_inverse=True)
     order = np.argsort(block.ravel(), kind="stable")
     yield from np.split(voxels[order], np.cumsum(np.bincount(block.ravel()))[:-1])
+
+
+def _learned(scene: Scene, blocks: list[Block], seeds: tuple[int, ...]) -> list[NDArray[np.float32] | None]:
+    """Return what is expected in each block, (N,), or None where too little is known to expect anything."""
+    controller = ThreadpoolController().select(user_api="blas")
+    workers = max((library["num_threads"] for library in controller.info()), default=1)
+
+    def one(number: int) -> NDArray[np.float32] | None:
+        return _expected(scene, blocks[number], np.random.default_rng((*seeds, number)))
+
+    with controller.limit(limits=1), ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(one, range(len(blocks))))
+
+
+def _expected(scene: Scene, block: Block, rng: np.random.Generator) -> NDArray[np.float32] | None:
+    """Return what is expected in a block, (N,), or None where too little is known."""
+    around, distance_mm = surroundings(scene, block)
+    if not len(around):
+        return None
+    query = scene.values[0][tuple(around.T)]
+    samples = exemplars(scene, around, block, rng)
+    return predicted(samples, query, distance_mm) if len(samples) >= _FEWEST_EXEMPLARS else None
 
 
 def _blended(correction: FloatArray, depth_mm: FloatArray, spacing_mm: Spacing) -> FloatArray:
@@ -104,15 +194,3 @@ def _blended(correction: FloatArray, depth_mm: FloatArray, spacing_mm: Spacing) 
     trust = np.clip((_TRUSTED_MM - depth_mm) / (_TRUSTED_MM - rim_mm), 0.0, 1.0) * (depth_mm > 0.0)
     blended: FloatArray = (trust * (correction + share * (smoothed - correction))).astype(correction.dtype)
     return blended
-
-
-def _learned(scene: Scene, block: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float32] | None:
-    """Return what is expected in the block, (N,), or None where too little is known to expect anything."""
-    around, distance_mm = surroundings(scene, block)
-    if not len(around):
-        return None
-    query = scene.values[tuple(around.T)]
-    samples = exemplars(scene, around, block, rng)
-    if len(samples) < _FEWEST_EXEMPLARS:
-        return None
-    return predicted(samples, query, distance_mm)

@@ -7,11 +7,10 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt
 
 from medpaint.core.types import FloatArray, Mask, Spacing, Window
 
-__all__ = ["Scene", "exemplars", "surroundings"]
+__all__ = ["Scene", "View", "exemplars", "surroundings"]
 
 Places = NDArray[np.int64]
 """Voxel indices, (N, 3)."""
@@ -22,50 +21,69 @@ _SURROUNDINGS: Final = {1: 20, 2: 100, 3: 400}
 _REACH_MM: Final = 14.0
 """Distance from a block up to which they are looked for."""
 
-_DRAWN: Final = 20_000
-"""Places that are looked at."""
+_DRAWN: Final = 12_000
+"""Places of a view that are looked at."""
 
-_KEPT: Final = 5_000
+_KEPT: Final = 2_500
 """Places that are learned from."""
 
 _FIRST: Final = 100
 """Voxels, the nearest, by which places are sorted out before all are read."""
 
+_LEAST_KNOWN: Final = 0.8
+"""Share of the surroundings of a place that has to be known; the rest is taken from the smooth fill."""
+
+
+@dataclass(frozen=True)
+class View:
+    """A way of looking at the scan from a hole.
+
+    Attributes:
+        reach_mm: how far from the block's own place in this view exemplars are looked for.
+        flipped: axis along which the block's place is counted from the other end; None: from the first.
+    """
+
+    reach_mm: float
+    flipped: int | None = None
+
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """What is known around the holes of a crop.
+    """What there is to learn from around the holes of a crop.
 
     Attributes:
-        values: intensities, mean 0 and deviation 1 where known, (I, J, K).
-        known: True where they are, (I, J, K).
+        values: intensities in each view, mean 0 and deviation 1; smoothly filled where unknown, (V, I, J, K).
+            The first view is the crop itself.
+        known: True where they are measured, (V, I, J, K).
+        views: what each of them shows, V of them.
         spacing_mm: voxel size along I, J, K.
-        search_mm: how far from a block exemplars are looked for.
     """
 
-    values: FloatArray
+    values: NDArray[np.float32]
     known: Mask
+    views: tuple[View, ...]
     spacing_mm: Spacing
-    search_mm: float
 
 
 def surroundings(scene: Scene, block: Places) -> tuple[Places, NDArray[np.float32]]:
-    """Return the known voxels nearest to a block, nearest first, (F, 3), and their distances in mm, (F,)."""
+    """Return the known voxels nearest to a block's box, nearest first, (F, 3), and their distances in mm, (F,)."""
     lowest, highest = _box(scene, block, _REACH_MM)
-    outside = np.ones(highest - lowest, dtype=bool)
-    outside[tuple((block - lowest).T)] = False
-    distance = distance_transform_edt(outside, sampling=scene.spacing_mm)
-    near = np.flatnonzero(scene.known[_window(lowest, highest)] & (distance <= _REACH_MM))
-    count = _SURROUNDINGS[max(1, sum(size > 1 for size in scene.known.shape))]
+    first, last = block.min(axis=0), block.max(axis=0)
+    squared = np.zeros(1)
+    for axis in range(3):
+        line = np.arange(lowest[axis], highest[axis])
+        gap = np.maximum(np.maximum(first[axis] - line, line - last[axis]), 0) * scene.spacing_mm[axis]
+        squared = squared[..., np.newaxis] + gap**2
+    distance = np.sqrt(squared[0])
+    near = np.flatnonzero(scene.known[0][_window(lowest, highest)] & (distance <= _REACH_MM))
+    count = _SURROUNDINGS[max(1, sum(size > 1 for size in distance.shape))]
     near = near[np.argsort(distance.ravel()[near], kind="stable")[:count]]
-    places = np.stack(np.unravel_index(near, outside.shape), axis=1) + lowest
+    places = np.stack(np.unravel_index(near, distance.shape), axis=1) + lowest
     return places, distance.ravel()[near].astype(np.float32)
 
 
 def exemplars(scene: Scene, around: Places, block: Places, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return the values at places like the surroundings of a block, (E, F + N): around them, then in the block.
-
-    Half of the places are seen in the mirror of the first axis.
+    """Return what stands at like places around them, then in the block, (E, F + N).
 
     Args:
         scene: the crop.
@@ -73,43 +91,50 @@ def exemplars(scene: Scene, around: Places, block: Places, rng: np.random.Genera
         block: voxels to be predicted, (N, 3).
         rng: draws the places.
     """
+    shape = np.array(scene.known.shape[1:])
     centre = np.rint(block.mean(axis=0)).astype(np.int64)
     offsets = np.concatenate([around, block]) - centre
-    lowest, highest = _box(scene, centre[None], scene.search_mm)
-    places = np.argwhere(scene.known[_window(lowest, highest)]) + lowest
-    places = places[np.sort(rng.permutation(len(places))[:_DRAWN])]
-    turned = np.stack([offsets, offsets * [-1, 1, 1]])
-    side = np.arange(len(places)) % 2
-    inside = _fits(places, turned, scene.known.shape)[side, np.arange(len(places))]
-    stride = np.array([scene.known.shape[1] * scene.known.shape[2], scene.known.shape[2], 1])
-    query = scene.values[tuple(around[:_FIRST].T)]
-    return _alike(scene, places[inside] @ stride, (turned @ stride)[side[inside]], query)
+    first, last = -offsets.min(axis=0), shape - offsets.max(axis=0)
+    steps = offsets @ _strides(shape)
+    flat = []
+    for number, view in enumerate(scene.views):
+        place = centre.copy()
+        if view.flipped is not None:
+            place[view.flipped] = shape[view.flipped] - 1 - place[view.flipped]
+        lowest, highest = _box(scene, place[np.newaxis], view.reach_mm)
+        lowest, highest = np.maximum(lowest, first), np.minimum(highest, last)
+        places = np.argwhere(scene.known[number][_window(lowest, np.maximum(lowest, highest))]) + lowest
+        drawn = places if len(places) <= _DRAWN else places[np.sort(rng.permutation(len(places))[:_DRAWN])]
+        flat.append(drawn @ _strides(shape) + number * int(np.prod(shape)))
+    query = scene.values[0][tuple(around.T)]
+    return _alike(scene, np.concatenate(flat), steps, query)
 
 
 def _alike(
     scene: Scene, places: NDArray[np.int64], steps: NDArray[np.int64], query: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Return the values around those places that are known throughout and look most like the query, (E, F + N).
+    """Return the values around those places that are known and look most like the query, (E, F + N).
 
     Args:
         scene: the crop.
         places: flat indices, (P,).
-        steps: flat steps from each place to its surroundings and its block, (P, F + N).
-        query: values nearest to the hole, (Q,), with Q <= F.
+        steps: flat steps from a place to its surroundings and its block, (F + N,).
+        query: values of the surroundings of the hole, (F,).
     """
     values, known = scene.values.ravel(), scene.known.ravel()
-    first = values[places[:, None] + steps[:, : len(query)]]
-    order = np.argsort(np.square(first - query).sum(axis=1), kind="stable")[: 2 * _KEPT]
-    every = places[order, None] + steps[order]
-    samples: NDArray[np.float32] = values[every[known[every].all(axis=1)][:_KEPT]]
-    return samples
+    around = len(query)
+    near = values.take(places[:, np.newaxis] + steps[:_FIRST][: around])
+    near -= query[:_FIRST]
+    order = np.argsort(np.einsum("pf,pf->p", near, near), kind="stable")[: 2 * _KEPT]
+    every = places[order, np.newaxis] + steps
+    measured = known.take(every)
+    usable = measured[:, around:].all(axis=1) & (measured[:, :around].mean(axis=1) >= _LEAST_KNOWN)
+    return values.take(every[usable][:_KEPT])
 
 
-def _fits(places: Places, offsets: NDArray[np.int64], shape: tuple[int, ...]) -> Mask:
-    """Return which places have all offsets, (2, N, 3), inside the crop, for either set of them, (2, P)."""
-    lowest, highest = (places + bound[:, None] for bound in (offsets.min(axis=1), offsets.max(axis=1)))
-    inside: Mask = ((lowest >= 0) & (highest < shape)).all(axis=2)
-    return inside
+def _strides(shape: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return how many voxels a step along each axis passes, in C order, (3,)."""
+    return np.array([shape[1] * shape[2], shape[2], 1], dtype=np.int64)
 
 
 def _window(lowest: NDArray[np.int64], highest: NDArray[np.int64]) -> Window:
@@ -122,5 +147,5 @@ def _box(scene: Scene, voxels: Places, reach_mm: float) -> tuple[NDArray[np.int6
     """Return the first voxel, and the voxel after the last, of the box around `voxels`, each (3,)."""
     margin = np.ceil(reach_mm / np.asarray(scene.spacing_mm)).astype(np.int64)
     lowest = np.maximum(voxels.min(axis=0) - margin, 0)
-    highest = np.minimum(voxels.max(axis=0) + margin + 1, scene.known.shape)
+    highest = np.minimum(voxels.max(axis=0) + margin + 1, scene.known.shape[1:])
     return lowest, highest

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 __all__ = ["predicted"]
 
-_BANDWIDTH: Final = 1.0
+_BANDWIDTH: Final = 0.5
 """Width of the weights, in squared distances of the query from the tenth of the samples nearest to it."""
 
 _RIDGE: Final = 0.001
@@ -26,19 +26,22 @@ def predicted(samples: Floats, query: Floats, distance_mm: Floats) -> Floats:
     """Return what is expected beside `query`, (N,).
 
     Args:
-        samples: predictors, then what they predict, (E, F + N).
+        samples: predictors, then what they predict, (E, F + N); written over.
         query: predictors of what is asked for, (F,).
         distance_mm: how far each predictor lies from what it predicts, (F,).
     """
+    count = len(query)
     scale = np.exp((distance_mm[0] - distance_mm) / np.float32(_FADE_MM))
-    weights = _weights(samples[:, : len(query)] - query, scale)
+    samples[:, :count] -= query
+    weights = _weights(samples[:, :count], scale)
     mean = weights @ samples
-    centred = (samples - mean) * np.sqrt(weights)[:, None]
-    inputs = centred[:, : len(query)] * scale
+    samples -= mean
+    samples *= np.sqrt(weights)[:, np.newaxis]
+    inputs = samples[:, :count] * scale
     gram = inputs.T @ inputs
-    gram[np.diag_indices_from(gram)] += _RIDGE * np.trace(gram) / len(gram) + np.float32(1e-9)
-    step = np.linalg.solve(gram, (query - mean[: len(query)]) * scale)
-    expected: Floats = mean[len(query) :] + (inputs @ step) @ centred[:, len(query) :]
+    gram[np.diag_indices_from(gram)] += _RIDGE * np.trace(gram) / count + np.float32(1e-9)
+    step = np.linalg.solve(gram, -mean[:count] * scale)
+    expected: Floats = mean[count:] + (inputs @ step) @ samples[:, count:]
     return expected
 
 

@@ -2,14 +2,17 @@
 
     python benchmarks/classical.py --data FOLDER --people 6 --output docs/reference/classical-engines.md
 
-FOLDER holds brain-extracted T1-weighted scans as NIfTI, uint8, 1 mm; the last ones by name are measured.
+FOLDER holds brain-extracted T1-weighted scans as NIfTI, uint8, 1 mm; the last ones by name are measured. A program for
+comparison, seg_FillLesions of NiftySeg, is run on the same holes where --niftyseg names it.
 """
 
 from __future__ import annotations
 
 import argparse
 import statistics
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,7 +30,7 @@ from medpaint.engines.base import Engine
 from medpaint.engines.registry import engine_names, load_engine
 from medpaint.engines.windows import windows
 from medpaint.lesion_folder import LesionFolder
-from medpaint.metrics import psnr
+from medpaint.metrics import psnr, rmse
 
 SPACING_MM: Final = (1.0, 1.0, 1.0)
 SMALL_ML: Final = (0.4, 0.7, 1.0, 1.3, 1.6, 2.0)
@@ -35,17 +38,15 @@ MEDIUM_ML: Final = (8.0, 15.0)
 LARGE_ML: Final = (30.0, 50.0)
 GAPS: Final = ((1, 0.35), (2, 0.5), (3, 0.65))
 
+ENGINES: Final = tuple(name for name in engine_names() if name != "auto")
 KINDS: Final = {
     "small": "six holes, 0.4 to 2 ml",
     "medium": "one hole, 8 to 15 ml",
     "large": "one hole, 30 to 50 ml",
     "slices": "1, 2 and 3 missing axial slices",
 }
-REFERENCE: Final = {
-    "reference Laplace": ("20.2", "18.8", "17.4", "22.6"),
-    "reference nearest": ("19.0", "16.8", "", ""),
-    "reference Telea": ("18.0", "16.4", "", ""),
-}
+NIFTYSEG: Final = "seg_FillLesions"
+NIFTYSEG_KINDS: Final = ("small", "medium")
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class Score:
     engine: str
     kind: str
     psnr_db: float
+    rmse: float
     seconds: float
 
 
@@ -64,10 +66,11 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of brains, *.nii.gz")
     parser.add_argument("--lesions", type=Path, help="folder of lesion masks for the larger holes, 1 mm, *.nii.gz")
     parser.add_argument("--people", type=int, default=6, help="how many brains, the last by name")
+    parser.add_argument("--niftyseg", type=Path, help="the program seg_FillLesions, to compare with")
     parser.add_argument("--output", type=Path, help="Markdown page to write; printed in any case")
     arguments = parser.parse_args()
     scans = sorted(arguments.data.glob("*.nii.gz"))[-arguments.people :]
-    scores = [score for seed, scan in enumerate(scans) for score in measure(scan, arguments.lesions, seed)]
+    scores = [score for seed, scan in enumerate(scans) for score in measure(scan, arguments, seed)]
     page = PAGE.format(table=table(scores), people=len(scans), shapes=SHAPES[arguments.lesions is not None])
     print(page)
     if arguments.output:
@@ -80,16 +83,21 @@ def read(path: Path) -> NDArray[np.float32]:
     return image.get_fdata(dtype=np.float32)
 
 
-def measure(scan: Path, lesions: Path | None, seed: int) -> Iterator[Score]:
+def measure(scan: Path, arguments: argparse.Namespace, seed: int) -> Iterator[Score]:
     """Yield the scores of every engine on every kind of hole in one brain."""
     truth = read(scan) / np.float32(255.0)
     tissue = truth > 0
-    for kind, mask in holes(tissue, lesions, seed).items():
-        for name in engine_names():
-            filled, seconds = timed_fill(load_engine(name), truth, mask)
-            score = Score(name, kind, psnr(truth, filled, mask & tissue, data_range=1.0), seconds)
-            print(scan.name, kind, name, f"{score.psnr_db:.2f} dB {seconds:.2f} s", file=sys.stderr, flush=True)
-            yield score
+    for kind, mask in holes(tissue, arguments.lesions, seed).items():
+        compared = (NIFTYSEG,) if arguments.niftyseg and kind in NIFTYSEG_KINDS else ()
+        for name in (*ENGINES, *compared):
+            if name == NIFTYSEG:
+                filled, seconds = niftyseg_fill(arguments.niftyseg, truth, mask)
+            else:
+                filled, seconds = timed_fill(load_engine(name), truth, mask)
+            scored = mask & tissue
+            quality, error = psnr(truth, filled, scored, data_range=1.0), rmse(truth, filled, scored)
+            print(scan.name, kind, name, f"{quality:.2f} dB {seconds:.2f} s", file=sys.stderr, flush=True)
+            yield Score(name, kind, quality, error, seconds)
 
 
 def holes(tissue: Mask, lesions: Path | None, seed: int) -> dict[str, Mask]:
@@ -132,20 +140,39 @@ def timed_fill(engine: Engine, image: NDArray[np.float32], mask: Mask) -> tuple[
     return filled, time.perf_counter() - start
 
 
+def niftyseg_fill(program: Path, image: NDArray[np.float32], mask: Mask) -> tuple[FloatArray, float]:
+    """Return the image with its holes filled by seg_FillLesions, with its default options, and the seconds."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder) / f"{name}.nii.gz" for name in ("image", "mask", "filled")]
+        for path, array in zip(paths, (np.where(mask, np.float32(0.0), image), mask), strict=False):
+            nib.save(nib.Nifti1Image(array.astype(np.float32), np.eye(4)), path)  # type: ignore[no-untyped-call]
+        command = [str(program), "-i", str(paths[0]), "-l", str(paths[1]), "-o", str(paths[2])]
+        start = time.perf_counter()
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        return read(paths[2]), time.perf_counter() - start
+
+
 def table(scores: list[Score]) -> str:
-    """Return the scores as a Markdown table: mean decibels and median seconds."""
+    """Return the scores as a Markdown table: mean decibels and errors, median seconds."""
     lines = ["| engine | " + " | ".join(KINDS.values()) + " |", "|---" * (len(KINDS) + 1) + "|"]
-    for name in engine_names():
-        cells = [cell([s for s in scores if s.engine == name and s.kind == kind]) for kind in KINDS]
+    of = {
+        (name, kind): [score for score in scores if (score.engine, score.kind) == (name, kind)]
+        for name in (*ENGINES, NIFTYSEG)
+        for kind in KINDS
+    }
+    for name in dict.fromkeys(score.engine for score in scores):
+        cells = [cell(of[name, kind], of["harmonic", kind]) for kind in KINDS]
         lines.append(f"| `{name}` | " + " | ".join(cells) + " |")
-    lines += [f"| {name} | " + " | ".join(cells) + " |" for name, cells in REFERENCE.items()]
     return "\n".join(lines)
 
 
-def cell(scores: list[Score]) -> str:
+def cell(scores: list[Score], harmonic: list[Score]) -> str:
     """Return the text of one cell."""
+    if not scores:
+        return ""
     decibels = statistics.mean(score.psnr_db for score in scores)
-    return f"{decibels:.1f} dB, {statistics.median(score.seconds for score in scores):.2f} s"
+    ratio = statistics.mean(score.rmse / other.rmse for score, other in zip(scores, harmonic, strict=True))
+    return f"{decibels:.1f} dB · {ratio:.2f} · {statistics.median(score.seconds for score in scores):.2f} s"
 
 
 SHAPES: Final = {
@@ -162,17 +189,19 @@ How well the engines that need no weights restore healthy tissue that was hidden
   scaled to [0, 1].
 - **Holes**: the small ones are random blobs inside the tissue; the larger ones are {shapes}.
   The gaps of 1, 2 and 3 axial slices lie at 35, 50 and 65 % of the brain's height.
-- **Score**: PSNR over the tissue in the mask, data range 1, mean over the people; higher is better.
-- **Time**: seconds for all holes of the kind in one brain, one CPU thread, median over the people.
-- The reference rows are earlier measurements on holes of the same kinds, not on the same holes.
+- **Each cell**: PSNR over the tissue in the mask, data range 1, higher is better; RMSE divided by that of `harmonic`,
+  lower is better; seconds for all holes of the kind in one brain, two CPU threads. Means over the people, and the
+  median of the seconds.
+- **For comparison**: `seg_FillLesions`, the patch-based lesion filling of NiftySeg 0.9.4 (Prados et al., NeuroImage
+  139, 2016), compiled from its source, with its default options, on the same holes.
 
 {table}
 
 Repeat it with
 
 ```
-OMP_NUM_THREADS=1 python benchmarks/classical.py --data BRAINS --lesions LESIONS \\
-    --output docs/reference/classical-engines.md
+OMP_NUM_THREADS=2 python benchmarks/classical.py --data BRAINS --lesions LESIONS \\
+    --niftyseg seg_FillLesions --output docs/reference/classical-engines.md
 ```
 """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -34,9 +34,12 @@ class RestoreConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     engine: str = Field(
-        "biharmonic", pattern=ENGINE_NAME, description="What fills the mask; `medpaint engines` lists them."
+        "auto", pattern=ENGINE_NAME, description="What fills the mask; `medpaint engines` lists them."
     )
     seed: int = Field(0, ge=0, lt=2**32, description="Seed of engines that draw random numbers.")
+    effort: Literal["fast", "best"] = Field(
+        "fast", description="With engine auto, whether the time or the quality of a fill comes first."
+    )
     membrane: bool = Field(
         default=False,
         description="Close the gap between the fill and the tissue at the border by a smooth field in the hole.",
@@ -70,7 +73,7 @@ class Parameters(RestoreConfig):
 
 
 INGEST_FIELDS = ("labels", "invert_mask", "dilate_mm", "resample_mask", "max_fraction", "frame", "series")
-INPAINT_FIELDS = ("engine", "seed", "membrane")
+INPAINT_FIELDS = ("engine", "effort", "seed", "membrane")
 EXPORT_FIELDS = ("edge_mm",)
 
 

@@ -17,6 +17,7 @@ from medpaint.core.boxes import bounding_box, grown, within
 from medpaint.core.errors import AmbiguousError, MaskError, UsageError
 from medpaint.core.types import Array, FloatArray, Mask, Progress
 from medpaint.core.volume import Volume
+from medpaint.engines.auto import chosen
 from medpaint.engines.base import Engine
 from medpaint.engines.membrane import Membrane
 from medpaint.engines.registry import load_engine
@@ -172,14 +173,15 @@ def inpaint(case: Case, parameters: Parameters, *, progress: Progress | None = N
         UsageError: there is no such engine.
     """
     started = perf_counter()
-    engine = load_engine(parameters.engine)
+    choice = chosen(parameters.engine, case.mask, case.volume.spacing_mm, effort=parameters.effort)
+    engine = load_engine(choice.name)
     if parameters.membrane:
         engine = Membrane(engine)
     draft = case.draft.model_copy(update={"parameters": parameters.model_dump(mode="json")})
     values, count = fill(case.volume, case.mask, engine, seed=parameters.seed, progress=progress)
     if not count:
         return Filled(case.mask, values, draft)
-    facts = EngineFacts(name=parameters.engine, reason="as asked", windows=count)
+    facts = EngineFacts(name=choice.name, reason=choice.reason, windows=count)
     return Filled(case.mask, values, draft.after("inpaint", perf_counter() - started, engine=facts))
 
 
@@ -198,19 +200,25 @@ def fill(
         return np.empty(0, volume.encoding.intensity_dtype), 0
     spacing = volume.spacing_mm
     values = np.empty(mask[box].shape, volume.encoding.intensity_dtype)
+    _refuse_isolated(volume, mask)
     crops = windows(mask, spacing, engine.context_mm)
     for number, window in enumerate(crops):
         _tell(progress, "inpaint", number / len(crops))
         image = volume.intensities(window)
         unknown = mask[window] | ~np.isfinite(image)
-        if unknown.all():
-            message = f"nothing is known around the mask at voxels {_corner(window)}: the scan is not finite there"
-            raise MaskError(message)
         image[unknown] = 0.0
         filled = engine.fill(image, unknown, spacing_mm=spacing, seed=seed)
         np.copyto(values[within(window, box)], filled[within(box, window)], where=mask[box][within(window, box)])
     _tell(progress, "inpaint", 1.0)
     return values[mask[box]], len(crops)
+
+
+def _refuse_isolated(volume: Volume, mask: Mask) -> None:
+    """Refuse a part of the mask that has no finite voxel around it."""
+    for window in windows(mask, volume.spacing_mm, 0.0):
+        if not (np.isfinite(volume.intensities(window)) & ~mask[window]).any():
+            message = f"nothing is known around the mask at voxels {_corner(window)}: the scan is not finite there"
+            raise MaskError(message)
 
 
 def blend(

@@ -28,7 +28,7 @@ RECORD: Final = "record.json"
 PICTURES: Final = "pictures"
 PLOTS: Final = "plots"
 
-SAME_IN_PARTS: Final = ("engines", "kinds", "holes", "seed", "membrane", "shapes", "software")
+SAME_IN_PARTS: Final = ("engines", "kinds", "holes", "seed", "membrane", "effort", "shapes", "software")
 """Entries of the record that parts of one evaluation have in common."""
 
 METHOD: Final = {
@@ -78,6 +78,7 @@ def evaluate_into(
         "holes": plan.holes,
         "seed": plan.seed,
         "membrane": plan.membrane,
+        "effort": plan.effort,
         "shapes": {"files": len(lesions), "sha256": combined_digest(map(file_digest, lesions)) if lesions else ""},
         "excluded": sorted(plan.excluded),
         "software": software(),

@@ -31,15 +31,15 @@ def test_every_engine_restores_and_leaves_the_rest_alone(tmp_path: Path, engine:
     truth = phantom()[hole()]
     assert np.abs(after[hole()] - truth).mean() < 0.6 * np.abs(before[hole()] - truth).mean()
     assert restoration.record.engine is not None
-    assert restoration.record.engine.name == engine
+    assert restoration.record.engine.name == engine or engine == "auto"
 
 
 def test_slices_that_are_rescaled_each_on_its_own_are_restored() -> None:
     slope = np.linspace(0.5, 2.0, SHAPE[2]).reshape(1, 1, -1)
     stored = np.rint(phantom() / slope).astype(np.int16)
     scan = Volume(stored, AFFINE, Encoding.of(stored.dtype, slope=slope))
-    restored = medpaint.restore(scan, hole()).volume
-    plain = medpaint.restore(phantom(), hole()).volume
+    restored = medpaint.restore(scan, hole(), engine="biharmonic").volume
+    plain = medpaint.restore(phantom(), hole(), engine="biharmonic").volume
     assert np.abs(restored.intensities() - plain.intensities())[hole()].max() < 5.0
     assert np.array_equal(restored.data[~hole()], stored[~hole()])
 

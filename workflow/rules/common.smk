@@ -9,7 +9,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate
 
 INGEST = ("labels", "invert_mask", "dilate_mm", "resample_mask", "max_fraction")
-INPAINT = ("seed", "membrane")
+INPAINT = ("effort", "seed", "membrane")
 EXPORT = ("edge_mm",)
 
 

@@ -35,7 +35,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="clean scans, folders of them, or a table (.tsv) of them",
     )
     parser.add_argument("--output", type=Path, required=True, help="folder of tables, plots and pictures")
-    parser.add_argument("--engines", nargs="+", metavar="ENGINE", help="what to compare (default: all)")
+    parser.add_argument(
+        "--engines",
+        nargs="+",
+        metavar="ENGINE",
+        help="what to compare (default: all but auto, which is one of them)",
+    )
     parser.add_argument(
         "--kinds",
         nargs="+",
@@ -47,6 +52,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--holes", type=int, default=1, metavar="N", help="holes of each kind in a scan (default: 1)"
     )
     parser.add_argument("--seed", type=int, default=0, help="decides the holes (default: 0)")
+    parser.add_argument("--effort", choices=("fast", "best"), default="fast", help="of the engine auto")
     parser.add_argument("--membrane", action="store_true", help="close the gap at the border of each fill")
     parser.add_argument("--lesions", type=Path, metavar="FOLDER", help="masks whose shapes the kind lesion takes")
     parser.add_argument(
@@ -81,6 +87,7 @@ def execute(parsed: argparse.Namespace) -> int:
 
 def _evaluated(parsed: argparse.Namespace) -> Evaluation:
     """Score the scans."""
+    from medpaint.engines.auto import AUTO
     from medpaint.engines.registry import engine_names
     from medpaint.evaluate import Plan
     from medpaint.lesion_folder import LesionFolder
@@ -93,12 +100,13 @@ def _evaluated(parsed: argparse.Namespace) -> Evaluation:
         raise UsageError(message)
     shapes = LesionFolder(parsed.lesions) if parsed.lesions else ()
     plan = Plan(
-        engines=tuple(parsed.engines or engine_names()),
+        engines=tuple(parsed.engines or (name for name in engine_names() if name != AUTO)),
         kinds=hole_kinds(parsed.kinds, shapes),
         holes=parsed.holes,
         seed=parsed.seed,
         shapes=shapes,
         membrane=parsed.membrane,
+        effort=parsed.effort,
         excluded=read_manifest(parsed.exclude) if parsed.exclude else frozenset(),
     )
     subjects = list(_subjects(parsed, find_subjects(parsed.paths)))

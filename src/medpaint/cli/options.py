@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 from medpaint.config import Parameters
 
@@ -25,6 +25,8 @@ def add_parameters(parser: argparse.ArgumentParser, names: Iterable[str]) -> Non
         }
         if field.annotation is bool:
             settings["action"] = "store_true"
+        elif get_origin(field.annotation) is Literal:
+            settings["choices"] = get_args(field.annotation)
         elif name == "labels":
             settings |= {"type": int, "nargs": "+", "metavar": "N"}
         else:

@@ -19,26 +19,27 @@ from medpaint.engines.regression import predicted
 from medpaint.engines.symmetry import Symmetry, symmetry_of
 from medpaint.engines.windows import windows
 
-__all__ = ["Exemplar"]
+__all__ = ["Exemplar", "block_count"]
 
-_LATTICES: Final = ((4.0, 2), (6.0, 2), (6.0, 1), (8.0, 1))
-"""Edge in mm of the blocks that are predicted together, and how many divisions into blocks are averaged: the
-first that makes few enough blocks is taken."""
+_LATTICES: Final = ((4.0, 2, 1000), (6.0, 2, 1000), (6.0, 1, 3000))
+"""Edge in mm of the blocks that are predicted together, how many divisions of the hole into blocks are averaged, and
+for how many blocks at most; the first that fits is taken. Larger holes are left to the smooth fill."""
 
-_MOST_BLOCKS: Final = 1000
-"""Blocks beyond which a hole is left to the smooth fill."""
-
-_TRUSTED_MM: Final = 10.0
+_TRUSTED_MM: Final = 30.0
 """Depth in the hole at which nothing learned is left in the fill; from the rim the share falls linearly."""
 
 _SEAMS_MM: Final = (2.0, 5.0)
 """Depths in the hole from and up to which seams between blocks are smoothed more and more."""
 
-_SMOOTHED_MM: Final = 2.0
+_SMOOTHED_MM: Final = 1.0
 """Standard deviation of that smoothing."""
 
 _FEWEST_EXEMPLARS: Final = 200
 """Exemplars below which a block is left to the smooth fill."""
+
+_EXEMPLARS_EACH: Final = 2
+"""Exemplars that there have to be for each voxel that is predicted from; where there are fewer, the farthest of the
+voxels are left out."""
 
 _SEEN_MM: Final = 30.0
 """Margin of the crops around the holes that exemplars are looked for in."""
@@ -67,7 +68,7 @@ class Exemplar:
     blocks.
 
     What cannot be learned is left to the biharmonic fill: a scan without contrast, a block too deep in a large
-    hole to have surroundings, too few exemplars, or a hole of more than a thousand blocks. The fill stays in the
+    hole to have surroundings, too few exemplars, or a hole of more than some hundred millilitres. The fill stays in the
     range of the known voxels. As many threads work on it as the linear algebra of numpy is set to use; the result
     does not depend on their number.
 
@@ -96,6 +97,18 @@ class Exemplar:
             correction = _correction(filled, mask, window, symmetry, spacing_mm, seeds)
             corrected[window] = np.clip(filled[window] + correction, lowest, highest)
         return corrected
+
+
+def block_count(mask: Mask, spacing_mm: Spacing) -> int | None:
+    """Return how many blocks a mask, (I, J, K), is predicted in, or None where a hole of it has too many."""
+    total = 0
+    for window in windows(mask, spacing_mm, _SEEN_MM):
+        depth_mm = distance_transform_edt(mask[window], sampling=spacing_mm)
+        blocks = _blocks(mask[window] & (depth_mm < _TRUSTED_MM), spacing_mm)
+        if not blocks:
+            return None
+        total += len(blocks)
+    return total
 
 
 def _correction(
@@ -146,12 +159,12 @@ def _scene(
 def _blocks(mask: Mask, spacing_mm: Spacing) -> list[Block]:
     """Return the voxels of the blocks of a mask, each voxel in one block of every division; none if too many."""
     voxels = np.argwhere(mask)
-    for edge_mm, divisions in _LATTICES if len(voxels) else ():
+    for edge_mm, divisions, most in _LATTICES if len(voxels) else ():
         edge = np.maximum(1, np.rint(edge_mm / np.asarray(spacing_mm))).astype(np.int64)
         blocks = list(_divided(voxels, edge, np.zeros(3, dtype=np.int64)))
         if divisions > 1 and (edge > 1).any():
             blocks += _divided(voxels, edge, edge // 2)
-        if len(blocks) <= _MOST_BLOCKS:
+        if len(blocks) <= most:
             return blocks
     return []
 
@@ -181,8 +194,14 @@ def _expected(scene: Scene, block: Block, rng: np.random.Generator) -> NDArray[n
     if not len(around):
         return None
     query = scene.values[0][tuple(around.T)]
+    if np.ptp(query) == 0.0:
+        return None
     samples = exemplars(scene, around, block, rng)
-    return predicted(samples, query, distance_mm) if len(samples) >= _FEWEST_EXEMPLARS else None
+    if len(samples) < _FEWEST_EXEMPLARS:
+        return None
+    count = min(len(query), len(samples) // _EXEMPLARS_EACH)
+    samples = np.delete(samples, np.s_[count : len(query)], axis=1)
+    return predicted(samples, query[:count], distance_mm[:count])
 
 
 def _blended(correction: FloatArray, depth_mm: FloatArray, spacing_mm: Spacing) -> FloatArray:

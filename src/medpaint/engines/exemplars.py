@@ -123,7 +123,7 @@ def _alike(
     """
     values, known = scene.values.ravel(), scene.known.ravel()
     around = len(query)
-    near = values.take(places[:, np.newaxis] + steps[:_FIRST][: around])
+    near = values.take(places[:, np.newaxis] + steps[:_FIRST][:around])
     near -= query[:_FIRST]
     order = np.argsort(np.einsum("pf,pf->p", near, near), kind="stable")[: 2 * _KEPT]
     every = places[order, np.newaxis] + steps

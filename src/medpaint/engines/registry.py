@@ -35,6 +35,11 @@ class EngineInfo:
 
 ENGINES: Final[Mapping[str, EngineInfo]] = MappingProxyType(
     {
+        "auto": EngineInfo(
+            target="medpaint.engines.auto:Auto",
+            ndim=3,
+            summary="exemplar where the time allowed is enough for the hole, biharmonic elsewhere",
+        ),
         "nearest": EngineInfo(
             target="medpaint.engines.nearest:Nearest",
             ndim=3,
@@ -53,7 +58,7 @@ ENGINES: Final[Mapping[str, EngineInfo]] = MappingProxyType(
         "exemplar": EngineInfo(
             target="medpaint.engines.exemplar:Exemplar",
             ndim=3,
-            summary="regression learned from like places of the same scan, in 3D: sharpest for small holes",
+            summary="regression learned from like places of the same scan, in 3D: nearest to the truth, slower",
         ),
         "telea": EngineInfo(
             target="medpaint.engines.opencv:Telea",

@@ -78,7 +78,9 @@ def symmetry_of(image: FloatArray, spacing_mm: Spacing) -> Symmetry | None:
 
 def _averaged(image: FloatArray, steps: tuple[int, ...]) -> NDArray[np.float64]:
     """Return the means of boxes of `steps` voxels; what is left over at the far ends is left out."""
-    cut = image[tuple(slice(0, max(1, size // step) * step) for size, step in zip(image.shape, steps, strict=True))]
+    cut = image[
+        tuple(slice(0, max(1, size // step) * step) for size, step in zip(image.shape, steps, strict=True))
+    ]
     boxed = cut.astype(np.float64)
     for axis, step in enumerate(steps):
         boxed = np.add.reduceat(boxed, np.arange(0, boxed.shape[axis], step), axis=axis) / step

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
+from threadpoolctl import threadpool_limits
 
 from medpaint.core.types import FloatArray, Mask, Spacing
 from medpaint.engines.biharmonic import Biharmonic
-from medpaint.engines.exemplar import Exemplar
-from medpaint.engines.exemplars import Scene, surroundings
+from medpaint.engines.exemplar import Exemplar, block_count
+from medpaint.engines.exemplars import Scene, View, surroundings
 from medpaint.engines.regression import predicted
 from medpaint.metrics import rmse
 
@@ -60,14 +62,15 @@ def test_leaves_to_the_smooth_fill_what_it_cannot_learn(known: tuple[slice, slic
 def test_leaves_very_coarse_grids_to_the_smooth_fill() -> None:
     truth = stripes((14, 14, 12), 7.0)
     mask = cube(truth.shape, 2)
-    filled = Exemplar().fill(truth, mask, spacing_mm=(12.0, 12.0, 12.0), seed=0)
-    smooth = Biharmonic().fill(truth, mask, spacing_mm=(12.0, 12.0, 12.0), seed=0)
+    filled = Exemplar().fill(truth, mask, spacing_mm=(40.0, 40.0, 40.0), seed=0)
+    smooth = Biharmonic().fill(truth, mask, spacing_mm=(40.0, 40.0, 40.0), seed=0)
     np.testing.assert_array_equal(filled[mask], smooth[mask])
 
 
 def test_surroundings_are_the_nearest_known_voxels_in_millimetres() -> None:
     mask = cube((15, 15, 15), 3)
-    scene = Scene(np.zeros(mask.shape, np.float32), ~mask, (1.0, 1.0, 5.0), 25.0)
+    known = ~mask[np.newaxis]
+    scene = Scene(np.zeros(known.shape, np.float32), known, (View(25.0),), (1.0, 1.0, 5.0))
     places, distance = surroundings(scene, np.argwhere(mask))
     assert not mask[tuple(places.T)].any()
     assert (np.diff(distance) >= 0.0).all()
@@ -81,3 +84,35 @@ def test_regression_finds_a_linear_law() -> None:
     query = inputs[0] * np.float32(0.9)
     guess = predicted(np.concatenate([inputs, inputs @ law], axis=1), query, np.ones(6, np.float32))
     np.testing.assert_allclose(guess, query @ law, atol=0.02)
+
+
+def test_the_threads_do_not_change_the_fill() -> None:
+    truth = stripes((36, 36, 24), 7.0)
+    mask = cube(truth.shape, 8)
+    with threadpool_limits(1):
+        alone = Exemplar().fill(truth, mask, spacing_mm=ISOTROPIC, seed=0)
+    with threadpool_limits(2):
+        together = Exemplar().fill(truth, mask, spacing_mm=ISOTROPIC, seed=0)
+    np.testing.assert_array_equal(alone, together)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_what_stands_on_the_other_side_only_is_learned_from_there(axis: int) -> None:
+    rng = np.random.default_rng(4)
+    half = gaussian_filter(rng.standard_normal((44, 30, 30)), 2.0).astype(np.float32)
+    truth = np.moveaxis(np.concatenate([half, half[::-1]]), 0, axis).copy()
+    mask = np.zeros((88, 30, 30), dtype=bool)
+    mask[16:24, 11:19, 11:19] = True
+    mask = np.moveaxis(mask, 0, axis).copy()
+    filled = Exemplar().fill(np.where(mask, np.float32(0), truth), mask, spacing_mm=ISOTROPIC, seed=0)
+    smooth = Biharmonic().fill(np.where(mask, np.float32(0), truth), mask, spacing_mm=ISOTROPIC, seed=0)
+    assert rmse(truth, filled, mask) < 0.5 * rmse(truth, smooth, mask)
+
+
+def test_blocks_are_counted_and_too_many_are_none() -> None:
+    small, large = np.zeros((60, 60, 60), dtype=bool), np.zeros((300, 300, 60), dtype=bool)
+    small[30:34, 30:34, 30:34] = True
+    large[:, :, 10:50] = True
+    assert 1 <= (block_count(small, ISOTROPIC) or 0) <= 16
+    assert block_count(np.zeros_like(small), ISOTROPIC) == 0
+    assert block_count(large, ISOTROPIC) is None

@@ -26,7 +26,7 @@ def test_reading_the_table_loads_no_engine() -> None:
 
 
 def test_an_unknown_name_is_refused_with_the_names_and_the_closest() -> None:
-    with pytest.raises(UsageError, match=r"nearest, harmonic.*'harmonics'.*did you mean 'harmonic'"):
+    with pytest.raises(UsageError, match=r"auto, nearest, harmonic.*'harmonics'.*did you mean 'harmonic'"):
         load_engine("harmonics")
 
 

@@ -1,0 +1,60 @@
+"""The engine `auto`: what it picks, and that it says why."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from medpaint.core.types import Mask
+from medpaint.engines.auto import Auto, chosen
+from medpaint.engines.registry import load_engine
+from medpaint.phantoms import head
+from medpaint.pipeline import restore
+
+ISOTROPIC = (1.0, 1.0, 1.0)
+
+
+def slab(count: int) -> Mask:
+    mask = np.zeros((150, 150, 150), dtype=bool)
+    mask[:, :, 60 : 60 + count] = True
+    return mask
+
+
+def test_a_named_engine_is_taken_as_asked() -> None:
+    assert chosen("telea", slab(60), ISOTROPIC).name == "telea"
+    assert chosen("telea", slab(60), ISOTROPIC).reason == "as asked"
+
+
+def test_the_time_allowed_decides_on_a_larger_hole() -> None:
+    fast, best = (chosen("auto", slab(8), ISOTROPIC, effort=effort) for effort in ("fast", "best"))
+    assert (fast.name, best.name) == ("biharmonic", "exemplar")
+    assert "effort fast allows" in fast.reason
+
+
+def test_what_is_too_large_for_exemplars_is_said_to_be() -> None:
+    choice = chosen("auto", slab(100), ISOTROPIC, effort="best")
+    assert choice.name == "biharmonic"
+    assert "too large" in choice.reason
+
+
+@pytest.mark.parametrize("name", ["exemplar", "biharmonic"])
+def test_fills_as_the_engine_that_it_picks(name: str) -> None:
+    image = head((30, 32, 28), (6.0, 6.0, 6.0))
+    mask = np.zeros(image.shape, dtype=bool)
+    mask[10:16, 12:17, 10:15] = True
+    spacing = (1.0, 1.0, 1.0)
+    if name == "biharmonic":
+        image, mask = np.tile(image, (4, 4, 4)), np.tile(mask, (4, 4, 4))
+        mask[:100, :100, 40:70] = True
+    auto = Auto().fill(image, mask, spacing_mm=spacing, seed=3)
+    np.testing.assert_array_equal(auto, load_engine(name).fill(image, mask, spacing_mm=spacing, seed=3))
+
+
+def test_the_record_names_the_engine_and_the_reason() -> None:
+    image = head((30, 32, 28), (6.0, 6.0, 6.0))
+    mask = np.zeros(image.shape, dtype=bool)
+    mask[10:14, 12:15, 10:14] = True
+    engine = restore(image, mask).record.engine
+    assert engine is not None
+    assert engine.name == "exemplar"
+    assert engine.reason.startswith("auto: ")

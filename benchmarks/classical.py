@@ -2,8 +2,8 @@
 
     python benchmarks/classical.py --data FOLDER --people 6 --output docs/reference/classical-engines.md
 
-FOLDER holds brain-extracted T1-weighted scans as NIfTI, uint8, 1 mm; the last ones by name are measured. A program for
-comparison, seg_FillLesions of NiftySeg, is run on the same holes where --niftyseg names it.
+FOLDER holds brain-extracted T1-weighted scans as NIfTI, uint8, 1 mm; the last ones by name are measured.
+For comparison seg_FillLesions of NiftySeg is run on the same holes, where --niftyseg names the program.
 """
 
 from __future__ import annotations
@@ -189,11 +189,11 @@ How well the engines that need no weights restore healthy tissue that was hidden
   scaled to [0, 1].
 - **Holes**: the small ones are random blobs inside the tissue; the larger ones are {shapes}.
   The gaps of 1, 2 and 3 axial slices lie at 35, 50 and 65 % of the brain's height.
-- **Each cell**: PSNR over the tissue in the mask, data range 1, higher is better; RMSE divided by that of `harmonic`,
-  lower is better; seconds for all holes of the kind in one brain, two CPU threads. Means over the people, and the
-  median of the seconds.
-- **For comparison**: `seg_FillLesions`, the patch-based lesion filling of NiftySeg 0.9.4 (Prados et al., NeuroImage
-  139, 2016), compiled from its source, with its default options, on the same holes.
+- **Each cell**: PSNR over the tissue in the mask, data range 1, higher is better; RMSE divided by that of
+  `harmonic`, lower is better; seconds for all holes of the kind in one brain, two CPU threads. Means over the
+  people, and the median of the seconds.
+- **For comparison**: `seg_FillLesions`, the patch-based lesion filling of NiftySeg 0.9.4 (Prados et al.,
+  NeuroImage 139, 2016), compiled from its source, with its default options, on the same holes.
 
 {table}
 

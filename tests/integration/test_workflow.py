@@ -19,7 +19,7 @@ import yaml
 from dicom_phantom import Phantom
 from scans import hole, phantom, save, save_pair
 
-from medpaint.config import CohortConfig, Parameters
+from medpaint.config import CohortConfig
 from medpaint.launch import snakemake_command
 from medpaint.provenance import Record
 from medpaint.schemas import SCHEMAS, schema_text

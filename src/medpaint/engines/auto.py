@@ -9,7 +9,7 @@ from medpaint.core.types import FloatArray, Mask, Spacing
 from medpaint.engines.biharmonic import Biharmonic
 from medpaint.engines.exemplar import Exemplar, block_count
 
-__all__ = ["AUTO", "ALLOWED_S", "Auto", "Choice", "Effort", "chosen"]
+__all__ = ["ALLOWED_S", "AUTO", "Auto", "Choice", "Effort", "chosen"]
 
 AUTO: Final = "auto"
 """Name of the engine that picks another."""

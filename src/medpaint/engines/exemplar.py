@@ -22,8 +22,8 @@ from medpaint.engines.windows import windows
 __all__ = ["Exemplar", "block_count"]
 
 _LATTICES: Final = ((4.0, 2, 1000), (6.0, 2, 1000), (6.0, 1, 3000))
-"""Edge in mm of the blocks that are predicted together, how many divisions of the hole into blocks are averaged, and
-for how many blocks at most; the first that fits is taken. Larger holes are left to the smooth fill."""
+"""Edge in mm of the blocks that are predicted together, how many divisions of the hole into blocks are averaged,
+and for how many blocks at most; the first that fits is taken. Larger holes are left to the smooth fill."""
 
 _TRUSTED_MM: Final = 30.0
 """Depth in the hole at which nothing learned is left in the fill; from the rim the share falls linearly."""
@@ -38,8 +38,8 @@ _FEWEST_EXEMPLARS: Final = 200
 """Exemplars below which a block is left to the smooth fill."""
 
 _EXEMPLARS_EACH: Final = 2
-"""Exemplars that there have to be for each voxel that is predicted from; where there are fewer, the farthest of the
-voxels are left out."""
+"""Exemplars that there have to be for each voxel that is predicted from; where there are fewer, the farthest of
+the voxels are left out."""
 
 _SEEN_MM: Final = 30.0
 """Margin of the crops around the holes that exemplars are looked for in."""
@@ -68,9 +68,9 @@ class Exemplar:
     blocks.
 
     What cannot be learned is left to the biharmonic fill: a scan without contrast, a block too deep in a large
-    hole to have surroundings, too few exemplars, or a hole of more than some hundred millilitres. The fill stays in the
-    range of the known voxels. As many threads work on it as the linear algebra of numpy is set to use; the result
-    does not depend on their number.
+    hole to have surroundings, too few exemplars, or a hole of more than some hundred millilitres. The fill stays
+    in the range of the known voxels around the hole. As many threads work on it as the linear algebra of numpy is
+    set to use; the result does not depend on their number.
 
     After the search for exemplars by Prados et al., NeuroImage 139 (2016), and locally weighted regression by
     Cleveland and Devlin, J. Am. Stat. Assoc. 83 (1988).
@@ -85,18 +85,17 @@ class Exemplar:
             ConvergenceError: the smooth fill is not found.
         """
         filled = Biharmonic().fill(image, mask, spacing_mm=spacing_mm, seed=seed)
-        filled[~mask] = image[~mask]
-        known = image[~mask]
-        lowest, highest = known.min(), known.max()
-        if not known.std(dtype=np.float64) > 1e-9 * abs(known.mean(dtype=np.float64)):
-            return filled
         symmetry = symmetry_of(filled, spacing_mm)
-        corrected = filled.copy()
         for number, window in enumerate(windows(mask, spacing_mm, _SEEN_MM)):
-            seeds = (seed, number)
-            correction = _correction(filled, mask, window, symmetry, spacing_mm, seeds)
-            corrected[window] = np.clip(filled[window] + correction, lowest, highest)
-        return corrected
+            hole = mask[window]
+            known = image[window][~hole].astype(np.float64)
+            centre, spread = float(known.mean()), float(known.std())
+            if not spread > 1e-9 * abs(centre):
+                continue
+            scene = _scene(filled, mask, window, symmetry, spacing_mm).scaled(centre, spread)
+            corrected = filled[window] + spread * _correction(scene, (seed, number))
+            filled[window][hole] = np.clip(corrected, known.min(), known.max())[hole]
+        return filled
 
 
 def block_count(mask: Mask, spacing_mm: Spacing) -> int | None:
@@ -111,49 +110,33 @@ def block_count(mask: Mask, spacing_mm: Spacing) -> int | None:
     return total
 
 
-def _correction(
-    smooth: FloatArray,
-    mask: Mask,
-    window: Window,
-    symmetry: Symmetry | None,
-    spacing_mm: Spacing,
-    seeds: tuple[int, ...],
-) -> FloatArray:
-    """Return what to add to the smooth fill in a window; 0 where nothing was learned."""
-    hole = mask[window]
-    depth_mm = distance_transform_edt(hole, sampling=spacing_mm)
-    blocks = _blocks(hole & (depth_mm < _TRUSTED_MM), spacing_mm)
-    known = smooth[window][~hole].astype(np.float64)
-    centre, spread = known.mean(), known.std()
-    total, count = np.zeros(hole.shape, smooth.dtype), np.zeros(hole.shape, np.int32)
-    if not blocks or not spread > 1e-9 * abs(centre):
-        return total
-    scene = _scene((smooth - centre) / spread, ~mask, window, symmetry, spacing_mm)
+def _scene(
+    values: FloatArray, mask: Mask, window: Window, symmetry: Symmetry | None, spacing_mm: Spacing
+) -> Scene:
+    """Return the crop around a hole, its mirror image, and the other side of the body where there is one."""
+    axis = symmetry.axis if symmetry else int(np.argmax(mask.shape))
+    here, hole = values[window], mask[window]
+    shown = [(here, ~hole), (np.flip(here, axis), ~np.flip(hole, axis))]
+    views = [View(_NEAR_MM), View(_NEAR_MM, flipped=axis)]
+    if symmetry:
+        shown.append(symmetry.other_side(values, ~mask, window))
+        views.append(View(_ACROSS_MM))
+    everything, known = (np.stack(arrays) for arrays in zip(*shown, strict=True))
+    return Scene(everything, known, tuple(views), spacing_mm)
+
+
+def _correction(scene: Scene, seeds: tuple[int, ...]) -> FloatArray:
+    """Return what to add to the smooth fill in the first view, (I, J, K); 0 where nothing was learned."""
+    hole = ~scene.known[0]
+    depth_mm = distance_transform_edt(hole, sampling=scene.spacing_mm)
+    blocks = _blocks(hole & (depth_mm < _TRUSTED_MM), scene.spacing_mm)
+    total, count = np.zeros(hole.shape, np.float32), np.zeros(hole.shape, np.float32)
     for block, learned in zip(blocks, _learned(scene, blocks, seeds), strict=True):
         if learned is not None:
             place = tuple(block.T)
-            total[place] += learned * spread + centre - smooth[window][place]
-            count[place] += 1
-    return _blended(total / np.maximum(count, 1), depth_mm, spacing_mm)
-
-
-def _scene(
-    values: FloatArray, known: Mask, window: Window, symmetry: Symmetry | None, spacing_mm: Spacing
-) -> Scene:
-    """Return the crop around a hole, its mirror image, and the other side of the body where there is one."""
-    axis = symmetry.axis if symmetry else max(range(3), key=lambda axis: -known.shape[axis])
-    here, certain = values[window], known[window]
-    shown = [(here, certain), (np.flip(here, axis), np.flip(certain, axis))]
-    views = [View(_NEAR_MM), View(_NEAR_MM, flipped=axis)]
-    if symmetry:
-        shown.append(symmetry.other_side(values, known, window))
-        views.append(View(_ACROSS_MM))
-    return Scene(
-        np.stack([one for one, _ in shown]).astype(np.float32),
-        np.stack([one for _, one in shown]),
-        tuple(views),
-        spacing_mm,
-    )
+            total[place] += learned - scene.values[0][place]
+            count[place] += 1.0
+    return _blended(total / np.maximum(count, 1.0), depth_mm, scene.spacing_mm)
 
 
 def _blocks(mask: Mask, spacing_mm: Spacing) -> list[Block]:
@@ -161,6 +144,8 @@ def _blocks(mask: Mask, spacing_mm: Spacing) -> list[Block]:
     voxels = np.argwhere(mask)
     for edge_mm, divisions, most in _LATTICES if len(voxels) else ():
         edge = np.maximum(1, np.rint(edge_mm / np.asarray(spacing_mm))).astype(np.int64)
+        if len(voxels) > most * edge.prod():
+            continue
         blocks = list(_divided(voxels, edge, np.zeros(3, dtype=np.int64)))
         if divisions > 1 and (edge > 1).any():
             blocks += _divided(voxels, edge, edge // 2)
@@ -171,9 +156,10 @@ def _blocks(mask: Mask, spacing_mm: Spacing) -> list[Block]:
 
 def _divided(voxels: Block, edge: NDArray[np.int64], shift: NDArray[np.int64]) -> Iterator[Block]:
     """Yield the voxels of each block of a lattice with `edge`, moved by `shift`, both (3,)."""
-    _, block = np.unique((voxels - voxels.min(axis=0) + shift) // edge, axis=0, return_inverse=True)
-    order = np.argsort(block.ravel(), kind="stable")
-    yield from np.split(voxels[order], np.cumsum(np.bincount(block.ravel()))[:-1])
+    cells = (voxels - voxels.min(axis=0) + shift) // edge
+    number = np.ravel_multi_index(tuple(cells.T), tuple(cells.max(axis=0) + 1))
+    order = np.argsort(number, kind="stable")
+    yield from np.split(voxels[order], np.flatnonzero(np.diff(number[order])) + 1)
 
 
 def _learned(scene: Scene, blocks: list[Block], seeds: tuple[int, ...]) -> list[NDArray[np.float32] | None]:

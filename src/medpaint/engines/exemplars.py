@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -52,17 +52,21 @@ class Scene:
     """What there is to learn from around the holes of a crop.
 
     Attributes:
-        values: intensities in each view, mean 0 and deviation 1; smoothly filled where unknown, (V, I, J, K).
-            The first view is the crop itself.
+        values: intensities in each view; smoothly filled where unknown, (V, I, J, K). The first view is the
+            crop itself.
         known: True where they are measured, (V, I, J, K).
         views: what each of them shows, V of them.
         spacing_mm: voxel size along I, J, K.
     """
 
-    values: NDArray[np.float32]
+    values: FloatArray
     known: Mask
     views: tuple[View, ...]
     spacing_mm: Spacing
+
+    def scaled(self, centre: float, spread: float) -> Scene:
+        """Return the scene with `centre` as 0 and `spread` as 1, in single precision."""
+        return replace(self, values=((self.values - centre) / spread).astype(np.float32))
 
 
 def surroundings(scene: Scene, block: Places) -> tuple[Places, NDArray[np.float32]]:
@@ -129,7 +133,8 @@ def _alike(
     every = places[order, np.newaxis] + steps
     measured = known.take(every)
     usable = measured[:, around:].all(axis=1) & (measured[:, :around].mean(axis=1) >= _LEAST_KNOWN)
-    return values.take(every[usable][:_KEPT])
+    samples: NDArray[np.float32] = values.take(every[usable][:_KEPT])
+    return samples
 
 
 def _strides(shape: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -81,9 +81,10 @@ def _averaged(image: FloatArray, steps: tuple[int, ...]) -> NDArray[np.float64]:
     cut = image[
         tuple(slice(0, max(1, size // step) * step) for size, step in zip(image.shape, steps, strict=True))
     ]
-    boxed = cut.astype(np.float64)
+    boxed: NDArray[np.float64] = np.asarray(cut)
     for axis, step in enumerate(steps):
-        boxed = np.add.reduceat(boxed, np.arange(0, boxed.shape[axis], step), axis=axis) / step
+        starts = np.arange(0, boxed.shape[axis], step)
+        boxed = np.add.reduceat(boxed, starts, axis=axis, dtype=np.float64) / step
     return boxed
 
 

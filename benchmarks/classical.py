@@ -193,7 +193,8 @@ How well the engines that need no weights restore healthy tissue that was hidden
   `harmonic`, lower is better; seconds for all holes of the kind in one brain, two CPU threads. Means over the
   people, and the median of the seconds.
 - **For comparison**: `seg_FillLesions`, the patch-based lesion filling of NiftySeg 0.9.4 (Prados et al.,
-  NeuroImage 139, 2016), compiled from its source, with its default options, on the same small holes; a hole of 8 ml took it four minutes.
+  NeuroImage 139, 2016), compiled from its source, with its default options, on the same small holes.
+  A hole of 8 ml takes it minutes.
 
 {table}
 

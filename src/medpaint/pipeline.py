@@ -15,7 +15,7 @@ from medpaint.blend import alpha_in_mask, blended
 from medpaint.config import Parameters, checked
 from medpaint.core.boxes import bounding_box, grown, within
 from medpaint.core.errors import AmbiguousError, MaskError, UsageError
-from medpaint.core.types import Array, FloatArray, Mask, Progress
+from medpaint.core.types import Array, FloatArray, Mask, Progress, Spacing
 from medpaint.core.volume import Volume
 from medpaint.engines.auto import chosen
 from medpaint.engines.base import Engine
@@ -35,6 +35,9 @@ __all__ = ["Case", "Filled", "Restoration", "blend", "fill", "ingest", "inpaint"
 
 RESAMPLING_SHARE: Final = 0.1
 """A mask whose volume changes by more when it is resampled is worth a warning."""
+
+NEAR_MM: Final = 5.0
+"""Distance from the mask up to which non-finite voxels are unknown to the engine."""
 
 ScanLike: TypeAlias = str | Path | Volume | Array
 MaskLike: TypeAlias = str | Path | Array | None
@@ -190,7 +193,8 @@ def fill(
 ) -> tuple[FloatArray, int]:
     """Let `engine` fill `mask`, crop by crop.
 
-    Non-finite voxels outside the mask are neither shown to the engine as known nor filled.
+    Non-finite voxels outside the mask are not filled. Near the mask they are not shown to the engine as known;
+    farther away, such as in a background that is not a number, they are shown as the lowest intensity.
 
     Returns:
         The intensities, one for each True of `mask` in C order, and the number of crops.
@@ -204,13 +208,23 @@ def fill(
     crops = windows(mask, spacing, engine.context_mm)
     for number, window in enumerate(crops):
         _tell(progress, "inpaint", number / len(crops))
-        image = volume.intensities(window)
-        unknown = mask[window] | ~np.isfinite(image)
-        image[unknown] = 0.0
+        image, unknown = _shown(volume.intensities(window), mask[window], spacing)
         filled = engine.fill(image, unknown, spacing_mm=spacing, seed=seed)
         np.copyto(values[within(window, box)], filled[within(box, window)], where=mask[box][within(window, box)])
     _tell(progress, "inpaint", 1.0)
     return values[mask[box]], len(crops)
+
+
+def _shown(image: FloatArray, mask: Mask, spacing_mm: Spacing) -> tuple[FloatArray, Mask]:
+    """Return what an engine is shown of a crop, (I, J, K), and what it has to fill; `image` is written over."""
+    unknown = mask.copy()
+    lost = ~np.isfinite(image) & ~mask
+    if lost.any():
+        for window in windows(mask, spacing_mm, NEAR_MM):
+            unknown[window] |= lost[window]
+        image[lost] = image[~(lost | mask)].min()
+    image[unknown] = 0.0
+    return image, unknown
 
 
 def _refuse_isolated(volume: Volume, mask: Mask) -> None:

@@ -15,8 +15,10 @@ from scans import AFFINE, SHAPE, hole, phantom, save, save_pair, voxels_of
 import medpaint
 from medpaint.core.encoding import Encoding
 from medpaint.core.errors import InputError, MaskError, UsageError
+from medpaint.core.types import FloatArray, Mask, Spacing
 from medpaint.core.volume import Volume
 from medpaint.engines.registry import engine_names
+from medpaint.pipeline import fill
 from medpaint.provenance import Record, checksum_outside
 
 
@@ -133,6 +135,29 @@ def test_voxels_that_are_no_number_are_neither_filled_nor_filled_from(tmp_path: 
     restoration = medpaint.restore(save(data, tmp_path / "scan.nii"), hole())
     assert np.isfinite(restoration.volume.data[hole()]).all()
     assert checksum_outside(restoration.volume.data, hole()) == checksum_outside(data, hole())
+
+
+def test_a_background_that_is_not_a_number_is_nothing_to_fill() -> None:
+    shown: list[Mask] = []
+
+    class Spy:
+        context_mm = 200.0
+
+        def fill(self, image: FloatArray, mask: Mask, *, spacing_mm: Spacing, seed: int) -> FloatArray:
+            del spacing_mm, seed
+            assert np.isfinite(image).all()
+            shown.append(mask)
+            return image
+
+    data = np.full((90, 90, 90), np.nan, np.float32)
+    data[30:60, 30:60, 30:60] = 7.0
+    data[44, 44, 44] = np.nan
+    mask = np.zeros(data.shape, dtype=bool)
+    mask[41:44, 41:44, 41:44] = True
+    fill(Volume.of(data), mask, Spy())
+    assert len(shown) == 1
+    assert np.count_nonzero(shown[0]) == np.count_nonzero(mask) + 1
+    assert shown[0][44, 44, 44]
 
 
 def test_a_mask_with_nothing_known_around_it_is_refused() -> None:

@@ -21,7 +21,7 @@ from medpaint.verification import find_records, verify
 @pytest.fixture
 def products(tmp_path: Path) -> Products:
     scan, mask = save_pair(tmp_path)
-    made = medpaint.restore(scan, mask, output=tmp_path / "out").products
+    made = medpaint.restore(scan, mask, output=tmp_path / "out", engine="harmonic").products
     assert made is not None
     return made
 

@@ -21,7 +21,7 @@ from medpaint.engines.windows import windows
 
 __all__ = ["Exemplar", "block_count"]
 
-_LATTICES: Final = ((4.0, 2, 1000), (6.0, 2, 1000), (6.0, 1, 3000))
+_LATTICES: Final = ((4.0, 2, 1000), (6.0, 2, 1000), (6.0, 1, 6000))
 """Edge in mm of the blocks that are predicted together, how many divisions of the hole into blocks are averaged,
 and for how many blocks at most; the first that fits is taken. Larger holes are left to the smooth fill."""
 

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 from pydantic import JsonValue
+from scipy.ndimage import distance_transform_edt
 
 from medpaint.blend import alpha_in_mask, blended
 from medpaint.config import Parameters, checked
@@ -221,7 +222,8 @@ def _shown(image: FloatArray, mask: Mask, spacing_mm: Spacing) -> tuple[FloatArr
     lost = ~np.isfinite(image) & ~mask
     if lost.any():
         for window in windows(mask, spacing_mm, NEAR_MM):
-            unknown[window] |= lost[window]
+            near = distance_transform_edt(~mask[window], sampling=spacing_mm) <= NEAR_MM
+            unknown[window] |= lost[window] & near
         image[lost] = image[~(lost | mask)].min()
     image[unknown] = 0.0
     return image, unknown

@@ -11,7 +11,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from medpaint.cli.options import add_parameters, given_parameters
 from medpaint.cli.progress import progress_bar
+from medpaint.config import checked
 from medpaint.core.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -52,7 +54,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--holes", type=int, default=1, metavar="N", help="holes of each kind in a scan (default: 1)"
     )
     parser.add_argument("--seed", type=int, default=0, help="decides the holes (default: 0)")
-    parser.add_argument("--effort", choices=("fast", "best"), default="fast", help="of the engine auto")
+    add_parameters(parser, ["effort"])
     parser.add_argument("--membrane", action="store_true", help="close the gap at the border of each fill")
     parser.add_argument("--lesions", type=Path, metavar="FOLDER", help="masks whose shapes the kind lesion takes")
     parser.add_argument(
@@ -106,7 +108,7 @@ def _evaluated(parsed: argparse.Namespace) -> Evaluation:
         seed=parsed.seed,
         shapes=shapes,
         membrane=parsed.membrane,
-        effort=parsed.effort,
+        effort=checked(given_parameters(parsed)).effort,
         excluded=read_manifest(parsed.exclude) if parsed.exclude else frozenset(),
     )
     subjects = list(_subjects(parsed, find_subjects(parsed.paths)))

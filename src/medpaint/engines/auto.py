@@ -53,6 +53,8 @@ def chosen(name: str, mask: Mask, spacing_mm: Spacing, *, effort: Effort = "fast
     if name != AUTO:
         return Choice(name, "as asked")
     blocks = block_count(mask, spacing_mm)
+    if blocks == 0:
+        return Choice("biharmonic", "auto: the voxels are too large for exemplar")
     if blocks is None:
         return Choice("biharmonic", "auto: the hole is too large for exemplar")
     seconds, allowed = _BLOCK_S * blocks, ALLOWED_S[effort]
@@ -67,7 +69,7 @@ def chosen(name: str, mask: Mask, spacing_mm: Spacing, *, effort: Effort = "fast
 @final
 @dataclass(frozen=True)
 class Auto:
-    """Fills a hole by the engine that `chosen` picks for it.
+    """Fills the holes of a crop by the engine that `chosen` picks for them.
 
     Attributes:
         effort: how much time is allowed.

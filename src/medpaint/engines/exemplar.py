@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Lock
 from typing import Final, final
 
 import numpy as np
@@ -24,6 +25,9 @@ __all__ = ["Exemplar", "block_count"]
 _LATTICES: Final = ((4.0, 2, 1000), (6.0, 2, 1000), (6.0, 1, 6000))
 """Edge in mm of the blocks that are predicted together, how many divisions of the hole into blocks are averaged,
 and for how many blocks at most; the first that fits is taken. Larger holes are left to the smooth fill."""
+
+_LONGEST_EDGE: Final = 8
+"""Edge of a block in voxels, at most."""
 
 _TRUSTED_MM: Final = 30.0
 """Depth in the hole at which nothing learned is left in the fill; from the rim the share falls linearly."""
@@ -49,6 +53,9 @@ _NEAR_MM: Final = 25.0
 
 _ACROSS_MM: Final = 12.0
 """How far from a block's place exemplars are looked for on the other side of the body."""
+
+_LIMITING: Final = Lock()
+"""Held while the threads of the linear algebra are limited, which holds for the whole process."""
 
 Block = NDArray[np.int64]
 """Voxel indices in a crop, (N, 3)."""
@@ -104,7 +111,7 @@ def block_count(mask: Mask, spacing_mm: Spacing) -> int | None:
     for window in windows(mask, spacing_mm, _SEEN_MM):
         depth_mm = distance_transform_edt(mask[window], sampling=spacing_mm)
         blocks = _blocks(mask[window] & (depth_mm < _TRUSTED_MM), spacing_mm)
-        if not blocks:
+        if blocks is None:
             return None
         total += len(blocks)
     return total
@@ -129,7 +136,7 @@ def _correction(scene: Scene, seeds: tuple[int, ...]) -> FloatArray:
     """Return what to add to the smooth fill in the first view, (I, J, K); 0 where nothing was learned."""
     hole = ~scene.known[0]
     depth_mm = distance_transform_edt(hole, sampling=scene.spacing_mm)
-    blocks = _blocks(hole & (depth_mm < _TRUSTED_MM), scene.spacing_mm)
+    blocks = _blocks(hole & (depth_mm < _TRUSTED_MM), scene.spacing_mm) or []
     total, count = np.zeros(hole.shape, np.float32), np.zeros(hole.shape, np.float32)
     for block, learned in zip(blocks, _learned(scene, blocks, seeds), strict=True):
         if learned is not None:
@@ -139,11 +146,13 @@ def _correction(scene: Scene, seeds: tuple[int, ...]) -> FloatArray:
     return _blended(total / np.maximum(count, 1.0), depth_mm, scene.spacing_mm)
 
 
-def _blocks(mask: Mask, spacing_mm: Spacing) -> list[Block]:
-    """Return the voxels of the blocks of a mask, each voxel in one block of every division; none if too many."""
+def _blocks(mask: Mask, spacing_mm: Spacing) -> list[Block] | None:
+    """Return the voxels of the blocks of a mask, each voxel in one block of every division; None if too many."""
     voxels = np.argwhere(mask)
-    for edge_mm, divisions, most in _LATTICES if len(voxels) else ():
-        edge = np.maximum(1, np.rint(edge_mm / np.asarray(spacing_mm))).astype(np.int64)
+    if not len(voxels):
+        return []
+    for edge_mm, divisions, most in _LATTICES:
+        edge = np.clip(np.rint(edge_mm / np.asarray(spacing_mm)), 1, _LONGEST_EDGE).astype(np.int64)
         if len(voxels) > most * edge.prod():
             continue
         blocks = list(_divided(voxels, edge, np.zeros(3, dtype=np.int64)))
@@ -151,7 +160,7 @@ def _blocks(mask: Mask, spacing_mm: Spacing) -> list[Block]:
             blocks += _divided(voxels, edge, edge // 2)
         if len(blocks) <= most:
             return blocks
-    return []
+    return None
 
 
 def _divided(voxels: Block, edge: NDArray[np.int64], shift: NDArray[np.int64]) -> Iterator[Block]:
@@ -170,7 +179,7 @@ def _learned(scene: Scene, blocks: list[Block], seeds: tuple[int, ...]) -> list[
     def one(number: int) -> NDArray[np.float32] | None:
         return _expected(scene, blocks[number], np.random.default_rng((*seeds, number)))
 
-    with controller.limit(limits=1), ThreadPoolExecutor(workers) as pool:
+    with _LIMITING, controller.limit(limits=1), ThreadPoolExecutor(workers) as pool:
         return list(pool.map(one, range(len(blocks))))
 
 

@@ -22,7 +22,7 @@ _REACH_MM: Final = 14.0
 """Distance from a block up to which they are looked for."""
 
 _DRAWN: Final = 12_000
-"""Places of a view that are looked at."""
+"""Places of a view that are looked at; all, where there are not twice as many."""
 
 _KEPT: Final = 2_500
 """Places that are learned from."""
@@ -107,11 +107,11 @@ def exemplars(scene: Scene, around: Places, block: Places, rng: np.random.Genera
             place[view.flipped] = shape[view.flipped] - 1 - place[view.flipped]
         lowest, highest = _box(scene, place[np.newaxis], view.reach_mm)
         lowest, highest = np.maximum(lowest, first), np.minimum(highest, last)
-        places = np.argwhere(scene.known[number][_window(lowest, np.maximum(lowest, highest))]) + lowest
-        drawn = places if len(places) <= _DRAWN else places[np.sort(rng.permutation(len(places))[:_DRAWN])]
-        flat.append(drawn @ _strides(shape) + number * int(np.prod(shape)))
+        extent = np.maximum(highest - lowest, 0)
+        flat.append((_drawn(extent, rng) + lowest) @ _strides(shape) + number * int(np.prod(shape)))
     query = scene.values[0][tuple(around.T)]
-    return _alike(scene, np.concatenate(flat), steps, query)
+    drawn = np.concatenate(flat)
+    return _alike(scene, drawn[scene.known.ravel()[drawn]], steps, query)
 
 
 def _alike(
@@ -135,6 +135,15 @@ def _alike(
     usable = measured[:, around:].all(axis=1) & (measured[:, :around].mean(axis=1) >= _LEAST_KNOWN)
     samples: NDArray[np.float32] = values.take(every[usable][:_KEPT])
     return samples
+
+
+def _drawn(extent: NDArray[np.int64], rng: np.random.Generator) -> Places:
+    """Return places in a box of `extent` voxels, (3,): all of a small one, some of a large one."""
+    count = int(np.prod(extent))
+    if not count:
+        return np.empty((0, 3), dtype=np.int64)
+    drawn = np.arange(count) if count <= 2 * _DRAWN else np.unique(rng.integers(count, size=_DRAWN))
+    return np.stack(np.unravel_index(drawn, tuple(extent)), axis=1)
 
 
 def _strides(shape: NDArray[np.int64]) -> NDArray[np.int64]:

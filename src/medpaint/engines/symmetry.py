@@ -60,8 +60,12 @@ def symmetry_of(image: FloatArray, spacing_mm: Spacing) -> Symmetry | None:
     coarse = _averaged(image, steps)
     coarse -= coarse.mean()
     power = float(np.square(coarse).sum())
+    if power == 0.0:
+        return None
     best, found = _LEAST_ALIKE, None
-    for axis in (axis for axis in range(3) if image.shape[axis] > 1 and power > 0.0):
+    for axis in range(3):
+        if image.shape[axis] == 1:
+            continue
         products = _correlation(coarse, np.flip(coarse, axis))
         peak = np.unravel_index(int(products.argmax()), products.shape)
         if products[peak] <= best * power:
@@ -71,7 +75,7 @@ def symmetry_of(image: FloatArray, spacing_mm: Spacing) -> Symmetry | None:
             (int(place) if place < size else int(place) - length) * step
             for place, size, length, step in zip(peak, coarse.shape, products.shape, steps, strict=True)
         ]
-        shift[axis] -= image.shape[axis] - coarse.shape[axis] * steps[axis]
+        shift[axis] += max(0, image.shape[axis] - coarse.shape[axis] * steps[axis])
         found = Symmetry(axis, (shift[0], shift[1], shift[2]))
     return found
 
@@ -81,11 +85,11 @@ def _averaged(image: FloatArray, steps: tuple[int, ...]) -> NDArray[np.float64]:
     cut = image[
         tuple(slice(0, max(1, size // step) * step) for size, step in zip(image.shape, steps, strict=True))
     ]
-    boxed: NDArray[np.float64] = np.asarray(cut)
+    boxed = np.asarray(cut)
     for axis, step in enumerate(steps):
         starts = np.arange(0, boxed.shape[axis], step)
-        boxed = np.add.reduceat(boxed, starts, axis=axis, dtype=np.float64) / step
-    return boxed
+        boxed = np.add.reduceat(boxed, starts, axis=axis) / step
+    return boxed.astype(np.float64)
 
 
 def _correlation(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -16,7 +16,7 @@ ISOTROPIC = (1.0, 1.0, 1.0)
 
 def slab(count: int) -> Mask:
     mask = np.zeros((150, 150, 150), dtype=bool)
-    mask[:, :, 60 : 60 + count] = True
+    mask[:, :, 20 : 20 + count] = True
     return mask
 
 
@@ -35,6 +35,10 @@ def test_what_is_too_large_for_exemplars_is_said_to_be() -> None:
     choice = chosen("auto", slab(100), ISOTROPIC, effort="best")
     assert choice.name == "biharmonic"
     assert "too large" in choice.reason
+
+
+def test_voxels_can_be_too_large_for_exemplars() -> None:
+    assert "voxels are too large" in chosen("auto", slab(1), (1.0, 1.0, 40.0)).reason
 
 
 @pytest.mark.parametrize("name", ["exemplar", "biharmonic"])

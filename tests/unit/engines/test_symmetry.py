@@ -21,15 +21,17 @@ def lump(shape: tuple[int, int, int], seed: int) -> FloatArray:
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("left_over", [0, 1, 2, 3])
 @pytest.mark.parametrize("offset", [0, 6])
-def test_finds_the_axis_and_the_place(axis: int, offset: int) -> None:
+def test_finds_the_axis_and_the_place(axis: int, left_over: int, offset: int) -> None:
     half = lump((40, 40, 40), 1)[:20]
-    body = np.zeros((56, 44, 42), dtype=np.float32)
+    body = np.zeros((56 + left_over, 44, 42), dtype=np.float32)
     body[offset : offset + 40, 2:42, 1:41] = np.concatenate([half, half[::-1]])
     image = np.moveaxis(body, 0, axis).copy()
     found = symmetry_of(image, ISOTROPIC)
     assert found is not None
     assert found.axis == axis
+    assert abs(found.shift[axis] - (16 + left_over - 2 * offset)) <= 1
     inside = np.zeros(image.shape, dtype=bool)
     window = tuple(slice(first, first + 12) for first in (10, 12, 14))
     inside[window] = True

@@ -102,7 +102,12 @@ def _lost_slices(*gaps: tuple[int, int]) -> Damage:
 
 
 DEMO_SCANS: Final = (
-    DemoScan("brain-lesion", "T1w brain, a hole across the midline", BRAIN, _lesion(20.0, seed=7, centre=(102, 110, 100))),
+    DemoScan(
+        "brain-lesion",
+        "T1w brain, a hole across the midline",
+        BRAIN,
+        _lesion(20.0, seed=7, centre=(102, 110, 100)),
+    ),
     DemoScan(
         "brain-slices",
         "T1w brain, lost slices, found",

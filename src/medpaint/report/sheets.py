@@ -71,7 +71,7 @@ def draw_sheet(rows: Sequence[SheetRow], path: Path) -> None:
             transform=places[0].transAxes,
         )  # fmt: skip
     drawn = BytesIO()
-    figure.savefig(drawn, dpi=130, format="png")
+    figure.savefig(drawn, dpi=115, format="png")
     path.parent.mkdir(parents=True, exist_ok=True)
     palette = Image.new("P", (1, 1))
     palette.putpalette(_palette())

@@ -40,9 +40,9 @@ class Choice:
 def chosen(name: str, mask: Mask, spacing_mm: Spacing, *, effort: Effort = "fast") -> Choice:
     """Return the engine that fills a mask: the one asked for, or the one that `auto` stands for.
 
-    The exemplar engine came nearest to hidden tissue in every measurement, and is taken unless the hole has more
-    blocks than it fills, or than it can fill in the time allowed. The time is estimated from the number of blocks,
-    not measured, so the same mask always gets the same engine.
+    The exemplar engine came nearest to hidden tissue in nearly all measurements, and is taken unless the hole has
+    more blocks than it fills, or than it can fill in the time allowed. The time is estimated from the number of
+    blocks, not measured, so the same mask always gets the same engine.
 
     Args:
         name: row of the table of engines.
@@ -61,9 +61,7 @@ def chosen(name: str, mask: Mask, spacing_mm: Spacing, *, effort: Effort = "fast
     if seconds > allowed:
         reason = f"auto: exemplar would take about {seconds:.0f} s, effort {effort} allows {allowed:.0f} s"
         return Choice("biharmonic", reason)
-    return Choice(
-        "exemplar", f"auto: the nearest to hidden tissue in measurements, in about {max(1.0, seconds):.0f} s"
-    )
+    return Choice("exemplar", f"auto: the best in nearly all measurements, in about {max(1.0, seconds):.0f} s")
 
 
 @final

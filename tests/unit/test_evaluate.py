@@ -357,3 +357,11 @@ def test_a_dicom_series_is_scored(tmp_path: Path) -> None:
 )
 def test_wrong_calls_are_refused(clean: Path, tmp_path: Path, words: tuple[str, ...]) -> None:
     assert run(clean, "--output", tmp_path / "out", *words) == 2
+
+
+def test_a_single_hole_is_plotted_without_a_warning(tmp_path: Path) -> None:
+    from medpaint.report.plots import plot_by_size
+
+    one = [(0.010132789611816406, 33.4196)]
+    plot_by_size({"blob": {"harmonic": one, "nearest": one}}, tmp_path / "plot", score="PSNR, dB")
+    assert (tmp_path / "plot.png").stat().st_size > 1000

@@ -44,7 +44,7 @@ def plot_by_size(points: Mapping[str, Points], path: Path, *, score: str) -> Non
                 _trend(axes, engines.index(engine), pairs, engine)
             axes.set_title(kind, fontsize=10)
             axes.set_xlabel("ml of tissue in the hole", fontsize=9)
-            _size_axis(axes)
+            _size_axis(axes, [size for pairs in of_kind.values() for size, _ in pairs])
             _tidy(axes)
         panels[0].set_ylabel(score)
         panels[-1].legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
@@ -88,14 +88,16 @@ def _trend(axes: Axes, number: int, pairs: Sequence[tuple[float, float]], engine
     axes.plot(*np.array(middles).T, marker=marker, color=colour, markersize=6, linewidth=1.6, label=engine)
 
 
-def _size_axis(axes: Axes) -> None:
-    """Make the axis of sizes logarithmic, with plain numbers at it."""
+def _size_axis(axes: Axes, sizes: Sequence[float]) -> None:
+    """Make the axis of `sizes` logarithmic, with plain numbers at it."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
+    if len(set(sizes)) == 1:
+        axes.set_xlim(sizes[0] / 2.0, sizes[0] * 2.0)
     axes.margins(x=0.15)
 
 

@@ -23,6 +23,7 @@ COMMANDS: Final[dict[str, str]] = {
     "inspect": "tell what is in a file or folder, and whether it can be restored",
     "engines": "list what can fill a mask",
     "evaluate": "score engines on holes made in clean scans",
+    "train": "train a network on clean scans",
     "demo": "make a small cohort from real scans, damage it, restore it, score it",
     "ingest": "(a job of run) read a scan and its mask",
     "inpaint": "(a job of run) fill the masks of a batch",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Lock
@@ -15,19 +14,13 @@ from threadpoolctl import ThreadpoolController
 
 from medpaint.core.types import FloatArray, Mask, Spacing, Window
 from medpaint.engines.biharmonic import Biharmonic
+from medpaint.engines.detail import Block, Detail, Pace, divided
 from medpaint.engines.exemplars import Scene, View, exemplars, surroundings
 from medpaint.engines.regression import predicted
 from medpaint.engines.symmetry import Symmetry, symmetry_of
 from medpaint.engines.windows import windows
 
-__all__ = ["Exemplar", "block_count"]
-
-_LATTICES: Final = ((4.0, 2, 1000), (6.0, 2, 1000), (6.0, 1, 6000))
-"""Edge in mm of the blocks that are predicted together, how many divisions of the hole into blocks are averaged,
-and for how many blocks at most; the first that fits is taken. Larger holes are left to the smooth fill."""
-
-_LONGEST_EDGE: Final = 8
-"""Edge of a block in voxels, at most."""
+__all__ = ["Exemplar", "block_count", "sharpened"]
 
 _TRUSTED_MM: Final = 30.0
 """Depth in the hole at which nothing learned is left in the fill; from the rim the share falls linearly."""
@@ -57,9 +50,6 @@ _ACROSS_MM: Final = 12.0
 _LIMITING: Final = Lock()
 """Held while the threads of the linear algebra are limited, which holds for the whole process."""
 
-Block = NDArray[np.int64]
-"""Voxel indices in a crop, (N, 3)."""
-
 
 @final
 @dataclass(frozen=True)
@@ -81,8 +71,12 @@ class Exemplar:
 
     After the search for exemplars by Prados et al., NeuroImage 139 (2016), and locally weighted regression by
     Cleveland and Devlin, J. Am. Stat. Assoc. 83 (1988).
+
+    Attributes:
+        pace: whether nearness to the truth or speed comes first.
     """
 
+    pace: Pace = "thorough"
     context_mm: float = 150.0
 
     def fill(self, image: FloatArray, mask: Mask, *, spacing_mm: Spacing, seed: int) -> FloatArray:
@@ -91,29 +85,52 @@ class Exemplar:
         Raises:
             ConvergenceError: the smooth fill is not found.
         """
-        filled = Biharmonic().fill(image, mask, spacing_mm=spacing_mm, seed=seed)
-        symmetry = symmetry_of(filled, spacing_mm)
-        for number, window in enumerate(windows(mask, spacing_mm, _SEEN_MM)):
-            hole = mask[window]
-            known = image[window][~hole].astype(np.float64)
-            centre, spread = float(known.mean()), float(known.std())
-            if not spread > 1e-9 * abs(centre):
-                continue
-            scene = _scene(filled, mask, window, symmetry, spacing_mm).scaled(centre, spread)
-            corrected = filled[window] + spread * _correction(scene, (seed, number))
-            filled[window][hole] = np.clip(corrected, known.min(), known.max())[hole]
-        return filled
+        smooth = Biharmonic().fill(image, mask, spacing_mm=spacing_mm, seed=seed)
+        symmetry = symmetry_of(smooth, spacing_mm)
+        return sharpened(smooth, mask, symmetry, spacing_mm=spacing_mm, seed=seed, pace=self.pace)
 
 
-def block_count(mask: Mask, spacing_mm: Spacing) -> int | None:
+def sharpened(
+    smooth: FloatArray,
+    mask: Mask,
+    symmetry: Symmetry | None,
+    *,
+    spacing_mm: Spacing,
+    seed: int,
+    pace: Pace = "thorough",
+) -> FloatArray:
+    """Return a smooth fill with what the rest of the scan teaches about the holes added to it, (I, J, K).
+
+    Args:
+        smooth: the scan, smoothly filled, (I, J, K).
+        mask: True = was filled, (I, J, K).
+        symmetry: how the scan lies on its mirror image, if it does.
+        spacing_mm: voxel size along I, J, K.
+        seed: draws the exemplars.
+        pace: see `Exemplar`.
+    """
+    filled = smooth.copy()
+    for number, window in enumerate(windows(mask, spacing_mm, _SEEN_MM)):
+        hole = mask[window]
+        known = smooth[window][~hole].astype(np.float64)
+        centre, spread = float(known.mean()), float(known.std())
+        if not spread > 1e-9 * abs(centre):
+            continue
+        scene = _scene(smooth, mask, window, symmetry, spacing_mm).scaled(centre, spread)
+        corrected = smooth[window] + spread * _correction(scene, pace, (seed, number))
+        filled[window][hole] = np.clip(corrected, known.min(), known.max())[hole]
+    return filled
+
+
+def block_count(mask: Mask, spacing_mm: Spacing, pace: Pace = "thorough") -> int | None:
     """Return how many blocks a mask, (I, J, K), is predicted in, or None where a hole of it has too many."""
     total = 0
     for window in windows(mask, spacing_mm, _SEEN_MM):
         depth_mm = distance_transform_edt(mask[window], sampling=spacing_mm)
-        blocks = _blocks(mask[window] & (depth_mm < _TRUSTED_MM), spacing_mm)
-        if blocks is None:
+        found = divided(mask[window] & (depth_mm < _TRUSTED_MM), spacing_mm, pace)
+        if found is None:
             return None
-        total += len(blocks)
+        total += len(found[1])
     return total
 
 
@@ -132,13 +149,16 @@ def _scene(
     return Scene(everything, known, tuple(views), spacing_mm)
 
 
-def _correction(scene: Scene, seeds: tuple[int, ...]) -> FloatArray:
+def _correction(scene: Scene, pace: Pace, seeds: tuple[int, ...]) -> FloatArray:
     """Return what to add to the smooth fill in the first view, (I, J, K); 0 where nothing was learned."""
     hole = ~scene.known[0]
     depth_mm = distance_transform_edt(hole, sampling=scene.spacing_mm)
-    blocks = _blocks(hole & (depth_mm < _TRUSTED_MM), scene.spacing_mm) or []
+    found = divided(hole & (depth_mm < _TRUSTED_MM), scene.spacing_mm, pace)
     total, count = np.zeros(hole.shape, np.float32), np.zeros(hole.shape, np.float32)
-    for block, learned in zip(blocks, _learned(scene, blocks, seeds), strict=True):
+    if found is None:
+        return total
+    detail, blocks = found
+    for block, learned in zip(blocks, _learned(scene, detail, blocks, seeds), strict=True):
         if learned is not None:
             place = tuple(block.T)
             total[place] += learned - scene.values[0][place]
@@ -146,52 +166,29 @@ def _correction(scene: Scene, seeds: tuple[int, ...]) -> FloatArray:
     return _blended(total / np.maximum(count, 1.0), depth_mm, scene.spacing_mm)
 
 
-def _blocks(mask: Mask, spacing_mm: Spacing) -> list[Block] | None:
-    """Return the voxels of the blocks of a mask, each voxel in one block of every division; None if too many."""
-    voxels = np.argwhere(mask)
-    if not len(voxels):
-        return []
-    for edge_mm, divisions, most in _LATTICES:
-        edge = np.clip(np.rint(edge_mm / np.asarray(spacing_mm)), 1, _LONGEST_EDGE).astype(np.int64)
-        if len(voxels) > most * edge.prod():
-            continue
-        blocks = list(_divided(voxels, edge, np.zeros(3, dtype=np.int64)))
-        if divisions > 1 and (edge > 1).any():
-            blocks += _divided(voxels, edge, edge // 2)
-        if len(blocks) <= most:
-            return blocks
-    return None
-
-
-def _divided(voxels: Block, edge: NDArray[np.int64], shift: NDArray[np.int64]) -> Iterator[Block]:
-    """Yield the voxels of each block of a lattice with `edge`, moved by `shift`, both (3,)."""
-    cells = (voxels - voxels.min(axis=0) + shift) // edge
-    number = np.ravel_multi_index(tuple(cells.T), tuple(cells.max(axis=0) + 1))
-    order = np.argsort(number, kind="stable")
-    yield from np.split(voxels[order], np.flatnonzero(np.diff(number[order])) + 1)
-
-
-def _learned(scene: Scene, blocks: list[Block], seeds: tuple[int, ...]) -> list[NDArray[np.float32] | None]:
+def _learned(
+    scene: Scene, detail: Detail, blocks: list[Block], seeds: tuple[int, ...]
+) -> list[NDArray[np.float32] | None]:
     """Return what is expected in each block, (N,), or None where too little is known to expect anything."""
     controller = ThreadpoolController().select(user_api="blas")
     workers = max((library["num_threads"] for library in controller.info()), default=1)
 
     def one(number: int) -> NDArray[np.float32] | None:
-        return _expected(scene, blocks[number], np.random.default_rng((*seeds, number)))
+        return _expected(scene, detail, blocks[number], np.random.default_rng((*seeds, number)))
 
     with _LIMITING, controller.limit(limits=1), ThreadPoolExecutor(workers) as pool:
         return list(pool.map(one, range(len(blocks))))
 
 
-def _expected(scene: Scene, block: Block, rng: np.random.Generator) -> NDArray[np.float32] | None:
+def _expected(scene: Scene, detail: Detail, block: Block, rng: np.random.Generator) -> NDArray[np.float32] | None:
     """Return what is expected in a block, (N,), or None where too little is known."""
-    around, distance_mm = surroundings(scene, block)
+    around, distance_mm = surroundings(scene, detail, block)
     if not len(around):
         return None
     query = scene.values[0][tuple(around.T)]
     if np.ptp(query) == 0.0:
         return None
-    samples = exemplars(scene, around, block, rng)
+    samples = exemplars(scene, detail, around, block, rng)
     if len(samples) < _FEWEST_EXEMPLARS:
         return None
     count = min(len(query), len(samples) // _EXEMPLARS_EACH)

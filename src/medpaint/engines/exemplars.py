@@ -9,23 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medpaint.core.types import FloatArray, Mask, Spacing, Window
+from medpaint.engines.detail import Detail
 
 __all__ = ["Scene", "View", "exemplars", "surroundings"]
 
 Places = NDArray[np.int64]
 """Voxel indices, (N, 3)."""
 
-_SURROUNDINGS: Final = {1: 20, 2: 100, 3: 400}
-"""Known voxels around a block that it is predicted from, by the number of axes longer than one voxel."""
+_SURROUNDINGS: Final = {1: 20, 2: 100}
+"""Known voxels around a block that it is predicted from, by the number of axes longer than one voxel; in 3D the
+detail says how many."""
 
 _REACH_MM: Final = 14.0
 """Distance from a block up to which they are looked for."""
-
-_DRAWN: Final = 12_000
-"""Places of a view that are looked at; all, where there are not twice as many."""
-
-_KEPT: Final = 2_500
-"""Places that are learned from."""
 
 _FIRST: Final = 100
 """Voxels, the nearest, by which places are sorted out before all are read."""
@@ -69,7 +65,7 @@ class Scene:
         return replace(self, values=((self.values - centre) / spread).astype(np.float32))
 
 
-def surroundings(scene: Scene, block: Places) -> tuple[Places, NDArray[np.float32]]:
+def surroundings(scene: Scene, detail: Detail, block: Places) -> tuple[Places, NDArray[np.float32]]:
     """Return the known voxels nearest to a block's box, nearest first, (F, 3), and their distances in mm, (F,)."""
     lowest, highest = _box(scene, block, _REACH_MM)
     first, last = block.min(axis=0), block.max(axis=0)
@@ -80,17 +76,20 @@ def surroundings(scene: Scene, block: Places) -> tuple[Places, NDArray[np.float3
         squared = squared[..., np.newaxis] + gap**2
     distance = np.sqrt(squared[0])
     near = np.flatnonzero(scene.known[0][_window(lowest, highest)] & (distance <= _REACH_MM))
-    count = _SURROUNDINGS[max(1, sum(size > 1 for size in distance.shape))]
+    count = _SURROUNDINGS.get(max(1, sum(size > 1 for size in distance.shape)), detail.surroundings)
     near = near[np.argsort(distance.ravel()[near], kind="stable")[:count]]
     places = np.stack(np.unravel_index(near, distance.shape), axis=1) + lowest
     return places, distance.ravel()[near].astype(np.float32)
 
 
-def exemplars(scene: Scene, around: Places, block: Places, rng: np.random.Generator) -> NDArray[np.float32]:
+def exemplars(
+    scene: Scene, detail: Detail, around: Places, block: Places, rng: np.random.Generator
+) -> NDArray[np.float32]:
     """Return what stands at like places around them, then in the block, (E, F + N).
 
     Args:
         scene: the crop.
+        detail: how many places are looked at and kept.
         around: surroundings of the block, nearest first, (F, 3).
         block: voxels to be predicted, (N, 3).
         rng: draws the places.
@@ -108,14 +107,14 @@ def exemplars(scene: Scene, around: Places, block: Places, rng: np.random.Genera
         lowest, highest = _box(scene, place[np.newaxis], view.reach_mm)
         lowest, highest = np.maximum(lowest, first), np.minimum(highest, last)
         extent = np.maximum(highest - lowest, 0)
-        flat.append((_drawn(extent, rng) + lowest) @ _strides(shape) + number * int(np.prod(shape)))
+        flat.append((_drawn(extent, detail.drawn, rng) + lowest) @ _strides(shape) + number * int(np.prod(shape)))
     query = scene.values[0][tuple(around.T)]
     drawn = np.concatenate(flat)
-    return _alike(scene, drawn[scene.known.ravel()[drawn]], steps, query)
+    return _alike(scene, drawn[scene.known.ravel()[drawn]], steps, query, detail.kept)
 
 
 def _alike(
-    scene: Scene, places: NDArray[np.int64], steps: NDArray[np.int64], query: NDArray[np.float32]
+    scene: Scene, places: NDArray[np.int64], steps: NDArray[np.int64], query: NDArray[np.float32], kept: int
 ) -> NDArray[np.float32]:
     """Return the values around those places that are known and look most like the query, (E, F + N).
 
@@ -124,25 +123,26 @@ def _alike(
         places: flat indices, (P,).
         steps: flat steps from a place to its surroundings and its block, (F + N,).
         query: values of the surroundings of the hole, (F,).
+        kept: how many of the places are taken.
     """
     values, known = scene.values.ravel(), scene.known.ravel()
     around = len(query)
     near = values.take(places[:, np.newaxis] + steps[:_FIRST][:around])
     near -= query[:_FIRST]
-    order = np.argsort(np.einsum("pf,pf->p", near, near), kind="stable")[: 2 * _KEPT]
+    order = np.argsort(np.einsum("pf,pf->p", near, near), kind="stable")[: 2 * kept]
     every = places[order, np.newaxis] + steps
     measured = known.take(every)
     usable = measured[:, around:].all(axis=1) & (measured[:, :around].mean(axis=1) >= _LEAST_KNOWN)
-    samples: NDArray[np.float32] = values.take(every[usable][:_KEPT])
+    samples: NDArray[np.float32] = values.take(every[usable][:kept])
     return samples
 
 
-def _drawn(extent: NDArray[np.int64], rng: np.random.Generator) -> Places:
-    """Return places in a box of `extent` voxels, (3,): all of a small one, some of a large one."""
+def _drawn(extent: NDArray[np.int64], wanted: int, rng: np.random.Generator) -> Places:
+    """Return places in a box of `extent` voxels, (3,): all where there are not twice as many as wanted."""
     count = int(np.prod(extent))
     if not count:
         return np.empty((0, 3), dtype=np.int64)
-    drawn = np.arange(count) if count <= 2 * _DRAWN else np.unique(rng.integers(count, size=_DRAWN))
+    drawn = np.arange(count) if count <= 2 * wanted else np.unique(rng.integers(count, size=wanted))
     return np.stack(np.unravel_index(drawn, tuple(extent)), axis=1)
 
 

@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_limits
 from medpaint.core.types import FloatArray, Mask, Spacing
 from medpaint.engines.base import Engine
 from medpaint.engines.biharmonic import Biharmonic
+from medpaint.engines.detail import LADDERS
 from medpaint.engines.exemplar import Exemplar, block_count
 from medpaint.engines.exemplars import Scene, View, surroundings
 from medpaint.engines.regression import predicted
@@ -72,7 +73,7 @@ def test_surroundings_are_the_nearest_known_voxels_in_millimetres() -> None:
     mask = cube((15, 15, 15), 3)
     known = ~mask[np.newaxis]
     scene = Scene(np.zeros(known.shape, np.float32), known, (View(25.0),), (1.0, 1.0, 5.0))
-    places, distance = surroundings(scene, np.argwhere(mask))
+    places, distance = surroundings(scene, LADDERS["thorough"][0], np.argwhere(mask))
     assert not mask[tuple(places.T)].any()
     assert (np.diff(distance) >= 0.0).all()
     assert set(places[distance < 5.0, 2]) == {6, 7, 8}

@@ -1,0 +1,56 @@
+"""`medpaint train`: a network from a recipe and a folder of scans."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from medpaint.cli.progress import progress_bar
+
+__all__ = ["configure", "execute"]
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("recipe", type=Path, help="what to train, such as config/train/smoke.yaml")
+    parser.add_argument("--data", type=Path, default=Path(), help="folder of the data (default: this one)")
+    parser.add_argument(
+        "--output", type=Path, required=True, help="folder of the training; one that was interrupted goes on"
+    )
+    parser.add_argument("--accelerator", default="auto", help="cpu, cuda or auto (default: auto)")
+    parser.add_argument("--devices", type=int, default=1, metavar="N", help="how many of them (default: 1)")
+    parser.add_argument("--workers", type=int, metavar="N", help="processes that make pairs (default: all)")
+
+
+def execute(parsed: argparse.Namespace) -> int:
+    """Train, and say what came of it."""
+    from medpaint.training.recipe import read_recipe
+    from medpaint.training.train import train
+
+    recipe = read_recipe(parsed.recipe)
+    with progress_bar() as progress:
+        trained = train(
+            recipe,
+            parsed.data,
+            parsed.output,
+            accelerator=parsed.accelerator,
+            devices=parsed.devices,
+            workers=parsed.workers,
+            progress=progress,
+        )
+    for one in trained.skipped:
+        print(f"skipped: {one.path}: {one.reason}", file=sys.stderr)
+    if parsed.json:
+        told = {"status": "trained", **asdict(trained), "skipped": [asdict(one) for one in trained.skipped]}
+        print(json.dumps(told, default=str))
+        return 0
+    print(f"weights  {trained.weights}  (best after {trained.steps} steps)")
+    print(f"record   {trained.record}")
+    for name, score in trained.scores.items():
+        print(f"  {name:<24} error {score:.3f} of the first fill's")
+    if trained.skipped:
+        print(f"  {len(trained.skipped)} files or cases skipped")
+    return 0

@@ -1,0 +1,77 @@
+"""How finely the exemplar engine looks: blocks of the hole, and how much each is learned from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medpaint.core.types import Mask, Spacing
+
+__all__ = ["LADDERS", "Block", "Detail", "Pace", "divided"]
+
+Pace = Literal["thorough", "brisk"]
+"""Whether nearness to the truth or speed comes first."""
+
+Block = NDArray[np.int64]
+"""Voxel indices in a crop, (N, 3)."""
+
+_LONGEST_EDGE: Final = 8
+"""Edge of a block in voxels, at most."""
+
+
+@dataclass(frozen=True)
+class Detail:
+    """How finely a hole is looked at.
+
+    Attributes:
+        edge_mm: edge of the blocks that are predicted together.
+        divisions: how many divisions of the hole into blocks are averaged, 1 or 2.
+        most: blocks up to which this is used.
+        surroundings: known voxels around a block that it is predicted from, in 3D.
+        drawn: places of a view that are looked at.
+        kept: places that are learned from.
+    """
+
+    edge_mm: float
+    divisions: int
+    most: int
+    surroundings: int = 400
+    drawn: int = 12_000
+    kept: int = 2_500
+
+
+LADDERS: Final[dict[Pace, tuple[Detail, ...]]] = {
+    "thorough": (Detail(4.0, 2, 1000), Detail(6.0, 2, 1000), Detail(6.0, 1, 6000)),
+    "brisk": (Detail(4.0, 2, 130), Detail(6.0, 1, 90), Detail(6.0, 1, 1000, 200, 6_000, 1_200)),
+}
+"""By pace, what is tried, finest first: the first that divides the hole into few enough blocks is taken. Larger
+holes are left to the smooth fill."""
+
+
+def divided(mask: Mask, spacing_mm: Spacing, pace: Pace) -> tuple[Detail, list[Block]] | None:
+    """Return the blocks of a mask, (I, J, K), each voxel in one block of every division; None if too many."""
+    voxels = np.argwhere(mask)
+    for detail in LADDERS[pace]:
+        edge = np.clip(np.rint(detail.edge_mm / np.asarray(spacing_mm)), 1, _LONGEST_EDGE).astype(np.int64)
+        if len(voxels) > detail.most * edge.prod():
+            continue
+        blocks = list(_lattice(voxels, edge, np.zeros(3, dtype=np.int64)))
+        if detail.divisions > 1 and (edge > 1).any():
+            blocks += _lattice(voxels, edge, edge // 2)
+        if len(blocks) <= detail.most:
+            return detail, blocks
+    return None
+
+
+def _lattice(voxels: Block, edge: NDArray[np.int64], shift: NDArray[np.int64]) -> Iterator[Block]:
+    """Yield the voxels of each block of a lattice with `edge`, moved by `shift`, both (3,)."""
+    if not len(voxels):
+        return
+    cells = (voxels - voxels.min(axis=0) + shift) // edge
+    number = np.ravel_multi_index(tuple(cells.T), tuple(cells.max(axis=0) + 1))
+    order = np.argsort(number, kind="stable")
+    yield from np.split(voxels[order], np.flatnonzero(np.diff(number[order])) + 1)

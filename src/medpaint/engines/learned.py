@@ -1,0 +1,162 @@
+"""Fills that networks have learned: volumetric and slice-wise, on the same first fill."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, final
+
+import numpy as np
+
+from medpaint.core.types import FloatArray, Mask, Spacing, Window
+from medpaint.engines.conditioning import Start
+from medpaint.engines.detail import Pace
+from medpaint.engines.networks.names import NetworkName
+from medpaint.engines.resampling import resampled, working_shape
+from medpaint.engines.slicing import slicing_axis
+from medpaint.engines.weights import Loaded, load_weights
+from medpaint.engines.windows import windows
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["NEIGHBOURS", "Learned", "unet2d", "unet3d"]
+
+NEIGHBOURS: Final = 3
+"""Slices that the slice-wise network sees at once: the one that is filled, and those beside it."""
+
+_SEEN_MM: Final = 20.0
+"""Margin around the holes that a network sees."""
+
+_OVERLAP: Final = 0.5
+"""Share of a window that neighbouring ones have in common."""
+
+_AT_ONCE: Final = {2: 32, 3: 4}
+"""Windows that a network of 2 or 3 axes is given at once."""
+
+
+@final
+@dataclass(frozen=True)
+class Learned:
+    """Adds to a first fill what a network says is missing.
+
+    The first fill is that of exemplars, or a smooth one where they have nothing to say. The network sees it with
+    the mask and the other side of the body, brought to the voxel size that it was trained at, and its answer is
+    brought back: the scan itself is never resampled. Holes larger than a window are seen in overlapping windows,
+    whose answers are averaged with smooth weights. The fill stays in the range of the known voxels around it.
+
+    Attributes:
+        name: which network.
+        weights: a file that `medpaint train` wrote; None takes the shipped one.
+        pace: how thoroughly the first fill looks for exemplars.
+        flips: average the answers to the crop and to its mirror images.
+        device: where the network runs, as torch names it.
+    """
+
+    name: NetworkName
+    weights: Path | None = None
+    pace: Pace | None = "brisk"
+    flips: bool = False
+    device: str = "cpu"
+    context_mm: float = 150.0
+
+    def fill(self, image: FloatArray, mask: Mask, *, spacing_mm: Spacing, seed: int) -> FloatArray:
+        """Return `image` with the mask filled, (I, J, K); see `Engine`. The seed draws the exemplars.
+
+        Raises:
+            ConvergenceError: the smooth fill is not found.
+            UnreadableError: the weights cannot be used.
+        """
+        start = Start.of(image, mask, spacing_mm=spacing_mm, seed=seed, pace=self.pace)
+        if start.spread == 0.0:
+            return start.filled
+        loaded = load_weights(self.name, self.weights, device=self.device)
+        filled = start.filled.copy()
+        for window in windows(mask, spacing_mm, _SEEN_MM):
+            hole, before = mask[window], start.filled[window]
+            known = before[~hole]
+            after = before + start.spread * self._correction(loaded, start, window)
+            filled[window][hole] = np.clip(after, known.min(), known.max())[hole]
+        return filled
+
+    def _correction(self, loaded: Loaded, start: Start, window: Window) -> FloatArray:
+        """Return what to add in a window, in multiples of the spread, (I, J, K)."""
+        shown = start.shown(window)
+        axis = slicing_axis(start.mask[window], start.spacing_mm) if self.name == "unet2d" else None
+        fitted = resampled(shown, working_shape(shown.shape[1:], start.spacing_mm, kept=axis))
+        if axis is None:
+            answer = self._answer(loaded, fitted[np.newaxis])[0]
+        else:
+            answer = np.moveaxis(self._by_slice(loaded, np.moveaxis(fitted, 1 + axis, 1)), 0, axis)
+        correction: FloatArray = resampled(answer[np.newaxis], shown.shape[1:])[0]
+        return correction
+
+    def _by_slice(self, loaded: Loaded, channels: FloatArray) -> FloatArray:
+        """Return the answers for the slices that hold a hole, 0 for the others; (C, S, J, K) to (S, J, K)."""
+        count = channels.shape[1]
+        masked = np.flatnonzero(channels[3].any(axis=(1, 2)))
+        seen = [np.clip(masked + step, 0, count - 1) for step in (-1, 0, 1)]
+        stacked = np.stack([channels[:, places] for places in seen], axis=1)
+        inputs = np.moveaxis(stacked.reshape(-1, *stacked.shape[2:]), 1, 0)
+        answers = np.zeros(channels.shape[1:], np.float32)
+        answers[masked] = self._answer(loaded, inputs)
+        return answers
+
+    def _answer(self, loaded: Loaded, inputs: FloatArray) -> FloatArray:
+        """Return what the network says, (B, C, ...) to (B, ...), averaged over mirror images if asked for."""
+        import torch
+
+        batch = torch.from_numpy(np.ascontiguousarray(inputs))
+        axes = range(2, batch.ndim)
+        turns = list(product((False, True), repeat=len(axes))) if self.flips else [(False,) * len(axes)]
+        total = torch.zeros_like(batch[:, :1])
+        with torch.inference_mode():
+            for turn in turns:
+                flipped = [axis for axis, wanted in zip(axes, turn, strict=True) if wanted]
+                total += _windowed(loaded, batch.flip(flipped)).flip(flipped)
+        answer: FloatArray = (total / len(turns))[:, 0].numpy()
+        return answer
+
+
+def unet3d(
+    *, weights: Path | None = None, pace: Pace | None = "brisk", flips: bool = False, device: str = "cpu"
+) -> Learned:
+    """Return the volumetric network's engine; see `Learned`."""
+    return Learned("unet3d", weights, pace, flips, device)
+
+
+def unet2d(
+    *, weights: Path | None = None, pace: Pace | None = "brisk", flips: bool = False, device: str = "cpu"
+) -> Learned:
+    """Return the slice-wise network's engine; see `Learned`."""
+    return Learned("unet2d", weights, pace, flips, device)
+
+
+def _windowed(loaded: Loaded, batch: Tensor) -> Tensor:
+    """Return the answer to a batch of any size, (B, C, ...) to (B, 1, ...), window by window."""
+    import torch
+    from monai.inferers.utils import sliding_window_inference
+
+    def answer(seen: Tensor) -> Tensor:
+        correction: Tensor = loaded.network(seen)
+        return correction
+
+    axes = batch.ndim - 2
+    on_cuda = loaded.device.startswith("cuda")
+    with torch.autocast("cuda", torch.float16, enabled=on_cuda):
+        found = sliding_window_inference(
+            batch,
+            [loaded.facts.size] * axes,
+            _AT_ONCE[axes],
+            answer,
+            overlap=_OVERLAP,
+            mode="gaussian",
+            padding_mode="replicate",
+            sw_device=loaded.device,
+            device="cpu",
+        )
+    if not isinstance(found, torch.Tensor):
+        message = f"expected one answer, got {type(found)}"
+        raise TypeError(message)
+    return found.float()

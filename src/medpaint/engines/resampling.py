@@ -1,0 +1,51 @@
+"""Crops brought to the voxel size that a network was trained at, and what it says brought back."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from scipy.ndimage import zoom
+
+from medpaint.core.types import FloatArray, Spacing
+
+__all__ = ["WORKING_MM", "resampled", "working_shape", "working_size"]
+
+WORKING_MM: Final = 1.0
+"""Voxel size that networks see."""
+
+_AS_IT_IS: Final = (0.75, 1.5)
+"""Voxel sizes that are near enough to be left alone, mm."""
+
+
+def working_size(size_mm: float) -> float:
+    """Return the voxel size, mm, that a network sees an axis of voxels of `size_mm` at."""
+    low, high = _AS_IT_IS
+    return size_mm if low <= size_mm <= high else WORKING_MM
+
+
+def working_shape(shape: tuple[int, ...], spacing_mm: Spacing, *, kept: int | None = None) -> tuple[int, ...]:
+    """Return the shape of a crop, (I, J, K), as a network sees it.
+
+    Args:
+        shape: of the crop.
+        spacing_mm: voxel size along I, J, K.
+        kept: axis that is left alone, because a slice-wise network never looks along it. An axis of length 1 is
+            left alone too.
+    """
+    sizes = []
+    for axis, (count, size_mm) in enumerate(zip(shape, spacing_mm, strict=True)):
+        alone = axis == kept or count == 1
+        sizes.append(count if alone else max(2, round(count * size_mm / working_size(size_mm))))
+    return tuple(sizes)
+
+
+def resampled(channels: FloatArray, shape: tuple[int, ...]) -> FloatArray:
+    """Return channels, (C, I, J, K), on a grid of `shape` over the same field of view, by linear interpolation."""
+    if channels.shape[1:] == shape:
+        return channels
+    factors = [new / old for new, old in zip(shape, channels.shape[1:], strict=True)]
+    on_grid: FloatArray = np.stack(
+        [zoom(channel, factors, order=1, mode="nearest", grid_mode=True) for channel in channels]
+    )
+    return on_grid

@@ -1,0 +1,140 @@
+"""Weights: which are shipped, how files of them are written, checked and read. Reading never runs code."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from medpaint.core.errors import UnreadableError
+from medpaint.engines.networks.names import NetworkName
+
+if TYPE_CHECKING:
+    from medpaint.engines.networks.unet import CorrectionUNet
+
+__all__ = ["SHIPPED", "Loaded", "WeightsFacts", "load_weights", "save_weights", "shipped_path"]
+
+SHIPPED: Final[dict[NetworkName, str]] = {
+    "unet3d": "",
+    "unet2d": "",
+}
+"""SHA-256 of the weights that medpaint ships for each network."""
+
+_FOLDER: Final = "weights"
+_KEY: Final = "medpaint"
+
+
+class WeightsFacts(BaseModel):
+    """What a file of weights says of itself."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    network: NetworkName
+    channels: tuple[int, ...]
+    units: int
+    inputs: int
+    size: int
+    recipe: str
+    recipe_sha256: str
+    steps: int
+    scores: dict[str, float] = {}
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """A network that is ready to run.
+
+    Attributes:
+        network: on its device, in evaluation mode.
+        facts: what its file says.
+        sha256: hash of the file.
+        device: where it is.
+    """
+
+    network: CorrectionUNet
+    facts: WeightsFacts
+    sha256: str
+    device: str
+
+
+def shipped_path(name: NetworkName) -> Path:
+    """Return the file of weights that medpaint ships for a network."""
+    return Path(str(files("medpaint") / _FOLDER / f"{name}.safetensors"))
+
+
+def save_weights(network: CorrectionUNet, facts: WeightsFacts, path: Path) -> str:
+    """Write a network's weights in half precision, and return the file's SHA-256."""
+    import torch
+    from safetensors.torch import save
+
+    tensors = {name: value.to("cpu", torch.float16).contiguous() for name, value in network.state_dict().items()}
+    content = save(tensors, {_KEY: facts.model_dump_json()})
+    path.write_bytes(content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def load_weights(name: NetworkName, path: Path | None = None, *, device: str = "cpu") -> Loaded:
+    """Return a network with its weights.
+
+    Args:
+        name: which network.
+        path: a file that `medpaint train` wrote; None takes the shipped one, whose hash has to be the known one.
+        device: as torch names it.
+
+    Raises:
+        UnreadableError: no such file, not weights of this network, or not those that were shipped.
+    """
+    return _loaded(name, path or shipped_path(name), "" if path else SHIPPED[name], device)
+
+
+@lru_cache(maxsize=4)
+def _loaded(name: NetworkName, path: Path, expected: str, device: str) -> Loaded:
+    """Read, check and build; kept, for a batch of scans shares its network."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        message = f"{path}: expected weights of {name}: {error.strerror}"
+        raise UnreadableError(message) from error
+    digest = hashlib.sha256(content).hexdigest()
+    if expected and digest != expected:
+        message = f"{path}: expected the weights with hash {expected[:12]} that medpaint ships, got {digest[:12]}"
+        raise UnreadableError(message)
+    facts, tensors = _parsed(content, path)
+    if facts.network != name:
+        message = f"{path}: expected weights of {name}, got those of {facts.network}"
+        raise UnreadableError(message)
+    return Loaded(_built(facts, tensors, path, device), facts, digest, device)
+
+
+def _parsed(content: bytes, path: Path) -> tuple[WeightsFacts, dict[str, Any]]:
+    """Return what a file of weights holds: its own facts, and the tensors by name."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    try:
+        tensors = load(content)
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        return WeightsFacts.model_validate_json(header["__metadata__"][_KEY]), tensors
+    except (SafetensorError, KeyError, ValueError, ValidationError) as error:
+        message = f"{path}: expected a safetensors file that medpaint train wrote, got something else"
+        raise UnreadableError(message) from error
+
+
+def _built(facts: WeightsFacts, tensors: dict[str, Any], path: Path, device: str) -> CorrectionUNet:
+    """Return the network that the facts describe, with these weights."""
+    from medpaint.engines.networks.unet import Architecture, CorrectionUNet
+
+    ndim = 3 if facts.network == "unet3d" else 2
+    network = CorrectionUNet(Architecture(ndim, facts.inputs, facts.channels, facts.units))
+    try:
+        network.load_state_dict({name: value.float() for name, value in tensors.items()})
+    except RuntimeError as error:
+        message = f"{path}: expected the weights of a {facts.network} with channels {facts.channels}, got others"
+        raise UnreadableError(message) from error
+    return network.to(device).eval()

@@ -1,0 +1,141 @@
+"""The bank: cases made once, by all processors, kept on disk, and drawn from again and again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from medpaint.core.errors import InputError
+from medpaint.core.types import FloatArray, Progress
+from medpaint.corrupt import LesionShape
+from medpaint.io.atomic import replacing
+from medpaint.lesion_folder import LesionFolder
+from medpaint.training.cases import make_case
+from medpaint.training.recipe import Recipe
+from medpaint.training.scans import Part, Scan, Skipped
+
+__all__ = ["Bank", "fill_bank"]
+
+_FEWEST: Final = 0.5
+"""Share of the cases that have to succeed."""
+
+
+@dataclass(frozen=True, eq=False)
+class Bank:
+    """Patches on disk.
+
+    Attributes:
+        files: one a case, an array (P, C + 1, ...) float16 each.
+        kinds: what holes each of them has.
+        patches: number of patches in each.
+    """
+
+    files: tuple[Path, ...]
+    kinds: tuple[str, ...]
+    patches: int
+
+    def __len__(self) -> int:
+        """Return the number of patches."""
+        return len(self.files) * self.patches
+
+    def patch(self, number: int) -> FloatArray:
+        """Return one patch, (C + 1, ...) float32."""
+        case, within = divmod(number, self.patches)
+        read: FloatArray = np.load(self.files[case], mmap_mode="r", allow_pickle=False)[within]
+        return read.astype(np.float32)
+
+
+def fill_bank(
+    recipe: Recipe,
+    scans: Sequence[Scan],
+    data: Path,
+    folder: Path,
+    *,
+    workers: int,
+    progress: Progress | None = None,
+) -> tuple[dict[Part, Bank], list[Skipped]]:
+    """Make the cases of a recipe that are not in `folder` yet.
+
+    Args:
+        recipe: the training.
+        scans: what it is made from.
+        data: folder of the data.
+        folder: where the bank is kept; cases of another recipe or of other scans are never taken for these.
+        workers: processes.
+        progress: told the fraction done.
+
+    Raises:
+        InputError: hardly any case could be made.
+    """
+    key = _key(recipe, scans)
+    wanted: list[tuple[Part, int]] = [("training", number) for number in range(recipe.pairs.cases)]
+    wanted += [("validation", number) for number in range(recipe.pairs.validation_cases)]
+    files = {one: folder / key / f"{one[0]}-{one[1]:05d}.npy" for one in wanted}
+    failed: dict[tuple[Part, int], str] = {}
+    missing = [one for one in wanted if not files[one].exists()]
+    with ProcessPoolExecutor(workers, get_context("spawn"), _prepare, (recipe, tuple(scans), data)) as pool:
+        jobs = {pool.submit(_make, part, number, files[part, number]): (part, number) for part, number in missing}
+        for count, job in enumerate(as_completed(jobs), start=len(wanted) - len(missing)):
+            if progress is not None:
+                progress("pairs", count / len(wanted))
+            if reason := job.result():
+                failed[jobs[job]] = reason
+    if len(failed) > (1.0 - _FEWEST) * len(wanted):
+        message = f"expected {len(wanted)} damaged scans, {len(failed)} failed: {next(iter(failed.values()))}"
+        raise InputError(message)
+    skipped = [Skipped(f"case {part} {number}", reason) for (part, number), reason in failed.items()]
+    parts: tuple[Part, ...] = ("training", "validation")
+    banks = {
+        part: _bank([files[one] for one in wanted if one[0] == part and one not in failed], recipe)
+        for part in parts
+    }
+    return banks, skipped
+
+
+def _bank(files: Sequence[Path], recipe: Recipe) -> Bank:
+    """Return the bank of some files."""
+    kinds = [json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["kind"] for path in files]
+    return Bank(tuple(files), tuple(kinds), recipe.pairs.patches)
+
+
+def _key(recipe: Recipe, scans: Sequence[Scan]) -> str:
+    """Return what the cases depend on, hashed: the recipe without its loop, and the scans."""
+    said = recipe.model_dump(mode="json", exclude={"loop", "name"})
+    said["network"] = recipe.network.kind
+    said["pairs"] |= {"cases": 0, "validation_cases": 0}
+    text = json.dumps([said, [(scan.person, scan.part, scan.sha256) for scan in scans]], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+_shared: dict[str, tuple[Recipe, tuple[Scan, ...], Path, Sequence[LesionShape]]] = {}
+
+
+def _prepare(recipe: Recipe, scans: tuple[Scan, ...], data: Path) -> None:
+    """Set up a process: what is the same for all cases, and one thread, for there is a process a processor."""
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(1)
+    shapes = LesionFolder(data / recipe.lesions) if recipe.lesions else ()
+    _shared["now"] = (recipe, scans, data, shapes)
+
+
+def _make(part: Part, number: int, path: Path) -> str:
+    """Make one case and write it; return why not, or nothing."""
+    recipe, scans, data, shapes = _shared["now"]
+    try:
+        case = make_case(recipe, scans, data, shapes, part=part, number=number)
+    except InputError as error:
+        return str(error)
+    with replacing(path.with_suffix(".json")) as facts:
+        facts.write_text(json.dumps({"person": case.person, "kind": case.kind}), encoding="utf-8")
+    with replacing(path) as file:
+        np.save(file, case.patches, allow_pickle=False)
+    return ""

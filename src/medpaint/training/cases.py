@@ -1,0 +1,183 @@
+"""Damaged scans, and the patches around their holes that a network learns from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeVar
+
+import numpy as np
+
+from medpaint.core.errors import InputError, MedpaintError
+from medpaint.core.types import FloatArray, Mask, Window
+from medpaint.corrupt import LesionShape, kinds
+from medpaint.engines.conditioning import Start
+from medpaint.engines.resampling import resampled, working_shape, working_size
+from medpaint.training.recipe import Holes, Pairs, Recipe
+from medpaint.training.scans import Part, Scan, Whole, read_whole
+
+__all__ = ["Case", "make_case"]
+
+_TRIES: Final = 8
+"""Scans and holes that are drawn for one case before it is given up."""
+
+_LARGEST: Final = 0.5
+"""Share of the tissue that a case's holes may cover."""
+
+_Drawn = TypeVar("_Drawn")
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """What was made of one damaged scan.
+
+    Attributes:
+        patches: channels of the input, then what is to be added to the first of them, (P, C + 1, ...) float16;
+            float32 would hold nothing that matters.
+        person: whose scan it is.
+        kind: what holes were made, in words.
+    """
+
+    patches: FloatArray
+    person: str
+    kind: str
+
+
+def make_case(
+    recipe: Recipe, scans: Sequence[Scan], data: Path, shapes: Sequence[LesionShape], *, part: Part, number: int
+) -> Case:
+    """Draw a scan and holes, damage it, fill it for a start, and cut patches around the holes.
+
+    Everything is decided by the recipe's seed, the part and the number.
+
+    Args:
+        recipe: the training.
+        scans: what is drawn from.
+        data: folder of the data.
+        shapes: lesions for the kind ``lesion``.
+        part: training or validation.
+        number: of the case, from 0.
+
+    Raises:
+        InputError: no holes were found that fit.
+    """
+    rng = np.random.default_rng((recipe.seed, part == "validation", number))
+    own = [scan for scan in scans if scan.part == part]
+    reason = ""
+    for _ in range(_TRIES):
+        scan, holes = _drawn_scan(own, rng), _drawn(recipe.holes, [one.weight for one in recipe.holes], rng)
+        try:
+            whole = read_whole(scan, data, seed=int(rng.integers(2**31)))
+            mask = _damaged(whole, holes, shapes, rng)
+        except (MedpaintError, OSError) as error:
+            reason = str(error)
+            continue
+        start = Start.of(
+            whole.truth, mask, spacing_mm=whole.spacing_mm, seed=int(rng.integers(2**31)), pace=recipe.pairs.pace
+        )
+        if start.spread > 0.0:
+            cut = _cut_slices if recipe.network.kind == "unet2d" else _cut_boxes
+            patches = cut(start, whole, recipe.pairs, rng)
+            return Case(patches, scan.person, f"{holes.kind} {holes.sizes[0]:g}-{holes.sizes[1]:g}")
+        reason = "the scan is flat around the holes"
+    message = f"expected holes that fit into one of {len(own)} scans, got none in {_TRIES} tries: {reason}"
+    raise InputError(message)
+
+
+def _drawn(items: Sequence[_Drawn], weights: Sequence[float], rng: np.random.Generator) -> _Drawn:
+    """Return one of the items."""
+    shares = np.asarray(weights) / sum(weights)
+    return items[int(rng.choice(len(items), p=shares))]
+
+
+def _drawn_scan(scans: Sequence[Scan], rng: np.random.Generator) -> Scan:
+    """Return a scan: first its source by weight, then one of the source's."""
+    sources = list(dict.fromkeys(scan.source for scan in scans))
+    source = _drawn(sources, [one.weight if one else 1.0 for one in sources], rng)
+    own = [scan for scan in scans if scan.source == source]
+    return own[int(rng.integers(len(own)))]
+
+
+def _damaged(whole: Whole, holes: Holes, shapes: Sequence[LesionShape], rng: np.random.Generator) -> Mask:
+    """Return the mask of as many holes as are drawn.
+
+    Raises:
+        InputError: they do not fit.
+    """
+    kind = kinds(shapes)[holes.kind]
+    mask = np.zeros(whole.truth.shape, dtype=bool)
+    for _ in range(int(rng.integers(*holes.count, endpoint=True))):
+        seed = int(rng.integers(2**31))
+        mask |= kind.make(whole.tissue, whole.spacing_mm, kind.drawn_size(holes.sizes, seed), seed)
+    if np.count_nonzero(mask & whole.tissue) > _LARGEST * np.count_nonzero(whole.tissue):
+        message = f"expected holes in less than {_LARGEST:.0%} of the tissue"
+        raise InputError(message)
+    return mask
+
+
+def _cut_boxes(start: Start, whole: Whole, pairs: Pairs, rng: np.random.Generator) -> FloatArray:
+    """Return boxes around random masked voxels, (P, C + 1, size, size, size)."""
+    shape = (pairs.size,) * 3
+    return np.stack([_patch(start, whole, centre, shape, None) for centre in _centres(start.mask, pairs, rng)])
+
+
+def _cut_slices(start: Start, whole: Whole, pairs: Pairs, rng: np.random.Generator) -> FloatArray:
+    """Return slices through random masked voxels with their neighbours, (P, 3 C + 1, size, size)."""
+    coarsest = int(np.argmax(whole.spacing_mm))
+    thick = whole.spacing_mm[coarsest] > 1.5 * min(whole.spacing_mm)
+    cut = []
+    for centre in _centres(start.mask, pairs, rng):
+        axis = coarsest if thick else int(rng.integers(3))
+        shape = tuple(3 if one == axis else pairs.size for one in range(3))
+        patch = np.moveaxis(_patch(start, whole, centre, shape, axis), 1 + axis, 1)
+        cut.append(np.concatenate([patch[:-1].reshape(-1, *patch.shape[2:]), patch[-1, 1:2]]))
+    return np.stack(cut)
+
+
+def _centres(mask: Mask, pairs: Pairs, rng: np.random.Generator) -> FloatArray:
+    """Return random masked voxels, (P, 3)."""
+    flat = rng.choice(np.flatnonzero(mask), pairs.patches)
+    return np.stack(np.unravel_index(flat, mask.shape), axis=1)
+
+
+def _patch(start: Start, whole: Whole, centre: FloatArray, shape: tuple[int, ...], kept: int | None) -> FloatArray:
+    """Return the input and the target around a voxel at the network's voxel size, (C + 1, *shape) float16.
+
+    Where the scan is smaller than the patch, the border is repeated.
+    """
+    ratio = [1.0 if axis == kept else working_size(size) / size for axis, size in enumerate(start.spacing_mm)]
+    parts = []
+    for axis, middle in enumerate(centre):
+        extent = min(round(shape[axis] * ratio[axis]), start.mask.shape[axis])
+        first = min(max(int(middle) - extent // 2, 0), start.mask.shape[axis] - extent)
+        if axis == kept:
+            parts.append(slice(int(middle) - 1, int(middle) + 2))
+        else:
+            parts.append(slice(first, first + extent))
+    window = (parts[0], parts[1], parts[2])
+    channels = _with_target(start, whole, window, kept)
+    sizes = working_shape(channels.shape[1:], start.spacing_mm, kept=kept)
+    fitted = resampled(channels, tuple(min(one, most) for one, most in zip(sizes, shape, strict=True)))
+    missing = [most - one for one, most in zip(fitted.shape[1:], shape, strict=True)]
+    padded = np.pad(fitted, [(0, 0), *((gap // 2, gap - gap // 2) for gap in missing)], mode="edge")
+    patch: FloatArray = padded.astype(np.float16)
+    return patch
+
+
+def _with_target(start: Start, whole: Whole, window: Window, kept: int | None) -> FloatArray:
+    """Return the channels of a window, then what is to be added to the first, (C + 1, I, J, K).
+
+    Along the axis `kept` the window may reach over the ends by a slice, where the last one is repeated.
+    """
+    inside = tuple(
+        slice(max(part.start, 0), min(part.stop, size))
+        for part, size in zip(window, start.mask.shape, strict=True)
+    )
+    shown = start.shown((inside[0], inside[1], inside[2]))
+    missing = (whole.truth[inside] - start.filled[inside]) / start.spread * start.mask[inside]
+    channels = np.concatenate([shown, missing[np.newaxis].astype(np.float32)])
+    if kept is None:
+        return channels
+    over = [(inner.start - part.start, part.stop - inner.stop) for part, inner in zip(window, inside, strict=True)]
+    return np.pad(channels, [(0, 0), *over], mode="edge")

@@ -1,0 +1,181 @@
+"""One training from recipe to weights: find scans, make pairs, learn, write what came of it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from medpaint.core.errors import UsageError
+from medpaint.core.types import Progress
+from medpaint.engines.conditioning import CHANNELS
+from medpaint.engines.learned import NEIGHBOURS
+from medpaint.engines.weights import WeightsFacts, save_weights
+from medpaint.io.atomic import replacing
+from medpaint.provenance import now, software
+from medpaint.training.bank import Bank, fill_bank
+from medpaint.training.recipe import Recipe
+from medpaint.training.scans import Scan, Skipped, find_scans
+
+if TYPE_CHECKING:
+    from medpaint.training.loop import Trainer
+
+__all__ = ["Trained", "train"]
+
+_SCALARS: Final = 10
+"""Steps from one value of the loss in the log to the next."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What came of a training.
+
+    Attributes:
+        weights: the file of weights.
+        sha256: its hash.
+        record: what made them.
+        steps: steps after which the weights validated best.
+        scores: error relative to the first fill's, by kind of hole, and the mean as ``validation``.
+        skipped: what could not be used.
+    """
+
+    weights: Path
+    sha256: str
+    record: Path
+    steps: int
+    scores: dict[str, float]
+    skipped: tuple[Skipped, ...]
+
+
+def train(
+    recipe: Recipe,
+    data: Path,
+    output: Path,
+    *,
+    accelerator: str = "auto",
+    devices: int = 1,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Trained:
+    """Train a network, or go on with a training that was interrupted.
+
+    Args:
+        recipe: what is done.
+        data: folder of the data.
+        output: folder of the training: pairs, checkpoint, logs, and in the end weights and their record.
+        accelerator: as Lightning Fabric names it.
+        devices: how many of them.
+        workers: processes that make pairs; by default one a processor.
+        progress: told what is done and the fraction of it.
+
+    Raises:
+        InputError: there are no scans to train on.
+        UsageError: the folder holds the training of another recipe, or a package is missing.
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    _claim(output, recipe)
+    scans, skipped = find_scans(recipe, data)
+    banks, failed = fill_bank(
+        recipe, scans, data, output / "pairs", workers=workers or os.cpu_count() or 1, progress=progress
+    )
+    trainer = _learn(
+        recipe,
+        {"training": banks["training"], "validation": banks["validation"]},
+        output,
+        accelerator,
+        devices,
+        progress,
+    )
+    return _written(recipe, trainer, output, scans, (*skipped, *failed))
+
+
+def _claim(output: Path, recipe: Recipe) -> None:
+    """Write the recipe into the folder, or refuse one that holds the training of another."""
+    path = output / "recipe.json"
+    if path.exists() and Recipe.model_validate_json(path.read_text(encoding="utf-8")) != recipe:
+        message = f"{output}: expected an empty folder or one of this recipe, got the training of another recipe"
+        raise UsageError(message)
+    with replacing(path) as part:
+        part.write_text(recipe.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+def _learn(
+    recipe: Recipe,
+    banks: dict[str, Bank],
+    output: Path,
+    accelerator: str,
+    devices: int,
+    progress: Progress | None,
+) -> Trainer:
+    """Run the loop to its end, and return the trainer."""
+    from lightning_fabric import Fabric, seed_everything
+    from torch.utils.tensorboard import SummaryWriter
+
+    from medpaint.engines.networks.unet import Architecture, CorrectionUNet
+    from medpaint.training.loop import Trainer
+
+    fabric = Fabric(accelerator=accelerator, devices=devices, precision=recipe.loop.precision)
+    fabric.launch()
+    seed_everything(recipe.seed, verbose=False)
+    shape = recipe.network
+    network = CorrectionUNet(
+        Architecture(3 if shape.kind == "unet3d" else 2, _inputs(recipe), shape.channels, shape.units)
+    )
+    trainer = Trainer(recipe, banks, fabric, output, network)
+    writer = SummaryWriter(output / "logs", purge_step=trainer.step)
+
+    def report(step: int, done: float, values: dict[str, float]) -> None:
+        if progress is not None:
+            progress(f"step {step}", done)
+        if "loss" not in values or step % _SCALARS == 0:
+            for name, value in values.items():
+                writer.add_scalar(name.replace(" ", "-"), value, step)
+
+    trainer.run(report)
+    writer.close()
+    return trainer
+
+
+def _inputs(recipe: Recipe) -> int:
+    """Return how many channels the network is shown."""
+    return len(CHANNELS) * (NEIGHBOURS if recipe.network.kind == "unet2d" else 1)
+
+
+def _written(
+    recipe: Recipe, trainer: Trainer, output: Path, scans: Sequence[Scan], skipped: tuple[Skipped, ...]
+) -> Trained:
+    """Write the weights and what made them."""
+    facts = WeightsFacts(
+        network=recipe.network.kind,
+        channels=recipe.network.channels,
+        units=recipe.network.units,
+        inputs=_inputs(recipe),
+        size=recipe.pairs.size,
+        recipe=recipe.name,
+        recipe_sha256=recipe.sha256,
+        steps=trainer.best_step,
+        scores={name: round(value, 4) for name, value in trainer.best_scores.items()},
+    )
+    weights, record = output / f"{recipe.name}.safetensors", output / f"{recipe.name}.json"
+    with replacing(weights) as part:
+        digest = save_weights(trainer.network, facts, part)
+    told = {
+        "weights_sha256": digest,
+        "recipe": recipe.model_dump(mode="json"),
+        "recipe_sha256": recipe.sha256,
+        "best_step": trainer.best_step,
+        "steps": trainer.step,
+        "hours": round(trainer.seconds / 3600.0, 3),
+        "scores": facts.scores,
+        "device": str(trainer.fabric.device),
+        "scans": [{"person": scan.person, "part": scan.part, "sha256": scan.sha256} for scan in scans],
+        "skipped": [{"path": one.path, "reason": one.reason} for one in skipped],
+        "software": software(),
+        "created": now(),
+    }
+    with replacing(record) as part:
+        part.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    return Trained(weights, digest, record, trainer.best_step, facts.scores, skipped)

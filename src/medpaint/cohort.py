@@ -27,6 +27,7 @@ SUMMARY_COLUMNS = (
     "scan",
     "status",
     "engine",
+    "why",
     "repaired_ml",
     "repaired_fraction",
     "seconds",
@@ -192,6 +193,7 @@ def _summary_row(scan: str, folder: Path, base: Path) -> dict[str, str]:
         return row | {"status": "failed", "reason": f"no record: {type(error).__name__}", "record": ""}
     row |= {"status": record.status, "reason": record.reason, "seconds": f"{record.seconds:.2f}"}
     row |= {"warnings": "; ".join(record.warnings), "engine": record.engine.name if record.engine else ""}
+    row["why"] = record.engine.reason if record.engine else ""
     if record.repaired is not None:
         row |= {"repaired_ml": f"{record.repaired.ml:.3f}", "repaired_fraction": f"{record.repaired.fraction:.6f}"}
     if record.products:

@@ -38,8 +38,14 @@ class RestoreConfig(BaseModel):
     )
     seed: int = Field(0, ge=0, lt=2**32, description="Seed of engines that draw random numbers.")
     effort: Literal["fast", "best"] = Field(
-        "fast", description="With engine auto, whether the time or the quality of a fill comes first."
+        "fast",
+        description="Whether time or quality comes first; with the engines auto, unet3d and unet2d.",
     )
+    weights: str = Field(
+        "",
+        description="File of weights of your own training, for unet3d or unet2d; empty: the shipped ones.",
+    )
+    device: Literal["cpu", "cuda"] = Field("cpu", description="Where a network runs.")
     membrane: bool = Field(
         default=False,
         description="Close the gap between the fill and the tissue at the border by a smooth field in the hole.",
@@ -68,12 +74,13 @@ class RestoreConfig(BaseModel):
 class Parameters(RestoreConfig):
     """Everything that decides how one restored scan looks."""
 
+    samples: int = Field(1, ge=1, description="How many different fills are wanted; needs a generative engine.")
     frame: int | None = Field(None, ge=0, description="Which frame of a 4D scan to restore, from 0.")
     series: str | None = Field(None, description="Which series (UID) of a folder that holds several.")
 
 
 INGEST_FIELDS = ("labels", "invert_mask", "dilate_mm", "resample_mask", "max_fraction", "frame", "series")
-INPAINT_FIELDS = ("engine", "effort", "seed", "membrane")
+INPAINT_FIELDS = ("engine", "effort", "weights", "device", "seed", "membrane")
 EXPORT_FIELDS = ("edge_mm",)
 
 
@@ -89,6 +96,9 @@ class CohortConfig(BaseModel):
         le=1000,
         description="How many scans one inpaint job takes: more load an engine's weights less often, fewer redo "
         "less after a change and spread over more nodes.",
+    )
+    training_data: str = Field(
+        "data", min_length=1, description="Folder of the scans that recipes in config/train name."
     )
     restore: RestoreConfig = Field(
         default_factory=RestoreConfig, description="How to restore; a scan's row may name another engine."

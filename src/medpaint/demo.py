@@ -13,9 +13,11 @@ import numpy as np
 
 from medpaint.config import CohortConfig
 from medpaint.core.errors import UsageError
-from medpaint.core.types import Mask
+from medpaint.core.types import FloatArray, Mask
 from medpaint.core.volume import Volume
 from medpaint.corrupt import damage, lesion_blob, missing_slices
+from medpaint.engines.registry import load_engine
+from medpaint.filling import fill
 from medpaint.io.nifti import write_mask
 from medpaint.io.reading import read_scan
 from medpaint.io.source import Derivation
@@ -28,6 +30,9 @@ __all__ = ["DEMO_SCANS", "DemoScan", "Score", "make_cohort", "score_cohort"]
 BRAIN: Final = ("nilearn", "datasets/data/mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz")
 EPI: Final = ("nibabel", "tests/data/example4d.nii.gz")
 CT_SERIES: Final = ("pydicom", "data/test_files/dicomdirtests/98892001/CT5N")
+CLASSICAL: Final = ("biharmonic", "exemplar")
+"""Engines without weights that the restored scans are held against."""
+
 CT_HEAD: Final = ("pydicom", "data/test_files/J2K_pixelrep_mismatch.dcm")
 
 Damage = Callable[[Volume], Mask]
@@ -67,6 +72,8 @@ class Score:
         psnr_db: peak signal to noise ratio inside the mask, against the truth; the peak is the truth's 99.5th
             percentile above its 0.5th.
         damaged_psnr_db: the same before the repair.
+        smooth_psnr_db: the same for the fill of the engine `biharmonic`.
+        exemplar_psnr_db: the same for that of `exemplar`.
         identical: whether every voxel outside the mask equals the truth.
     """
 
@@ -77,6 +84,8 @@ class Score:
     repaired_ml: float
     psnr_db: float
     damaged_psnr_db: float
+    smooth_psnr_db: float
+    exemplar_psnr_db: float
     identical: bool
 
 
@@ -163,7 +172,18 @@ def _score(demo: DemoScan, folder: Path, pictures: Path) -> Score:
     products = folder / "results" / "restored" / demo.name
     record = Record.model_validate_json((products / f"{demo.name}_record.json").read_text(encoding="utf-8"))
     if record.status == "failed":
-        return Score(demo.name, demo.what, f"failed: {record.reason}", "", 0.0, np.nan, np.nan, identical=False)
+        return Score(
+            demo.name,
+            demo.what,
+            f"failed: {record.reason}",
+            "",
+            0.0,
+            np.nan,
+            np.nan,
+            np.nan,
+            np.nan,
+            identical=False,
+        )
     truth, source = read_scan(_packaged(*demo.origin), frame=demo.frame)
     damaged, _ = read_scan(folder / "scans" / f"{demo.name}{source.suffix}", frame=demo.frame)
     restored, _ = read_scan(products / record.products[0].path, frame=demo.frame)
@@ -172,8 +192,10 @@ def _score(demo: DemoScan, folder: Path, pictures: Path) -> Score:
     before_and_after(damaged, restored, applied, pictures / f"{demo.name}.png", truth=truth, title=demo.what)
     real = truth.intensities()
     low, high = np.percentile(real, [0.5, 99.5])
-    before, after = (
-        psnr(real, volume.intensities(), applied, float(high - low)) for volume in (damaged, restored)
+    others = [_filled(damaged, applied, name) for name in CLASSICAL]
+    before, after, smooth, exemplar = (
+        psnr(real, intensities, applied, float(high - low))
+        for intensities in (damaged.intensities(), restored.intensities(), *others)
     )
     return Score(
         scan=demo.name,
@@ -183,8 +205,17 @@ def _score(demo: DemoScan, folder: Path, pictures: Path) -> Score:
         repaired_ml=record.repaired.ml if record.repaired else 0.0,
         psnr_db=after,
         damaged_psnr_db=before,
+        smooth_psnr_db=smooth,
+        exemplar_psnr_db=exemplar,
         identical=bool(np.array_equal(restored.data[~applied], truth.data[~applied])),
     )
+
+
+def _filled(damaged: Volume, mask: Mask, engine: str) -> FloatArray:
+    """Return the intensities of a scan, (I, J, K), with its mask filled by a classical engine."""
+    intensities = damaged.intensities()
+    intensities[mask], _ = fill(damaged, mask, load_engine(engine))
+    return intensities
 
 
 def _packaged(package: str, path: str) -> Path:

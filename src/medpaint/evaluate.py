@@ -13,7 +13,7 @@ import numpy as np
 from medpaint.core.errors import MedpaintError
 from medpaint.core.types import Progress
 from medpaint.corrupt import LesionShape
-from medpaint.engines.auto import AUTO, Effort
+from medpaint.engines.auto import Effort, options_for
 from medpaint.engines.base import Engine
 from medpaint.engines.membrane import Membrane
 from medpaint.engines.registry import load_engine
@@ -38,7 +38,7 @@ class Plan:
         seed: decides the holes, and goes to the engines.
         shapes: lesions for the kind ``lesion``.
         membrane: close the gap at the border of each fill, as the parameter of that name does.
-        effort: how much time the engine ``auto`` may take.
+        effort: how much time the engines ``auto``, ``unet3d`` and ``unet2d`` may take.
         excluded: persons and hashes that must not be scored, such as those of the training.
     """
 
@@ -144,7 +144,7 @@ def engine_of(name: str, plan: Plan) -> Engine:
     Raises:
         UsageError: there is no such engine, or a package for it is missing.
     """
-    engine = load_engine(name, effort=plan.effort) if name == AUTO else load_engine(name)
+    engine = load_engine(name, **options_for(name, plan.effort))
     return Membrane(engine) if plan.membrane else engine
 
 

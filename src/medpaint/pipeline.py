@@ -10,35 +10,28 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 from pydantic import JsonValue
-from scipy.ndimage import distance_transform_edt
 
 from medpaint.blend import alpha_in_mask, blended
 from medpaint.config import Parameters, checked
-from medpaint.core.boxes import bounding_box, grown, within
+from medpaint.core.boxes import bounding_box, grown
 from medpaint.core.errors import AmbiguousError, MaskError, UsageError
-from medpaint.core.types import Array, FloatArray, Mask, Progress, Spacing
+from medpaint.core.types import Array, FloatArray, Mask, Progress
 from medpaint.core.volume import Volume
 from medpaint.engines.auto import chosen
-from medpaint.engines.base import Engine
-from medpaint.engines.membrane import Membrane
-from medpaint.engines.registry import load_engine
-from medpaint.engines.windows import windows
 from medpaint.export import Products, write_products
+from medpaint.filling import engine_facts, engine_for, fill
 from medpaint.io.reading import read_scan
 from medpaint.io.source import Source
 from medpaint.masks.detect import detect
 from medpaint.masks.ingest import aligned, binarised, check_against_scan
 from medpaint.masks.morphology import dilated
 from medpaint.metrics.seam import REACH, seam_score
-from medpaint.provenance import Draft, EngineFacts, MaskFacts, Record, ScanFacts
+from medpaint.provenance import Draft, MaskFacts, Record, ScanFacts
 
-__all__ = ["Case", "Filled", "Restoration", "blend", "fill", "ingest", "inpaint", "restore"]
+__all__ = ["Case", "Filled", "Restoration", "blend", "ingest", "inpaint", "restore"]
 
 RESAMPLING_SHARE: Final = 0.1
 """A mask whose volume changes by more when it is resampled is worth a warning."""
-
-NEAR_MM: Final = 5.0
-"""Distance from the mask up to which non-finite voxels are unknown to the engine."""
 
 ScanLike: TypeAlias = str | Path | Volume | Array
 MaskLike: TypeAlias = str | Path | Array | None
@@ -178,63 +171,13 @@ def inpaint(case: Case, parameters: Parameters, *, progress: Progress | None = N
     """
     started = perf_counter()
     choice = chosen(parameters.engine, case.mask, case.volume.spacing_mm, effort=parameters.effort)
-    engine = load_engine(choice.name)
-    if parameters.membrane:
-        engine = Membrane(engine)
+    engine = engine_for(choice, parameters)
     draft = case.draft.model_copy(update={"parameters": parameters.model_dump(mode="json")})
     values, count = fill(case.volume, case.mask, engine, seed=parameters.seed, progress=progress)
     if not count:
         return Filled(case.mask, values, draft)
-    facts = EngineFacts(name=choice.name, reason=choice.reason, windows=count)
+    facts = engine_facts(choice, engine, count)
     return Filled(case.mask, values, draft.after("inpaint", perf_counter() - started, engine=facts))
-
-
-def fill(
-    volume: Volume, mask: Mask, engine: Engine, *, seed: int = 0, progress: Progress | None = None
-) -> tuple[FloatArray, int]:
-    """Let `engine` fill `mask`, crop by crop.
-
-    Non-finite voxels outside the mask are not filled. Near the mask they are not shown to the engine as known;
-    farther away, such as in a background that is not a number, they are shown as the lowest intensity.
-
-    Returns:
-        The intensities, one for each True of `mask` in C order, and the number of crops.
-    """
-    box = bounding_box(mask)
-    if box is None:
-        return np.empty(0, volume.encoding.intensity_dtype), 0
-    spacing = volume.spacing_mm
-    values = np.empty(mask[box].shape, volume.encoding.intensity_dtype)
-    _refuse_isolated(volume, mask)
-    crops = windows(mask, spacing, engine.context_mm)
-    for number, window in enumerate(crops):
-        _tell(progress, "inpaint", number / len(crops))
-        image, unknown = _shown(volume.intensities(window), mask[window], spacing)
-        filled = engine.fill(image, unknown, spacing_mm=spacing, seed=seed)
-        np.copyto(values[within(window, box)], filled[within(box, window)], where=mask[box][within(window, box)])
-    _tell(progress, "inpaint", 1.0)
-    return values[mask[box]], len(crops)
-
-
-def _shown(image: FloatArray, mask: Mask, spacing_mm: Spacing) -> tuple[FloatArray, Mask]:
-    """Return what an engine is shown of a crop, (I, J, K), and what it has to fill; `image` is written over."""
-    unknown = mask.copy()
-    lost = ~np.isfinite(image) & ~mask
-    if lost.any():
-        for window in windows(mask, spacing_mm, NEAR_MM):
-            near = distance_transform_edt(~mask[window], sampling=spacing_mm) <= NEAR_MM
-            unknown[window] |= lost[window] & near
-        image[lost] = image[~(lost | mask)].min()
-    image[unknown] = 0.0
-    return image, unknown
-
-
-def _refuse_isolated(volume: Volume, mask: Mask) -> None:
-    """Refuse a part of the mask that has no finite voxel around it."""
-    for window in windows(mask, volume.spacing_mm, 0.0):
-        if not (np.isfinite(volume.intensities(window)) & ~mask[window]).any():
-            message = f"nothing is known around the mask at voxels {_corner(window)}: the scan is not finite there"
-            raise MaskError(message)
 
 
 def blend(
@@ -363,11 +306,6 @@ def _detected(volume: Volume) -> tuple[Mask, MaskFacts, tuple[str, ...]]:
         for found in detection.findings
     ]
     return detection.mask, MaskFacts(origin="detected", findings=findings, voxels=0), detection.warnings
-
-
-def _corner(window: tuple[slice, slice, slice]) -> str:
-    """Return a window in words."""
-    return " ".join(f"{axis} {part.start}-{part.stop - 1}" for axis, part in zip("IJK", window, strict=True))
 
 
 def _tell(progress: Progress | None, step: str, fraction: float) -> None:

@@ -75,6 +75,8 @@ class EngineFacts(_Entry):
     name: str
     reason: str = Field(description="Why this engine.")
     device: str = Field("cpu", description="Where it ran.")
+    weights_sha256: str = Field("", description="Hash of the file of weights; empty for an engine that has none.")
+    options: dict[str, JsonValue] = Field(default_factory=dict, description="The engine's own options.")
     windows: int = Field(description="Crops around the mask that it was given.")
 
 

@@ -15,10 +15,10 @@ from medpaint.core.types import FloatArray, Mask
 from medpaint.core.volume import Volume
 from medpaint.corrupt import Kind, LesionShape, body, damage, kinds
 from medpaint.engines.base import Engine
+from medpaint.filling import fill
 from medpaint.io.reading import read_scan
 from medpaint.masks.foreground import foreground_of
 from medpaint.masks.ingest import aligned, binarised
-from medpaint.pipeline import fill
 from medpaint.scoring import Yardstick
 from medpaint.subjects import Subject
 

@@ -19,10 +19,10 @@ from medpaint.core.types import Array, FloatArray, Mask
 from medpaint.core.volume import Volume
 from medpaint.corrupt import lesion_blob, missing_slices
 from medpaint.engines.registry import load_engine
+from medpaint.filling import fill
 from medpaint.io.reading import read_scan
 from medpaint.metrics import brats_limits, brats_scores
 from medpaint.phantoms import head
-from medpaint.pipeline import fill
 
 pytestmark = pytest.mark.slow
 

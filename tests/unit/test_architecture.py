@@ -17,7 +17,18 @@ RANKS = (
     {"blend", "config", "corrupt", "engines", "io", "masks", "metrics", "phantoms", "provenance", "report"},
     {
         *("cohort", "demo", "export", "launch", "pipeline", "schemas", "staging", "verification"),
-        *("evaluate", "footprint", "lesion_folder", "scoreboard", "scorebook", "scoring", "subjects", "trial"),
+        *(
+            "evaluate",
+            "filling",
+            "footprint",
+            "lesion_folder",
+            "scoreboard",
+            "scorebook",
+            "scoring",
+            "subjects",
+            "trial",
+        ),
+        "training",
     },
     {"cli"},
 )

@@ -19,6 +19,7 @@ from medpaint.core import errors
 from medpaint.core.errors import MedpaintError
 from medpaint.engines.registry import engine_names
 from medpaint.provenance import EngineFacts, Identity, MaskFacts, Product, Record, Repaired, ScanFacts
+from medpaint.training.recipe import Holes, Loop, NetworkShape, Pairs, Recipe, Source
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 REFERENCE: Final = ROOT / "docs" / "reference"
@@ -137,6 +138,22 @@ def test_every_key_and_column_of_a_cohort_is_documented() -> None:
 )
 def test_every_field_of_the_record_is_documented(heading: str, model: type[BaseModel]) -> None:
     assert first_cells(section_of(text_of(REFERENCE / "record.md"), heading)) == set(model.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("heading", "model"),
+    [
+        ("recipe", Recipe),
+        ("source", Source),
+        ("holes", Holes),
+        ("pairs", Pairs),
+        ("network", NetworkShape),
+        ("loop", Loop),
+    ],
+)
+def test_every_key_of_a_recipe_is_documented(heading: str, model: type[BaseModel]) -> None:
+    page = text_of(REFERENCE / "training-recipe.md")
+    assert first_cells(section_of(page, heading)) == set(model.model_fields)
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.__name__)

@@ -18,7 +18,7 @@ from medpaint.core.errors import InputError, MaskError, UsageError
 from medpaint.core.types import FloatArray, Mask, Spacing
 from medpaint.core.volume import Volume
 from medpaint.engines.registry import engine_names
-from medpaint.pipeline import fill
+from medpaint.filling import fill
 from medpaint.provenance import Record, checksum_outside
 
 

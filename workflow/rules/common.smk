@@ -9,7 +9,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate
 
 INGEST = ("labels", "invert_mask", "dilate_mm", "resample_mask", "max_fraction")
-INPAINT = ("effort", "seed", "membrane")
+INPAINT = ("effort", "weights", "device", "seed", "membrane")
 EXPORT = ("edge_mm",)
 
 
@@ -110,6 +110,11 @@ def ingest_flags(wildcards):
 
 def batch_cases(wildcards):
     return [f"results/work/cases/{scan}.npz" for scan in BATCHES[wildcards.batch]]
+
+
+def weights_file(wildcards):
+    """Return the file of weights of the user's own training, where there is one."""
+    return config["restore"].get("weights") or []
 
 
 def batch_flags(wildcards):

@@ -1,6 +1,7 @@
 rule inpaint:
     input:
-        batch_cases,
+        cases=batch_cases,
+        weights=weights_file,
     output:
         temp(directory("results/work/fills/{batch}")),
     log:
@@ -11,4 +12,4 @@ rule inpaint:
         flags=batch_flags,
         version=VERSION,
     shell:
-        "medpaint inpaint {input:q} {params.flags} --output {output:q} > {log:q} 2>&1"
+        "medpaint inpaint {input.cases:q} {params.flags} --output {output:q} > {log:q} 2>&1"

@@ -55,11 +55,15 @@ def _finite(value: object) -> object:
 
 def _print(scores: Sequence[Score], output: Path) -> None:
     """Say it to a person."""
-    print(f"\n{'scan':<14} {'what':<40} {'ml':>7} {'PSNR before':>12} {'after':>8}  outside the mask")
+    print(f"\n{'':<73} {'PSNR in the mask, dB':^34}")
+    head = f"{'scan':<14} {'what':<40} {'ml':>7} {'engine':<10}"
+    print(f"{head} {'damaged':>7} {'smooth':>7} {'exemplar':>8} {'restored':>8}  outside the mask")
     for score in scores:
         kept = "identical" if score.identical else "CHANGED"
-        numbers = f"{score.repaired_ml:>7.2f} {score.damaged_psnr_db:>9.1f} dB {score.psnr_db:>5.1f} dB"
+        decibels = f"{score.damaged_psnr_db:>7.1f} {score.smooth_psnr_db:>7.1f} {score.exemplar_psnr_db:>8.1f}"
+        numbers = f"{score.repaired_ml:>7.2f} {score.engine:<10} {decibels} {score.psnr_db:>8.1f}"
         print(f"{score.scan:<14} {score.what:<40} {numbers}  {kept}")
+    print("\nsmooth and exemplar are the fills of the best engines without weights, for comparison")
     print(f"\nrestored scans  {output / 'results' / 'restored'}")
     print(f"summary         {output / 'results' / 'summary.tsv'}")
     print(f"pictures        {output / 'pictures'}")

@@ -10,7 +10,15 @@ from medpaint.config import Parameters
 
 __all__ = ["add_parameters", "given_parameters"]
 
-_TYPES = {"engine": str, "seed": int, "edge_mm": float, "dilate_mm": float, "max_fraction": float, "frame": int}
+_TYPES = {
+    "engine": str,
+    "seed": int,
+    "edge_mm": float,
+    "dilate_mm": float,
+    "max_fraction": float,
+    "frame": int,
+    "samples": int,
+}
 
 
 def add_parameters(parser: argparse.ArgumentParser, names: Iterable[str]) -> None:

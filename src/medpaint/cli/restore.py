@@ -49,6 +49,7 @@ def execute(parsed: argparse.Namespace) -> int:
         "mask": str(products.mask) if products else "",
         "record": str(products.record) if products else "",
         "engine": record.engine.name if record.engine else "",
+        "why": record.engine.reason if record.engine else "",
         "repaired_ml": record.repaired.ml if record.repaired else 0.0,
         "repaired_fraction": record.repaired.fraction if record.repaired else 0.0,
         "seconds": record.seconds,
@@ -65,6 +66,8 @@ def _print(told: dict[str, Any]) -> None:
     """Say it to a person."""
     by = f" by {told['engine']}" if told["engine"] else ""
     print(f"{told['status']}: {told['repaired_ml']:.3f} ml{by} in {told['seconds']:.1f} s")
+    if told["why"]:
+        print(f"  {'why':<9} {told['why']}")
     for name in ("restored", "mask", "record"):
         print(f"  {name:<9} {told[name]}")
     for warning in told["warnings"]:

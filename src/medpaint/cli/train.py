@@ -7,8 +7,12 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from medpaint.cli.progress import progress_bar
+
+if TYPE_CHECKING:
+    from medpaint.training.train import Trained
 
 __all__ = ["configure", "execute"]
 
@@ -41,9 +45,14 @@ def execute(parsed: argparse.Namespace) -> int:
             workers=parsed.workers,
             progress=progress,
         )
+    return 0 if trained is None else _tell(trained, as_json=parsed.json)
+
+
+def _tell(trained: Trained, *, as_json: bool) -> int:
+    """Say what came of a training; return the exit code."""
     for one in trained.skipped:
         print(f"skipped: {one.path}: {one.reason}", file=sys.stderr)
-    if parsed.json:
+    if as_json:
         told = {"status": "trained", **asdict(trained), "skipped": [asdict(one) for one in trained.skipped]}
         print(json.dumps(told, default=str))
         return 0

@@ -1,18 +1,24 @@
-"""The engine that picks another by the hole and the time allowed."""
+"""The engine that picks another by the hole, the voxels and the time allowed."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal, final
 
-from medpaint.core.types import FloatArray, Mask, Spacing
-from medpaint.engines.biharmonic import Biharmonic
-from medpaint.engines.exemplar import Exemplar, block_count
+from pydantic import JsonValue
 
-__all__ = ["ALLOWED_S", "AUTO", "Auto", "Choice", "Effort", "chosen"]
+from medpaint.core.types import FloatArray, Mask, Spacing
+from medpaint.engines.detail import Pace
+from medpaint.engines.exemplar import Exemplar, block_count
+from medpaint.engines.registry import load_engine
+
+__all__ = ["ALLOWED_S", "AUTO", "LEARNED", "Auto", "Choice", "Effort", "chosen", "options_for"]
 
 AUTO: Final = "auto"
 """Name of the engine that picks another."""
+
+LEARNED: Final = ("unet3d", "unet2d")
+"""Engines that start from exemplars and let a network correct them."""
 
 Effort = Literal["fast", "best"]
 """Whether the time or the quality of a fill comes first."""
@@ -20,8 +26,13 @@ Effort = Literal["fast", "best"]
 ALLOWED_S: Final[dict[Effort, float]] = {"fast": 20.0, "best": 600.0}
 """Seconds that a fill may take by estimate."""
 
-_BLOCK_S: Final = 0.02
-"""Seconds for a block of the exemplar engine on two cores; a fixed number, so that a choice can be repeated."""
+_PACE: Final[dict[Effort, Pace]] = {"fast": "brisk", "best": "thorough"}
+
+_BLOCK_S: Final[dict[Pace, float]] = {"brisk": 0.03, "thorough": 0.02}
+"""Seconds for a block of exemplars on two cores; fixed numbers, so that a choice can be repeated."""
+
+_THICK: Final = 2.5
+"""Voxels this many times longer than wide are filled slice by slice."""
 
 
 @dataclass(frozen=True)
@@ -31,18 +42,20 @@ class Choice:
     Attributes:
         name: row of the table of engines.
         reason: for people; stands in the record.
+        options: what the engine is made with.
     """
 
     name: str
     reason: str
+    options: dict[str, JsonValue] = field(default_factory=dict)
 
 
 def chosen(name: str, mask: Mask, spacing_mm: Spacing, *, effort: Effort = "fast") -> Choice:
     """Return the engine that fills a mask: the one asked for, or the one that `auto` stands for.
 
-    The exemplar engine came nearest to hidden tissue in nearly all measurements, and is taken unless the hole has
-    more blocks than it fills, or than it can fill in the time allowed. The time is estimated from the number of
-    blocks, not measured, so the same mask always gets the same engine.
+    A network comes nearest to hidden tissue in nearly all measurements, and is taken unless the hole has more
+    blocks than exemplars can be found for, at all or in the time allowed. The time is estimated from the number
+    of blocks, not measured, so the same mask always gets the same engine.
 
     Args:
         name: row of the table of engines.
@@ -50,18 +63,29 @@ def chosen(name: str, mask: Mask, spacing_mm: Spacing, *, effort: Effort = "fast
         spacing_mm: voxel size along I, J, K.
         effort: how much time is allowed, see `ALLOWED_S`.
     """
+    pace = _PACE[effort]
     if name != AUTO:
-        return Choice(name, "as asked")
-    blocks = block_count(mask, spacing_mm)
+        return Choice(name, "as asked", options_for(name, effort))
+    blocks = block_count(mask, spacing_mm, pace)
     if blocks == 0:
-        return Choice("biharmonic", "auto: the voxels are too large for exemplar")
+        return Choice("biharmonic", "auto: the voxels are too large to learn from")
     if blocks is None:
-        return Choice("biharmonic", "auto: the hole is too large for exemplar")
-    seconds, allowed = _BLOCK_S * blocks, ALLOWED_S[effort]
+        return Choice("biharmonic", "auto: the hole is too large to learn from the rest of the scan")
+    seconds, allowed = _BLOCK_S[pace] * blocks, ALLOWED_S[effort]
     if seconds > allowed:
-        reason = f"auto: exemplar would take about {seconds:.0f} s, effort {effort} allows {allowed:.0f} s"
+        reason = f"auto: exemplars would take about {seconds:.0f} s, effort {effort} allows {allowed:.0f} s"
         return Choice("biharmonic", reason)
-    return Choice("exemplar", f"auto: the best in nearly all measurements, in about {max(1.0, seconds):.0f} s")
+    in_plane = sorted(spacing_mm)[1]
+    thick = 1 in mask.shape or max(spacing_mm) > _THICK * in_plane
+    picked, why = ("unet2d", "thick slices") if thick else ("unet3d", "the best in nearly all measurements")
+    return Choice(picked, f"auto: {why}, in about {max(1.0, seconds):.0f} s", options_for(picked, effort))
+
+
+def options_for(name: str, effort: Effort) -> dict[str, JsonValue]:
+    """Return the options of an engine that an effort stands for."""
+    if name == AUTO:
+        return {"effort": effort}
+    return {"pace": _PACE[effort], "flips": effort == "best"} if name in LEARNED else {}
 
 
 @final
@@ -83,5 +107,5 @@ class Auto:
     def fill(self, image: FloatArray, mask: Mask, *, spacing_mm: Spacing, seed: int) -> FloatArray:
         """Return `image` with the mask filled, (I, J, K); see `Engine`."""
         choice = chosen(AUTO, mask, spacing_mm, effort=self.effort)
-        engine = Exemplar() if choice.name == "exemplar" else Biharmonic()
+        engine = load_engine(choice.name, **choice.options)
         return engine.fill(image, mask, spacing_mm=spacing_mm, seed=seed)

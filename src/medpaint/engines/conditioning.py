@@ -90,4 +90,4 @@ def _scale(values: FloatArray, mask: Mask, spacing_mm: Spacing) -> tuple[float, 
     near = [values[window][~mask[window]] for window in windows(mask, spacing_mm, _SCALE_MM)]
     known = np.concatenate(near).astype(np.float64)
     centre, spread = float(known.mean()), float(known.std())
-    return centre, spread if spread > 1e-6 * abs(centre) else 0.0
+    return centre, spread if spread > 1e-9 * abs(centre) else 0.0

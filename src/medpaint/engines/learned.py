@@ -80,6 +80,11 @@ class Learned:
             filled[window][hole] = np.clip(after, known.min(), known.max())[hole]
         return filled
 
+    @property
+    def weights_sha256(self) -> str:
+        """Hash of the file of weights."""
+        return load_weights(self.name, self.weights, device=self.device).sha256
+
     def _correction(self, loaded: Loaded, start: Start, window: Window) -> FloatArray:
         """Return what to add in a window, in multiples of the spread, (I, J, K)."""
         shown = start.shown(window)
@@ -120,17 +125,17 @@ class Learned:
 
 
 def unet3d(
-    *, weights: Path | None = None, pace: Pace | None = "brisk", flips: bool = False, device: str = "cpu"
+    *, weights: str | Path | None = None, pace: Pace | None = "brisk", flips: bool = False, device: str = "cpu"
 ) -> Learned:
     """Return the volumetric network's engine; see `Learned`."""
-    return Learned("unet3d", weights, pace, flips, device)
+    return Learned("unet3d", Path(weights) if weights else None, pace, flips, device)
 
 
 def unet2d(
-    *, weights: Path | None = None, pace: Pace | None = "brisk", flips: bool = False, device: str = "cpu"
+    *, weights: str | Path | None = None, pace: Pace | None = "brisk", flips: bool = False, device: str = "cpu"
 ) -> Learned:
     """Return the slice-wise network's engine; see `Learned`."""
-    return Learned("unet2d", weights, pace, flips, device)
+    return Learned("unet2d", Path(weights) if weights else None, pace, flips, device)
 
 
 def _windowed(loaded: Loaded, batch: Tensor) -> Tensor:

@@ -25,12 +25,14 @@ class EngineInfo:
         ndim: 3 for an `Engine`, 2 for a `SliceEngine`, which is run slice by slice.
         summary: one line for people who choose.
         extra: the optional part of medpaint that the engine needs installed, if any.
+        weights_sha256: hash of the weights that are shipped for it; empty for an engine that has none.
     """
 
     target: str
     ndim: Literal[2, 3]
     summary: str
     extra: str | None = None
+    weights_sha256: str = ""
 
 
 ENGINES: Final[Mapping[str, EngineInfo]] = MappingProxyType(
@@ -59,6 +61,18 @@ ENGINES: Final[Mapping[str, EngineInfo]] = MappingProxyType(
             target="medpaint.engines.exemplar:Exemplar",
             ndim=3,
             summary="regression learned from like places of the same scan, in 3D: nearest to the truth, slower",
+        ),
+        "unet3d": EngineInfo(
+            target="medpaint.engines.learned:unet3d",
+            ndim=3,
+            summary="network that corrects the fill of exemplar, in 3D",
+            weights_sha256="",
+        ),
+        "unet2d": EngineInfo(
+            target="medpaint.engines.learned:unet2d",
+            ndim=3,
+            summary="network that corrects the fill of exemplar, slice by slice, for thick slices",
+            weights_sha256="",
         ),
         "telea": EngineInfo(
             target="medpaint.engines.opencv:Telea",

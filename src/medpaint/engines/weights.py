@@ -12,19 +12,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from medpaint.core.errors import UnreadableError
+from medpaint.core.errors import UnreadableError, UsageError
 from medpaint.engines.networks.names import NetworkName
+from medpaint.engines.registry import ENGINES
 
 if TYPE_CHECKING:
     from medpaint.engines.networks.unet import CorrectionUNet
 
-__all__ = ["SHIPPED", "Loaded", "WeightsFacts", "load_weights", "save_weights", "shipped_path"]
-
-SHIPPED: Final[dict[NetworkName, str]] = {
-    "unet3d": "",
-    "unet2d": "",
-}
-"""SHA-256 of the weights that medpaint ships for each network."""
+__all__ = ["Loaded", "WeightsFacts", "load_weights", "save_weights", "shipped_path"]
 
 _FOLDER: Final = "weights"
 _KEY: Final = "medpaint"
@@ -90,7 +85,7 @@ def load_weights(name: NetworkName, path: Path | None = None, *, device: str = "
     Raises:
         UnreadableError: no such file, not weights of this network, or not those that were shipped.
     """
-    return _loaded(name, path or shipped_path(name), "" if path else SHIPPED[name], device)
+    return _loaded(name, path or shipped_path(name), "" if path else ENGINES[name].weights_sha256, device)
 
 
 @lru_cache(maxsize=4)
@@ -137,4 +132,10 @@ def _built(facts: WeightsFacts, tensors: dict[str, Any], path: Path, device: str
     except RuntimeError as error:
         message = f"{path}: expected the weights of a {facts.network} with channels {facts.channels}, got others"
         raise UnreadableError(message) from error
-    return network.to(device).eval()
+    try:
+        return network.to(device).eval()
+    except (RuntimeError, AssertionError) as error:
+        message = (
+            f"expected a device for networks that this machine has, got {device}: {str(error).splitlines()[0]}"
+        )
+        raise UsageError(message) from error

@@ -97,6 +97,10 @@ def fill_bank(
         part: _bank([files[one] for one in wanted if one[0] == part and one not in failed], recipe)
         for part in parts
     }
+    for part, bank in banks.items():
+        if not bank.files:
+            message = f"expected damaged scans for {part}, all failed: {next(iter(failed.values()))}"
+            raise InputError(message)
     return banks, skipped
 
 

@@ -48,7 +48,9 @@ class Batch:
         return Batch(self.shown.to(device), self.missing.to(device), self.hole.to(device))
 
 
-def batches(bank: Bank, *, seed: int, size: int, first: int, rank: int = 0) -> Generator[Batch, None, None]:
+def batches(
+    bank: Bank, *, seed: int, size: int, first: int, crop: int | None = None, rank: int = 0
+) -> Generator[Batch, None, None]:
     """Yield the batches of the steps from `first` on, without end; each depends on its step alone.
 
     The next one is read while the present one is used.
@@ -58,14 +60,15 @@ def batches(bank: Bank, *, seed: int, size: int, first: int, rank: int = 0) -> G
         seed: decides what is drawn.
         size: patches in a batch.
         first: number of the first step.
+        crop: edge in voxels of what is seen of a patch; None: all of it.
         rank: of the process, where several train together.
     """
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(_drawn, bank, (seed, first, rank), size)
+        waiting = pool.submit(_drawn, bank, (seed, first, rank), size, crop)
         step = first
         while True:
             step += 1
-            ready, waiting = waiting.result(), pool.submit(_drawn, bank, (seed, step, rank), size)
+            ready, waiting = waiting.result(), pool.submit(_drawn, bank, (seed, step, rank), size, crop)
             yield ready
 
 
@@ -79,11 +82,22 @@ def ordered(bank: Bank, size: int) -> Iterator[tuple[Batch, list[str]]]:
         )
 
 
-def _drawn(bank: Bank, seeds: tuple[int, int, int], size: int) -> Batch:
-    """Return random patches, turned at random."""
+def _drawn(bank: Bank, seeds: tuple[int, int, int], size: int, crop: int | None) -> Batch:
+    """Return random patches, cropped and turned at random."""
     rng = np.random.default_rng(seeds)
     numbers = rng.integers(len(bank), size=size)
-    return _batch([_turned(bank.patch(int(number)), rng) for number in numbers])
+    patches = [bank.patch(int(number)) for number in numbers]
+    return _batch([_turned(_cropped(patch, crop, rng), rng) for patch in patches])
+
+
+def _cropped(patch: FloatArray, size: int | None, rng: np.random.Generator) -> FloatArray:
+    """Return the part of a patch, (C + 1, ...), around a random voxel of its hole."""
+    if size is None:
+        return patch
+    holes = np.argwhere(patch[_hole_channel(len(patch))] > 0.5)
+    middle = holes[rng.integers(len(holes))] if len(holes) else np.array(patch.shape[1:]) // 2
+    first = np.clip(middle - size // 2, 0, np.maximum(np.array(patch.shape[1:]) - size, 0))
+    return patch[(slice(None), *(slice(int(one), int(one) + size) for one in first))]
 
 
 def _turned(patch: FloatArray, rng: np.random.Generator) -> FloatArray:
@@ -101,6 +115,12 @@ def _turned(patch: FloatArray, rng: np.random.Generator) -> FloatArray:
     return np.ascontiguousarray(patch)
 
 
+def _hole_channel(count: int) -> int:
+    """Return which channel of a patch, target included, is the hole in the slice that is filled."""
+    slices = (count - 1) // len(CHANNELS)
+    return _HOLE * slices + slices // 2
+
+
 def _are_intensities(count: int) -> FloatArray:
     """Return which of the channels of a patch, target included, hold intensities."""
     slices = (count - 1) // len(CHANNELS)
@@ -111,6 +131,5 @@ def _are_intensities(count: int) -> FloatArray:
 def _batch(patches: list[FloatArray]) -> Batch:
     """Return patches, (C + 1, ...) each, as a batch."""
     stacked = torch.from_numpy(np.stack(patches))
-    slices = (stacked.shape[1] - 1) // len(CHANNELS)
-    middle = _HOLE * slices + slices // 2
+    middle = _hole_channel(stacked.shape[1])
     return Batch(stacked[:, :-1], stacked[:, -1:], stacked[:, middle : middle + 1])

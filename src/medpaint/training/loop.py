@@ -71,6 +71,8 @@ class Trainer:
     def __post_init__(self) -> None:
         """Set up the optimiser and the averaged weights, and take up a checkpoint where there is one."""
         loop = self.recipe.loop
+        layout = torch.channels_last_3d if self.network.architecture.ndim == 3 else torch.channels_last
+        self.network.to(memory_format=layout)  # type: ignore[call-overload]  # torch's types know 2D layouts only
         optimiser = torch.optim.AdamW(self.network.parameters(), lr=loop.rate, weight_decay=loop.decay)
         self._model, self._optimiser = self.fabric.setup(self.network, optimiser)
         self._average = AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(loop.ema))  # type: ignore[no-untyped-call]  # torch has no types there
@@ -96,6 +98,7 @@ class Trainer:
             seed=self.recipe.seed,
             size=loop.batch,
             first=self.step,
+            crop=loop.crop,
             rank=self.fabric.global_rank,
         )
         while self.done < 1.0:
@@ -103,6 +106,8 @@ class Trainer:
             loss = self._take_step(next(source).to(self.fabric.device))
             self.step += 1
             self.seconds += time.perf_counter() - started
+            if loop.minutes is not None:
+                self.seconds = self.fabric.broadcast(self.seconds)
             report(self.step, self.done, {"loss": loss, "rate": self._optimiser.param_groups[0]["lr"]})
             if self.step % loop.validate_every == 0 or self.done >= 1.0:
                 report(self.step, self.done, self._look_back())

@@ -79,6 +79,9 @@ class Loop(_Part):
     steps: int | None = Field(None, ge=1, description="Steps after which the training ends.")
     minutes: float | None = Field(None, gt=0.0, description="Minutes after which it ends.")
     batch: int = Field(ge=1, description="Patches in a step.")
+    crop: int | None = Field(
+        None, ge=16, description="Edge in voxels of what a step sees of a patch, around its hole; null: all of it."
+    )
     rate: float = Field(1e-3, gt=0.0, description="Highest learning rate; a cosine takes it to a hundredth.")
     warmup: float = Field(0.02, ge=0.0, lt=1.0, description="Share of the training in which the rate rises.")
     decay: float = Field(1e-2, ge=0.0, description="Weight decay.")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -59,8 +62,10 @@ def train(
     devices: int = 1,
     workers: int | None = None,
     progress: Progress | None = None,
-) -> Trained:
+) -> Trained | None:
     """Train a network, or go on with a training that was interrupted.
+
+    With several devices there is a process for each, which Lightning Fabric starts by the same command line.
 
     Args:
         recipe: what is done.
@@ -71,10 +76,14 @@ def train(
         workers: processes that make pairs; by default one a processor.
         progress: told what is done and the fraction of it.
 
+    Returns:
+        What came of it; None in the processes that help the first one.
+
     Raises:
         InputError: there are no scans to train on.
         UsageError: the folder holds the training of another recipe, or a package is missing.
     """
+    _require_packages()
     output.mkdir(parents=True, exist_ok=True)
     _claim(output, recipe)
     scans, skipped = find_scans(recipe, data)
@@ -89,7 +98,35 @@ def train(
         devices,
         progress,
     )
+    if not trainer.fabric.is_global_zero:
+        return None
     return _written(recipe, trainer, output, scans, (*skipped, *failed))
+
+
+def _require_packages() -> None:
+    """Refuse to begin without the packages of the loop: making the pairs can take hours.
+
+    Raises:
+        UsageError: one is missing.
+    """
+    try:
+        for package in ("lightning_fabric", "tensorboard"):
+            import_module(package)
+    except ImportError as error:
+        message = f"medpaint train needs pip install 'medpaint[train]': {error}"
+        raise UsageError(message) from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what Lightning Fabric tells of its choices off the console; warnings stay."""
+    logger = logging.getLogger("lightning_fabric")
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _claim(output: Path, recipe: Recipe) -> None:
@@ -117,25 +154,27 @@ def _learn(
     from medpaint.engines.networks.unet import Architecture, CorrectionUNet
     from medpaint.training.loop import Trainer
 
-    fabric = Fabric(accelerator=accelerator, devices=devices, precision=recipe.loop.precision)
-    fabric.launch()
+    with _quiet():
+        fabric = Fabric(accelerator=accelerator, devices=devices, precision=recipe.loop.precision)
+        fabric.launch()
     seed_everything(recipe.seed, verbose=False)
     shape = recipe.network
     network = CorrectionUNet(
         Architecture(3 if shape.kind == "unet3d" else 2, _inputs(recipe), shape.channels, shape.units)
     )
     trainer = Trainer(recipe, banks, fabric, output, network)
-    writer = SummaryWriter(output / "logs", purge_step=trainer.step)
+    writer = SummaryWriter(output / "logs", purge_step=trainer.step) if fabric.is_global_zero else None
 
     def report(step: int, done: float, values: dict[str, float]) -> None:
         if progress is not None:
             progress(f"step {step}", done)
-        if "loss" not in values or step % _SCALARS == 0:
+        if writer is not None and ("loss" not in values or step % _SCALARS == 0):
             for name, value in values.items():
                 writer.add_scalar(name.replace(" ", "-"), value, step)
 
     trainer.run(report)
-    writer.close()
+    if writer is not None:
+        writer.close()
     return trainer
 
 
@@ -153,7 +192,7 @@ def _written(
         channels=recipe.network.channels,
         units=recipe.network.units,
         inputs=_inputs(recipe),
-        size=recipe.pairs.size,
+        size=recipe.loop.crop or recipe.pairs.size,
         recipe=recipe.name,
         recipe_sha256=recipe.sha256,
         steps=trainer.best_step,

@@ -1,0 +1,181 @@
+"""Trainings from the command line, from recipe to restored scan."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from scans import save
+from training_parts import recipe, source, whole
+
+from medpaint.engines.registry import load_engine
+from medpaint.launch import snakemake_command
+from medpaint.training.recipe import read_recipe
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).resolve().parents[2]
+SMOKE = ROOT / "config" / "train" / "smoke.yaml"
+
+
+def command(recipe_path: Path, output: Path, *options: str) -> list[str]:
+    """Return the command line of a training on one thread of the CPU, on which sums come in one order."""
+    words = [sys.executable, "-m", "medpaint", "train", str(recipe_path), "--output", str(output)]
+    return [*words, "--accelerator", "cpu", "--workers", "2", *options]
+
+
+def environment() -> dict[str, str]:
+    places = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
+    return {**os.environ, "OMP_NUM_THREADS": "1", "PATH": os.pathsep.join(places)}
+
+
+def trained(recipe_path: Path, output: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Train to the end."""
+    words = command(recipe_path, output, *options)
+    return subprocess.run(words, capture_output=True, text=True, check=False, env=environment())
+
+
+def written(folder: Path, **changes: Any) -> Path:
+    """Write a tiny recipe and return its path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "recipe.yaml"
+    path.write_text(yaml.safe_dump(recipe(**changes).model_dump(mode="json")))
+    return path
+
+
+def killed_after_its_first_checkpoint(output: Path, wait_s: float) -> bool:
+    """Start a training, kill it a while after its first checkpoint, and return whether it was still at work."""
+    with subprocess.Popen(command(SMOKE, output), env=environment(), stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None and not (output / "checkpoint.pt").exists():
+            time.sleep(0.005)
+        time.sleep(wait_s)
+        process.send_signal(signal.SIGKILL)
+    return process.returncode == -signal.SIGKILL and not (output / "smoke.safetensors").exists()
+
+
+def test_a_killed_training_that_is_started_again_ends_with_the_same_weights(tmp_path: Path) -> None:
+    done = trained(SMOKE, tmp_path / "undisturbed")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    waits = random.uniform(0.0, 0.4), 0.05, 0.0  # noqa: S311 - a moment, no secret
+    tries = [tmp_path / f"killed-{wait_s:.3f}" for wait_s in waits]
+    killed = next(
+        folder
+        for folder, wait_s in zip(tries, waits, strict=True)
+        if killed_after_its_first_checkpoint(folder, wait_s)
+    )
+    again = trained(SMOKE, killed)
+    assert again.returncode == 0, again.stderr
+    first, second = (folder / "smoke.safetensors" for folder in (tmp_path / "undisturbed", killed))
+    assert first.read_bytes() == second.read_bytes(), killed.name
+
+
+def test_json_prints_one_object_and_a_finished_training_is_told_again(tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    first, again = (trained(written(tmp_path), output, "--json") for _ in range(2))
+    assert (first.returncode, again.returncode) == (0, 0), first.stderr + again.stderr
+    told = json.loads(first.stdout)
+    assert told == json.loads(again.stdout)
+    assert told["status"] == "trained"
+    assert told["skipped"] == []
+    record = json.loads(Path(told["record"]).read_text())
+    assert record["weights_sha256"] == told["sha256"]
+    assert record["steps"] == 4
+    assert record["recipe_sha256"] == read_recipe(written(tmp_path)).sha256
+    assert {one["part"] for one in record["scans"]} == {"training", "validation"}
+    assert list((output / "logs").iterdir())
+
+
+def test_another_recipe_into_the_same_folder_is_refused(tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    assert trained(written(tmp_path), output).returncode == 0
+    before = (output / "tiny.safetensors").read_bytes()
+    other = trained(written(tmp_path, seed=1), output)
+    assert other.returncode == 2
+    assert "got the training of another recipe" in other.stderr
+    assert (output / "tiny.safetensors").read_bytes() == before
+
+
+def test_a_damaged_file_is_named_and_the_others_are_trained_on(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    for name in ("sub-a", "sub-b", "sub-c"):
+        save(whole().truth, data / f"{name}.nii.gz", np.eye(4))
+    cut = data / "sub-c.nii.gz"
+    cut.write_bytes(cut.read_bytes()[:2000])
+    path = written(tmp_path, sources=[source().model_dump(mode="json")], validation=["brains/sub-b"])
+    done = trained(path, tmp_path / "out", "--data", str(data))
+    assert done.returncode == 0, done.stderr
+    assert [line for line in done.stderr.splitlines() if line.startswith(f"skipped: {cut}: ")]
+    assert "1 files or cases skipped" in done.stdout
+    record = json.loads((tmp_path / "out" / "tiny.json").read_text())
+    assert [one["person"] for one in record["scans"]] == ["brains/sub-a", "brains/sub-b"]
+    assert [one["path"] for one in record["skipped"]] == [str(cut)]
+
+
+@pytest.mark.parametrize("name", ["unet3d", "unet2d"])
+def test_the_weights_restore_a_scan(tmp_path: Path, name: str) -> None:
+    path = written(tmp_path, network={"kind": name}, loop={"steps": 20, "validate_every": 5, "ema": 0.5})
+    done = trained(path, tmp_path / "out", "--json")
+    assert done.returncode == 0, done.stderr
+    weights = Path(json.loads(done.stdout)["weights"])
+    scan = whole()
+    mask = np.zeros(scan.truth.shape, bool)
+    mask[16:22, 18:24, 14:20] = True
+    image = np.where(mask, np.float32(0.0), scan.truth)
+    engine = load_engine(name, weights=weights, pace=None)
+    first, again = (engine.fill(image, mask, spacing_mm=scan.spacing_mm, seed=0) for _ in range(2))
+    assert np.array_equal(first, again)
+    assert np.isfinite(first[mask]).all()
+    untrained = load_engine("biharmonic").fill(image, mask, spacing_mm=scan.spacing_mm, seed=0)
+    assert not np.array_equal(first[mask], untrained[mask])
+
+
+def test_several_processes_train_one_network(tmp_path: Path) -> None:
+    path = written(tmp_path, loop={"steps": None, "minutes": 0.005, "batch": 2, "validate_every": 2})
+    done = trained(path, tmp_path / "out", "--devices", "2", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["status"] == "trained"
+    assert len(list((tmp_path / "out" / "logs").iterdir())) == 1
+
+
+def test_a_cohort_trains_by_name(tmp_path: Path) -> None:
+    (tmp_path / "config" / "train").mkdir(parents=True)
+    written(tmp_path / "config" / "train").rename(tmp_path / "config" / "train" / "tiny.yaml")
+    (tmp_path / "config" / "scans.tsv").write_text("scan\timage\nnone\tscans/none.nii.gz\n")
+    (tmp_path / "config" / "config.yaml").write_text("training_data: .\nrestore: {}\n")
+    options = ["--directory", str(tmp_path), "--cores", "2", "results/weights/tiny.safetensors"]
+
+    def snakemake(*more: str) -> subprocess.CompletedProcess[str]:
+        words = snakemake_command([*options, *more])
+        return subprocess.run(words, capture_output=True, text=True, check=False, env=environment())
+
+    dry = snakemake("--dry-run")
+    assert dry.returncode == 0, dry.stderr
+    assert "train" in dry.stdout
+    assert not (tmp_path / "results" / "weights").exists()
+    done = snakemake()
+    assert done.returncode == 0, done.stderr
+    record = json.loads((tmp_path / "results" / "weights" / "tiny.json").read_text())
+    assert record["recipe"]["name"] == "tiny"
+    assert (tmp_path / "results" / "work" / "training" / "tiny" / "checkpoint.pt").exists()
+    assert not (tmp_path / "results" / "restored").exists()
+
+
+def test_a_run_does_not_train(tmp_path: Path) -> None:
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "scans.tsv").write_text("scan\timage\nnone\tscans/none.nii.gz\n")
+    (tmp_path / "config" / "config.yaml").write_text("restore: {}\n")
+    words = snakemake_command(["--directory", str(tmp_path), "--cores", "2", "--dry-run"])
+    done = subprocess.run(words, capture_output=True, text=True, check=False, env=environment())
+    assert done.returncode == 0, done.stderr
+    assert "train" not in done.stdout

@@ -1,0 +1,88 @@
+"""Recipes: what is taken, and what is said of one that is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from training_parts import recipe
+
+from medpaint.core.errors import UnreadableError, UsageError
+from medpaint.training.recipe import read_recipe
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def written(folder: Path, **changes: Any) -> Path:
+    """Write a good recipe with changes and return its path."""
+    path = folder / "recipe.yaml"
+    path.write_text(yaml.safe_dump({**recipe().model_dump(mode="json"), **changes}))
+    return path
+
+
+def test_a_recipe_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    assert read_recipe(written(tmp_path)) == recipe()
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "config" / "train").glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_recipes_of_the_project_can_be_read(path: Path) -> None:
+    assert read_recipe(path).name == path.stem
+
+
+def test_the_hash_tells_recipes_apart() -> None:
+    assert recipe().sha256 == recipe().sha256
+    assert recipe().sha256 != recipe(loop={"rate": 2e-3}).sha256
+
+
+@pytest.mark.parametrize(
+    ("changes", "where"),
+    [
+        ({"colour": "grey"}, "colour: extra inputs"),
+        ({"loop": {"steps": 4, "batch": 2, "momentum": 0.9}}, "loop.momentum: extra inputs"),
+        ({"network": {"kind": "unet4d", "channels": [4, 8]}}, "network.kind: input should be"),
+        ({"holes": []}, "holes: "),
+        ({"name": "Tiny Network"}, "name: string should match"),
+        ({"pairs": None}, "pairs: input should be"),
+    ],
+)
+def test_a_wrong_key_or_value_is_named(tmp_path: Path, changes: dict[str, Any], where: str) -> None:
+    path = written(tmp_path, **changes)
+    with pytest.raises(UsageError) as refused:
+        read_recipe(path)
+    message = str(refused.value)
+    assert message.startswith(f"{path}: {where}")
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("budget", [{}, {"steps": 4, "minutes": 1.0}], ids=["neither", "both"])
+def test_the_end_is_said_in_steps_or_in_minutes(tmp_path: Path, budget: dict[str, float]) -> None:
+    path = written(tmp_path, loop={"batch": 2, **budget})
+    with pytest.raises(UsageError, match=r"expected loop.steps or loop.minutes, and not both"):
+        read_recipe(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"name: [tiny", "expected YAML"), (b"\xff\xfe\x00", "not a text file in UTF-8")],
+)
+def test_a_file_that_is_no_yaml_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_bytes(content)
+    with pytest.raises(UnreadableError, match=message) as refused:
+        read_recipe(path)
+    assert str(path) in str(refused.value)
+
+
+@pytest.mark.parametrize("content", ["", "- tiny\n", "tiny\n"])
+def test_yaml_that_is_no_recipe_is_refused(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(content)
+    with pytest.raises(UsageError, match=r"recipe\.yaml: "):
+        read_recipe(path)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableError, match=r"nowhere\.yaml: No such file"):
+        read_recipe(tmp_path / "nowhere.yaml")

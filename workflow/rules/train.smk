@@ -1,0 +1,23 @@
+# A network from a recipe; not part of a run, asked for by the file of its weights. The folder of the training is no
+# output: Snakemake deletes outputs before it makes them anew, and an interrupted training goes on from that folder.
+
+
+rule train:
+    input:
+        "config/train/{recipe}.yaml",
+    output:
+        weights="results/weights/{recipe}.safetensors",
+        record="results/weights/{recipe}.json",
+    log:
+        "results/logs/train/{recipe}.log",
+    benchmark:
+        "results/benchmarks/train/{recipe}.tsv"
+    params:
+        data=config["training_data"],
+        folder="results/work/training/{recipe}",
+        version=VERSION,
+    shell:
+        "medpaint train {input:q} --data {params.data:q} --output {params.folder:q} --workers {threads}"
+        " > {log:q} 2>&1"
+        " && cp {params.folder:q}/{wildcards.recipe}.safetensors {output.weights:q}"
+        " && cp {params.folder:q}/{wildcards.recipe}.json {output.record:q}"

@@ -17,11 +17,11 @@ from pathlib import Path
 from statistics import mean
 from typing import Final
 
-from medpaint.engines.registry import engine_names, load_engine
-from medpaint.evaluate import Plan, Row, evaluate
+from medpaint.engines.registry import engine_names
+from medpaint.evaluate import Plan, Row, engine_of, evaluate
 from medpaint.lesion_folder import LesionFolder
 from medpaint.report.sheets import SheetRow, draw_sheet
-from medpaint.scoreboard import Estimate, SummaryRow, summarised
+from medpaint.scoreboard import Estimate, SummaryRow, summarised, write_table
 from medpaint.scorebook import trial_of
 from medpaint.subjects import LeftOut, Subject
 from medpaint.trial import HoleKind, hole_kinds
@@ -73,6 +73,9 @@ SCANS: Final = (
     ),
 )
 
+LEARNED: Final = "unet3d"
+"""Engine whose best, median and worst case are drawn."""
+
 LESIONS: Final = "lesion-masks/stroke-lesymap"
 KINDS: Final = {"blob:0.4-2": "small", "lesion:8-15": "lesion", "lesion:30-50": "large", "slices:1-3": "slices"}
 
@@ -90,6 +93,7 @@ def main() -> None:
     )
     parser.add_argument("--output", type=Path, help="Markdown page to write; printed in any case")
     parser.add_argument("--images", type=Path, help="folder of the pictures to draw")
+    parser.add_argument("--scores", type=Path, help="table of every fill to write, .tsv, for benchmarks/cards.py")
     arguments = parser.parse_args()
     start = time.perf_counter()
     shapes = LesionFolder(arguments.data / LESIONS)
@@ -100,6 +104,8 @@ def main() -> None:
     print(page)
     if arguments.output:
         arguments.output.write_text(page, encoding="utf-8")
+    if arguments.scores:
+        write_table([row for rows in found.values() for row in rows], arguments.scores)
     if arguments.images:
         draw(found, plan, arguments.data, arguments.images)
 
@@ -194,6 +200,23 @@ def draw(found: dict[Group, list[Row]], plan: Plan, data: Path, images: Path) ->
     lesion = plan.kinds[1]
     rest = [sheet_row(group.title, found[group], lesion, subjects_of(group, data), plan) for group in others]
     draw_sheet(rest, images / "engines-others.png")
+    draw_sheet(range_of(found[first], subjects_of(first, data), plan), images / "engines-range.png")
+
+
+def range_of(rows: Sequence[Row], subjects: Sequence[Subject], plan: Plan) -> list[SheetRow]:
+    """Return the best, the median and the worst case of the learned engine among the lesions, by its error."""
+    own = [row for row in rows if row.engine == LEARNED and row.kind == "lesion"]
+    ordered = sorted(own, key=lambda row: row.rmse_vs_harmonic)
+    picked = {"best": ordered[0], "median": ordered[len(ordered) // 2], "worst": ordered[-1]} if ordered else {}
+    return [
+        sheet_of(title, [row for row in rows if hole_of(row) == hole_of(case)], subjects, plan)
+        for title, case in picked.items()
+    ]
+
+
+def hole_of(row: Row) -> tuple[str, str, str, int]:
+    """Return which hole a row is about."""
+    return row.scan, row.kind, row.bin, row.hole
 
 
 def sheet_row(
@@ -205,10 +228,14 @@ def sheet_row(
         if (row.kind, row.bin) == (kind.name, kind.bin):
             cases.setdefault((row.scan, row.hole), []).append(row)
     ordered = sorted(cases.values(), key=lambda case: mean(row.psnr for row in case))
-    case = ordered[(len(ordered) - 1) // 2]
+    return sheet_of(title, ordered[(len(ordered) - 1) // 2], subjects, plan)
+
+
+def sheet_of(title: str, case: Sequence[Row], subjects: Sequence[Subject], plan: Plan) -> SheetRow:
+    """Return one hole, filled by every engine."""
     trial = trial_of(case[0], subjects, plan)
     columns = {"truth": trial.truth}
-    columns |= {row.engine: trial.restored(load_engine(row.engine), plan.seed) for row in case}
+    columns |= {row.engine: trial.restored(engine_of(row.engine, plan), plan.seed) for row in case}
     notes = {row.engine: f"{row.psnr:.1f} dB" for row in case} | {"truth": f"{case[0].hole_ml:.1f} ml"}
     return SheetRow(title, trial.truth, trial.yardstick.mask, columns, notes)
 
@@ -243,11 +270,16 @@ Each row is the case whose PSNR, averaged over the engines, is the median one; r
 
 ![Other scans: a hole of 8 to 15 ml in the shape of a lesion](../images/engines-others.png)
 
+Best, median and worst of the holes in the shape of a lesion in brains, by the error of `unet3d` relative to that
+of `harmonic`:
+
+![T1w brains: best, median and worst case of unet3d](../images/engines-range.png)
+
 Repeat it, in about {minutes} minutes, with
 
 ```
 OMP_NUM_THREADS=2 python benchmarks/engines.py --data DATA \\
-    --output docs/reference/engines-measured.md --images docs/images
+    --output docs/reference/engines-measured.md --images docs/images --scores scores.tsv
 ```
 """
 

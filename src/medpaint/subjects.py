@@ -140,7 +140,8 @@ def read_manifest(path: Path) -> frozenset[str]:
     """Return the persons and hashes that a manifest of training data names.
 
     Args:
-        path: a JSON list whose items are strings, or objects with ``person`` or ``sha256``.
+        path: a JSON list whose items are strings, or objects with ``person`` or ``sha256``; or the record of a
+            training, which holds such a list.
 
     Raises:
         InputError: no such file, or something else in it.
@@ -154,8 +155,10 @@ def read_manifest(path: Path) -> frozenset[str]:
         message = f"{path}: expected a JSON list of persons or hashes, got something that is not JSON"
         raise UnreadableError(message) from error
     named: list[object] = []
+    if isinstance(items, dict):
+        items = items.get("scans")
     for item in items if isinstance(items, list) else [None]:
-        named += [item[key] for key in ("person", "sha256") if key in item] if isinstance(item, dict) else [item]
+        named += [item[key] for key in ("person", "sha256") if item.get(key)] if isinstance(item, dict) else [item]
     if not named or not all(isinstance(name, str) and name for name in named):
         message = (
             f"{path}: expected a JSON list of persons or hashes, as strings or as person and sha256 of objects"

@@ -38,7 +38,7 @@ def read_scans(path):
 
 
 def engine_of(scan):
-    return SCANS[scan].get("engine") or config["restore"]["engine"]
+    return SCANS[scan].get("engine") or RESTORE.get("engine", "auto")
 
 
 def make_batches():
@@ -104,7 +104,7 @@ def image_path(wildcards):
 def ingest_flags(wildcards):
     row = SCANS[wildcards.scan]
     return " ".join(
-        [flags(row, ("mask", "series", "frame")), flags(config["restore"], INGEST)]
+        [flags(row, ("mask", "series", "frame")), flags(RESTORE, INGEST)]
     )
 
 
@@ -114,12 +114,12 @@ def batch_cases(wildcards):
 
 def weights_file(wildcards):
     """Return the file of weights of the user's own training, where there is one."""
-    return config["restore"].get("weights") or []
+    return RESTORE.get("weights") or []
 
 
 def batch_flags(wildcards):
     engine = engine_of(BATCHES[wildcards.batch][0])
-    return f"--engine {quote(engine)} {flags(config['restore'], INPAINT)}"
+    return f"--engine {quote(engine)} {flags(RESTORE, INPAINT)}"
 
 
 def scan_fills(wildcards):
@@ -127,19 +127,20 @@ def scan_fills(wildcards):
 
 
 def export_flags(wildcards):
-    return flags(config["restore"], EXPORT)
+    return flags(RESTORE, EXPORT)
 
 
 def evaluate_flags(wildcards):
     """Return what the scan's row says; its mask is where no hole is scored."""
     row = {**SCANS[wildcards.scan], "avoid": SCANS[wildcards.scan].get("mask", "")}
     return " ".join(
-        [flags(row, ("avoid", "series", "frame")), flags(config["restore"], INPAINT)]
+        [flags(row, ("avoid", "series", "frame")), flags(RESTORE, INPAINT)]
     )
 
 
 validate(config, "../schemas/config.schema.yaml")
 
+RESTORE = config.get("restore", {})
 VERSION = version("medpaint")
 SCANS = read_scans(config["scans"])
 BATCHES = make_batches()

@@ -46,7 +46,12 @@ class Detail:
 
 LADDERS: Final[dict[Pace, tuple[Detail, ...]]] = {
     "thorough": (Detail(4.0, 2, 1000), Detail(6.0, 2, 1000), Detail(6.0, 1, 6000)),
-    "brisk": (Detail(4.0, 2, 130), Detail(6.0, 1, 90), Detail(6.0, 1, 1000, 200, 6_000, 1_200)),
+    "brisk": (
+        Detail(4.0, 2, 130),
+        Detail(4.0, 2, 350, 300, 8_000, 1_500),
+        Detail(5.0, 2, 250, 300, 8_000, 1_500),
+        Detail(6.0, 1, 1000, 200, 6_000, 1_200),
+    ),
 }
 """By pace, what is tried, finest first: the first that divides the hole into few enough blocks is taken. Larger
 holes are left to the smooth fill."""

@@ -146,7 +146,7 @@ def _scene(
         shown.append(symmetry.other_side(values, ~mask, window))
         views.append(View(_ACROSS_MM))
     everything, known = (np.stack(arrays) for arrays in zip(*shown, strict=True))
-    return Scene(everything, known, tuple(views), spacing_mm)
+    return Scene.of(everything, known, tuple(views), spacing_mm)
 
 
 def _correction(scene: Scene, pace: Pace, seeds: tuple[int, ...]) -> FloatArray:

@@ -23,8 +23,9 @@ detail says how many."""
 _REACH_MM: Final = 14.0
 """Distance from a block up to which they are looked for."""
 
-_FIRST: Final = 100
-"""Voxels, the nearest, by which places are sorted out before all are read."""
+_STAGES: Final = (24, 100)
+"""Voxels, the nearest, by which places are sorted out before all are read: first all places by few voxels, then
+those that are left, twice as many as are kept, by more."""
 
 _LEAST_KNOWN: Final = 0.8
 """Share of the surroundings of a place that has to be known; the rest is taken from the smooth fill."""
@@ -53,12 +54,23 @@ class Scene:
         known: True where they are measured, (V, I, J, K).
         views: what each of them shows, V of them.
         spacing_mm: voxel size along I, J, K.
+        counts: known voxels before each voxel along all axes, so that those in a box are found by its corners,
+            (V, I + 1, J + 1, K + 1).
     """
 
     values: FloatArray
     known: Mask
     views: tuple[View, ...]
     spacing_mm: Spacing
+    counts: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, values: FloatArray, known: Mask, views: tuple[View, ...], spacing_mm: Spacing) -> Scene:
+        """Return the scene of some views, with their known voxels counted."""
+        counts = np.pad(known.astype(np.int32), [(0, 0), (1, 0), (1, 0), (1, 0)])
+        for axis in (1, 2, 3):
+            np.cumsum(counts, axis=axis, out=counts)
+        return cls(values, known, views, spacing_mm, counts)
 
     def scaled(self, centre: float, spread: float) -> Scene:
         """Return the scene with `centre` as 0 and `spread` as 1, in single precision."""
@@ -98,7 +110,6 @@ def exemplars(
     centre = np.rint(block.mean(axis=0)).astype(np.int64)
     offsets = np.concatenate([around, block]) - centre
     first, last = -offsets.min(axis=0), shape - offsets.max(axis=0)
-    steps = offsets @ _strides(shape)
     flat = []
     for number, view in enumerate(scene.views):
         place = centre.copy()
@@ -108,41 +119,66 @@ def exemplars(
         lowest, highest = np.maximum(lowest, first), np.minimum(highest, last)
         extent = np.maximum(highest - lowest, 0)
         flat.append((_drawn(extent, detail.drawn, rng) + lowest) @ _strides(shape) + number * int(np.prod(shape)))
-    query = scene.values[0][tuple(around.T)]
     drawn = np.concatenate(flat)
-    return _alike(scene, drawn[scene.known.ravel()[drawn]], steps, query, detail.kept)
+    steps = offsets @ _strides(shape)
+    query = scene.values[0][tuple(around.T)]
+    few, more = _STAGES
+    places = drawn[scene.known.ravel()[drawn]]
+    places = _alike(scene, places, steps[: len(around)][:few], query[:few], 2 * detail.kept)
+    places = places[_usable(scene, places, offsets, block - centre)]
+    places = _alike(scene, places, steps[: len(around)][:more], query[:more], detail.kept)
+    samples: NDArray[np.float32] = scene.values.ravel().take(places[:, np.newaxis] + steps)
+    return samples
+
+
+def _usable(scene: Scene, places: NDArray[np.int64], offsets: Places, block: Places) -> Mask:
+    """Return whether all of the block's box is known at a place, and enough of the box of everything, (P,)."""
+    shape = scene.known.shape[1:]
+    view, *place = np.unravel_index(places, (len(scene.views), *shape))
+    corner = np.stack(place, axis=1)
+
+    def share(voxels: Places) -> NDArray[np.float64]:
+        low, high = voxels.min(axis=0), voxels.max(axis=0) + 1
+        total = np.zeros(len(places), dtype=np.int64)
+        for pick in np.ndindex(2, 2, 2):
+            i, j, k = (corner + np.where(pick, high, low)).T
+            total += (-1) ** (3 - sum(pick)) * scene.counts[view, i, j, k].astype(np.int64)
+        return np.asarray(total / np.prod(high - low))
+
+    usable: Mask = (share(block) == 1.0) & (share(offsets) >= _LEAST_KNOWN)
+    return usable
 
 
 def _alike(
     scene: Scene, places: NDArray[np.int64], steps: NDArray[np.int64], query: NDArray[np.float32], kept: int
-) -> NDArray[np.float32]:
-    """Return the values around those places that are known and look most like the query, (E, F + N).
+) -> NDArray[np.int64]:
+    """Return those places that look most like the query, as many as are kept, the most alike first, (E,).
 
     Args:
         scene: the crop.
         places: flat indices, (P,).
-        steps: flat steps from a place to its surroundings and its block, (F + N,).
+        steps: flat steps from a place to its surroundings, nearest first, (F,).
         query: values of the surroundings of the hole, (F,).
-        kept: how many of the places are taken.
+        kept: how many are taken.
     """
-    values, known = scene.values.ravel(), scene.known.ravel()
-    around = len(query)
-    near = values.take(places[:, np.newaxis] + steps[:_FIRST][:around])
-    near -= query[:_FIRST]
-    order = np.argsort(np.einsum("pf,pf->p", near, near), kind="stable")[: 2 * kept]
-    every = places[order, np.newaxis] + steps
-    measured = known.take(every)
-    usable = measured[:, around:].all(axis=1) & (measured[:, :around].mean(axis=1) >= _LEAST_KNOWN)
-    samples: NDArray[np.float32] = values.take(every[usable][:kept])
-    return samples
+    values = scene.values.ravel()
+    near = values.take(places[:, np.newaxis] + steps)
+    near -= query
+    distance = np.einsum("pf,pf->p", near, near)
+    return places[np.argsort(distance, kind="stable")[:kept]]
 
 
 def _drawn(extent: NDArray[np.int64], wanted: int, rng: np.random.Generator) -> Places:
-    """Return places in a box of `extent` voxels, (3,): all where there are not twice as many as wanted."""
+    """Return places in a box of `extent` voxels, (3,), in C order: all, or as many as wanted of twice as many.
+
+    They are drawn one from each of as many equal stretches, so none is drawn twice.
+    """
     count = int(np.prod(extent))
     if not count:
         return np.empty((0, 3), dtype=np.int64)
-    drawn = np.arange(count) if count <= 2 * wanted else np.unique(rng.integers(count, size=wanted))
+    drawn = np.arange(count)
+    if count > 2 * wanted:
+        drawn = ((np.arange(wanted) + rng.random(wanted)) * (count / wanted)).astype(np.int64)
     return np.stack(np.unravel_index(drawn, tuple(extent)), axis=1)
 
 

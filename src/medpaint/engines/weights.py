@@ -85,12 +85,8 @@ def load_weights(name: NetworkName, path: Path | None = None, *, device: str = "
     Raises:
         UnreadableError: no such file, not weights of this network, or not those that were shipped.
     """
-    return _loaded(name, path or shipped_path(name), "" if path else ENGINES[name].weights_sha256, device)
-
-
-@lru_cache(maxsize=4)
-def _loaded(name: NetworkName, path: Path, expected: str, device: str) -> Loaded:
-    """Read, check and build; kept, for a batch of scans shares its network."""
+    expected = "" if path else ENGINES[name].weights_sha256
+    path = path or shipped_path(name)
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -100,11 +96,17 @@ def _loaded(name: NetworkName, path: Path, expected: str, device: str) -> Loaded
     if expected and digest != expected:
         message = f"{path}: expected the weights with hash {expected[:12]} that medpaint ships, got {digest[:12]}"
         raise UnreadableError(message)
+    return _loaded(name, path, content, device)
+
+
+@lru_cache(maxsize=4)
+def _loaded(name: NetworkName, path: Path, content: bytes, device: str) -> Loaded:
+    """Check what a file holds and build the network; kept, for a batch of scans shares its network."""
     facts, tensors = _parsed(content, path)
     if facts.network != name:
         message = f"{path}: expected weights of {name}, got those of {facts.network}"
         raise UnreadableError(message)
-    return Loaded(_built(facts, tensors, path, device), facts, digest, device)
+    return Loaded(_built(facts, tensors, path, device), facts, hashlib.sha256(content).hexdigest(), device)
 
 
 def _parsed(content: bytes, path: Path) -> tuple[WeightsFacts, dict[str, Any]]:
@@ -123,6 +125,8 @@ def _parsed(content: bytes, path: Path) -> tuple[WeightsFacts, dict[str, Any]]:
 
 def _built(facts: WeightsFacts, tensors: dict[str, Any], path: Path, device: str) -> CorrectionUNet:
     """Return the network that the facts describe, with these weights."""
+    import torch
+
     from medpaint.engines.networks.unet import Architecture, CorrectionUNet
 
     ndim = 3 if facts.network == "unet3d" else 2
@@ -132,7 +136,10 @@ def _built(facts: WeightsFacts, tensors: dict[str, Any], path: Path, device: str
     except RuntimeError as error:
         message = f"{path}: expected the weights of a {facts.network} with channels {facts.channels}, got others"
         raise UnreadableError(message) from error
+    layout = torch.channels_last_3d if ndim == 3 else torch.channels_last
     try:
+        if device.startswith("cuda"):
+            network.to(memory_format=layout)  # type: ignore[call-overload]  # torch's types know 2D layouts only
         return network.to(device).eval()
     except (RuntimeError, AssertionError) as error:
         message = (

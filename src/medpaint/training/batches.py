@@ -20,13 +20,26 @@ __all__ = ["Batch", "batches", "ordered"]
 _MIRRORED: Final = 0.5
 """How often a patch is mirrored left to right."""
 
-_TURNED: Final = 0.15
+_TURNED: Final = 0.3
 """How often it is turned any way, so that a network copes with scans whose orientation is wrong."""
 
 _INVERTED: Final = 0.1
 """How often dark and bright are exchanged: the first fill follows the intensities, so this is another contrast."""
 
-_HOLE: Final = CHANNELS.index("hole")
+_WEAKENED: Final = 0.5
+"""How often only a part of what the exemplars added to the smooth fill is left, so that a network copes with first
+fills of any quality."""
+
+_ONE_SIDED: Final = 0.2
+"""How often the other side is hidden."""
+
+_STRETCHED: Final = (0.75, 1.33)
+"""Factors by which intensities are multiplied."""
+
+_SHIFTED: Final = 0.25
+"""Standard deviation of what is added to them."""
+
+_START, _SMOOTH, _ACROSS, _HOLE, _ACROSS_HOLE = range(len(CHANNELS))
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,8 +99,7 @@ def _drawn(bank: Bank, seeds: tuple[int, int, int], size: int, crop: int | None)
     """Return random patches, cropped and turned at random."""
     rng = np.random.default_rng(seeds)
     numbers = rng.integers(len(bank), size=size)
-    patches = [bank.patch(int(number)) for number in numbers]
-    return _batch([_turned(_cropped(patch, crop, rng), rng) for patch in patches])
+    return _batch([_varied(_cropped(bank.patch(int(number)), crop, rng), rng) for number in numbers])
 
 
 def _cropped(patch: FloatArray, size: int | None, rng: np.random.Generator) -> FloatArray:
@@ -100,32 +112,57 @@ def _cropped(patch: FloatArray, size: int | None, rng: np.random.Generator) -> F
     return patch[(slice(None), *(slice(int(one), int(one) + size) for one in first))]
 
 
+def _varied(patch: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Return a patch, (C + 1, ...), in another guise that is as true."""
+    return _recoloured(_hidden(_turned(patch, rng), rng), rng)
+
+
 def _turned(patch: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """Return a patch, (C + 1, ...), mirrored, turned, inverted, or as it is."""
+    """Return a patch, (C + 1, ...), mirrored, turned, or as it is."""
     axes = np.arange(1, patch.ndim)
-    mirrored, turned, inverted = rng.random(3) < (_MIRRORED, _TURNED, _INVERTED)
+    mirrored, turned = rng.random(2) < (_MIRRORED, _TURNED)
     order, flips = rng.permutation(axes), rng.random(len(axes)) < 0.5
     if turned:
         patch = np.flip(np.transpose(patch, (0, *order)), tuple(axes[flips]))
     elif mirrored:
         patch = np.flip(patch, 1)
-    if inverted:
-        signs = np.where(_are_intensities(len(patch)), -1.0, 1.0).astype(np.float32)
-        patch = patch * signs.reshape(-1, *[1] * len(axes))
-    return np.ascontiguousarray(patch)
+    return np.array(patch, order="C")
+
+
+def _hidden(patch: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Return a patch, (C + 1, ...), with a weaker first fill, or without the other side, or as it is; in place."""
+    by_channel = patch[:-1].reshape(len(CHANNELS), -1, *patch.shape[1:])
+    weakened, one_sided = rng.random(2) < (_WEAKENED, _ONE_SIDED)
+    if weakened:
+        taken = rng.random(dtype=np.float32) * (by_channel[_START] - by_channel[_SMOOTH])
+        by_channel[_START] -= taken
+        patch[-1] += taken[len(taken) // 2] * by_channel[_HOLE, len(taken) // 2]
+    if one_sided:
+        by_channel[_ACROSS], by_channel[_ACROSS_HOLE] = 0.0, 1.0
+    return patch
+
+
+def _recoloured(patch: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Return a patch, (C + 1, ...), of another contrast, brightness, or with dark and bright exchanged; in place.
+
+    The first fill follows such changes of the scan, so input and target stay true to each other.
+    """
+    factor = rng.uniform(*_STRETCHED) * (-1.0 if rng.random() < _INVERTED else 1.0)
+    by_channel = patch[:-1].reshape(len(CHANNELS), -1, *patch.shape[1:])
+    for channel in (_START, _SMOOTH, _ACROSS):
+        by_channel[channel] *= np.float32(factor)
+    patch[-1] *= np.float32(factor)
+    shift = np.float32(rng.normal(0.0, _SHIFTED))
+    by_channel[_START] += shift
+    by_channel[_SMOOTH] += shift
+    by_channel[_ACROSS] += shift * (by_channel[_ACROSS] != 0.0)
+    return patch
 
 
 def _hole_channel(count: int) -> int:
     """Return which channel of a patch, target included, is the hole in the slice that is filled."""
     slices = (count - 1) // len(CHANNELS)
     return _HOLE * slices + slices // 2
-
-
-def _are_intensities(count: int) -> FloatArray:
-    """Return which of the channels of a patch, target included, hold intensities."""
-    slices = (count - 1) // len(CHANNELS)
-    shown = np.repeat(["hole" not in name for name in CHANNELS], slices)
-    return np.append(shown, True)
 
 
 def _batch(patches: list[FloatArray]) -> Batch:

@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from medpaint.core.errors import UnreadableError, UsageError
+from medpaint.corrupt import KINDS
 from medpaint.engines.detail import Pace
 from medpaint.engines.networks.names import NetworkName
 
@@ -132,7 +133,20 @@ def read_recipe(path: Path) -> Recipe:
         first = error.errors(include_url=False)[0]
         message = f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg'][0].lower()}{first['msg'][1:]}"
         raise UsageError(message) from error
+    _check_kinds(recipe, path)
     if (recipe.loop.steps is None) == (recipe.loop.minutes is None):
         message = f"{path}: expected loop.steps or loop.minutes, and not both"
         raise UsageError(message)
     return recipe
+
+
+def _check_kinds(recipe: Recipe, path: Path) -> None:
+    """Refuse holes of a kind that there is not, or lesions without their shapes."""
+    for holes in recipe.holes:
+        known = [*KINDS, "lesion"]
+        if holes.kind not in known:
+            message = f"{path}: expected holes of a kind out of {', '.join(known)}, got {holes.kind!r}"
+            raise UsageError(message)
+        if holes.kind == "lesion" and not recipe.lesions:
+            message = f"{path}: holes of the kind lesion need lesions, a folder of masks"
+            raise UsageError(message)

@@ -72,7 +72,7 @@ def test_leaves_very_coarse_grids_to_the_smooth_fill() -> None:
 def test_surroundings_are_the_nearest_known_voxels_in_millimetres() -> None:
     mask = cube((15, 15, 15), 3)
     known = ~mask[np.newaxis]
-    scene = Scene(np.zeros(known.shape, np.float32), known, (View(25.0),), (1.0, 1.0, 5.0))
+    scene = Scene.of(np.zeros(known.shape, np.float32), known, (View(25.0),), (1.0, 1.0, 5.0))
     places, distance = surroundings(scene, LADDERS["thorough"][0], np.argwhere(mask))
     assert not mask[tuple(places.T)].any()
     assert (np.diff(distance) >= 0.0).all()

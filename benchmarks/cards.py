@@ -1,0 +1,174 @@
+"""Write the model card of a network from the record of its training and the scores of the engines.
+
+    python benchmarks/cards.py --record TRAINING/unet3d.json --scores scores.tsv \
+        --output src/medpaint/weights/unet3d.md
+
+The scores are those that benchmarks/engines.py writes with --scores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import mean
+from typing import Any, Final
+
+from medpaint.evaluate import Row
+from medpaint.scoreboard import read_scores, summarised
+
+CREDITS: Final = {
+    "t1w-brain": "T1w MRI of the brain, OpenNeuro ds002748 v1.0.5, doi:10.18112/openneuro.ds002748.v1.0.5, CC0",
+    "t1w-head": "T1w MRI of the head, OpenfMRI ds000011, PDDL",
+    "t2w-head": "T2w MRI of the head in slices of 5 mm, OpenfMRI ds000011, PDDL",
+    "ms-head": "FLAIR, T1w and T2w MRI of a person with multiple sclerosis, Lesjak et al. 2017, CC BY",
+    "ct-thigh": "CT of the thighs, Soft-tissue-Sarcoma (TCIA), as prepared by the IBSI, CC BY 3.0",
+    "labels": "label maps that scans are synthesised from, SynthSeg, Apache-2.0",
+}
+"""What each source of the shipped recipes is, and its licence."""
+
+WORKS: Final = {
+    "unet3d": "in space, on patches of the scan at about 1 mm",
+    "unet2d": "slice by slice, with the neighbouring slices as channels, at about 1 mm in the slice",
+}
+
+
+def main() -> None:
+    """Read the record and the scores, and write the card."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--record", type=Path, required=True, help="record that medpaint train wrote")
+    parser.add_argument("--scores", type=Path, required=True, help="table of scores of benchmarks/engines.py")
+    parser.add_argument("--output", type=Path, required=True, help="Markdown file to write")
+    arguments = parser.parse_args()
+    record = json.loads(arguments.record.read_text(encoding="utf-8"))
+    arguments.output.write_text(card_of(record, read_scores(arguments.scores)), encoding="utf-8")
+
+
+def card_of(record: dict[str, Any], rows: Sequence[Row]) -> str:
+    """Return the card."""
+    recipe = record["recipe"]
+    kind = recipe["network"]["kind"]
+    return CARD.format(
+        name=recipe["name"],
+        works=WORKS[kind],
+        channels=", ".join(map(str, recipe["network"]["channels"])),
+        sha256=record["weights_sha256"],
+        recipe_sha256=record["recipe_sha256"],
+        hours=record["hours"],
+        steps=record["best_step"],
+        batch=recipe["loop"]["batch"],
+        device=record["device"],
+        created=record["created"][:10],
+        cases=recipe["pairs"]["cases"],
+        data=data_table(record),
+        held_out=", ".join(recipe["held_out"]),
+        validation=", ".join(recipe["validation"]),
+        gains=gain_table(record["scores"]),
+        scores=score_table(rows, kind),
+    )
+
+
+def data_table(record: dict[str, Any]) -> str:
+    """Return how many scans of how many people each source gave."""
+    people: dict[tuple[str, str], set[str]] = defaultdict(set)
+    scans: dict[tuple[str, str], int] = defaultdict(int)
+    for scan in record["scans"]:
+        key = scan["person"].partition("/")[0], scan["part"]
+        people[key].add(scan["person"])
+        scans[key] += 1
+    lines = ["| data | training | validation |", "|---|---|---|"]
+    for source in record["recipe"]["sources"]:
+        keys = [(source["name"], part) for part in ("training", "validation")]
+        cells = [f"{scans[key]} of {len(people[key])}" if scans[key] else "" for key in keys]
+        lines.append(f"| {CREDITS.get(source['name'], source['name'])} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def gain_table(scores: dict[str, float]) -> str:
+    """Return the validation scores, by kind of hole."""
+    lines = ["| holes | error after / before |", "|---|---|"]
+    lines += [f"| {name} | {value:.3f} |" for name, value in scores.items() if name != "validation"]
+    return "\n".join(lines)
+
+
+def score_table(rows: Sequence[Row], kind: str) -> str:
+    """Return the error relative to harmonic's, by kind of scan and hole: network, and engines without weights."""
+    names = {row.engine for row in rows} - {"unet3d", "unet2d", "auto"}
+    lines = [f"| scans, hole | `{kind}` | best without weights |", "|---|---|---|"]
+    groups: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[group_of(row)].append(row)
+    for group, own in groups.items():
+        summary = summarised(own)
+        for hole in dict.fromkeys((one.kind, one.bin) for one in summary):
+            errors = {
+                one.engine: one.scores["rmse_vs_harmonic"].mean for one in summary if (one.kind, one.bin) == hole
+            }
+            if kind in errors:
+                best = min(names & errors.keys(), key=lambda name: errors[name])
+                text = f"| {group}, {' '.join(hole)} | {errors[kind]:.2f} | {errors[best]:.2f} (`{best}`) |"
+                lines.append(text)
+    average = mean(row.rmse_vs_harmonic for row in rows if row.engine == kind)
+    return "\n".join(lines) + f"\n\nMean over all holes: {average:.3f}."
+
+
+def group_of(row: Row) -> str:
+    """Return which kind of scan a row is about."""
+    prefix = row.person.rpartition("-")[0]
+    return {"ds002748": "T1w brain", "lesjak": "FLAIR", "sts": "CT thigh"}.get(
+        prefix, "T2w head" if "T2" in row.scan else "T1w head"
+    )
+
+
+CARD: Final = """\
+# {name}
+
+Weights of the engine `{name}`. It fills holes in medical volumes: a first fill by exemplars of the same scan is
+corrected by a residual U-Net, {works}. Channels: {channels}.
+
+- **Made** {created}, in {hours} hours on {device}: {steps} steps of {batch} patches out of {cases} damaged scans.
+- **SHA-256** of the file: `{sha256}`
+- **SHA-256** of the recipe, `config/train/{name}.yaml`: `{recipe_sha256}`
+- The record of the training, `{name}.json` beside this card, lists every scan with its hash, part and versions.
+- **Licence** of the weights: Apache-2.0, as medpaint.
+
+## Data
+
+Scans of how many people:
+
+{data}
+
+Shapes of holes: lesion masks of stroke, LESYMAP, Apache-2.0; blobs, lost slices and blocks at the edge are made by
+medpaint.
+
+Never looked at, in training or in choosing weights: {held_out}.
+The weights that did best on these people were kept: {validation}.
+
+## What the network adds
+
+Error (RMSE) in the holes of the validation's people, relative to that of the first fill that it was given:
+
+{gains}
+
+## Scores
+
+Error in the hole relative to that of `harmonic`, on people who were held out; below 1 is nearer to the truth.
+[All engines](../../../docs/reference/engines-measured.md).
+
+{scores}
+
+## Where not to use it
+
+- Not for diagnosis. A filled voxel is an invention; do not measure in it.
+- The training saw brains, heads, thighs. In other parts of the body the first fill does most of the work.
+- It saw healthy tissue, and a few lesions. It does not restore what a disease looks like.
+- What it finds on the other side of the body it takes for likely on this one: not for studies of asymmetry.
+- The scans of one kind come from one scanner each. Other scanners, field strengths and reconstructions may do
+  worse: [evaluate on your own](../../../docs/how-to/evaluate.md).
+- Voxels far from 1 mm are resampled for the network: from below 0.75 mm it adds no detail.
+"""
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,186 @@
+"""Time restorations by the size of the hole and by the size of the scan, whole process and in one process.
+
+    OMP_NUM_THREADS=2 python benchmarks/speed.py --brain SCAN.nii.gz --output docs/reference/speed.md
+
+SCAN is a T1w brain at 1 mm. The large scans are made from it by repetition, so that nothing else is needed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+import nibabel as nib
+import numpy as np
+
+from medpaint.core.types import Array, Mask
+from medpaint.corrupt import lesion_blob
+from medpaint.io.reading import read_scan
+from medpaint.pipeline import restore
+
+HOLES_ML: Final = (0.5, 2.0, 8.0, 15.0, 40.0)
+SMALL_ML: Final = 1.0
+SHAPES: Final = ((160, 200, 150), (256, 256, 256), (512, 512, 200), (512, 512, 400))
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What one restoration cost.
+
+    Attributes:
+        process_s: from the command typed to the prompt back.
+        peak_gb: peak resident memory of that process.
+        next_s: the same restoration within a process that has done one before, reading and writing included.
+        engine: what filled the hole.
+    """
+
+    process_s: float
+    peak_gb: float
+    next_s: float
+    engine: str
+
+
+def main() -> None:
+    """Measure and print, and write the page if asked."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--brain", type=Path, required=True, help="T1w brain at 1 mm")
+    parser.add_argument("--engine", default="auto")
+    parser.add_argument("--effort", default="fast")
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--output", type=Path, help="Markdown page to write; printed in any case")
+    arguments = parser.parse_args()
+    volume, _ = read_scan(arguments.brain)
+    data = np.asarray(volume.data)
+    with tempfile.TemporaryDirectory() as folder:
+        by_hole = {ml: timed(data, hole(data, ml), Path(folder), arguments) for ml in HOLES_ML}
+        by_scan = {}
+        for shape in SHAPES:
+            scan = repeated(data, shape)
+            by_scan[shape] = timed(
+                scan, hole(scan[: data.shape[0]], SMALL_ML, scan.shape), Path(folder), arguments
+            )
+    page = page_of(by_hole, by_scan, arguments)
+    print(page)
+    if arguments.output:
+        arguments.output.write_text(page, encoding="utf-8")
+
+
+def hole(data: Array, ml: float, shape: tuple[int, ...] | None = None) -> Mask:
+    """Return a hole of a size in the tissue of a brain, on a grid of `shape`, that of the brain by default."""
+    brain = data[:, :200, :150] > np.percentile(data, 60.0)
+    small = lesion_blob(brain, (1.0, 1.0, 1.0), volume_ml=ml, seed=1)
+    mask = np.zeros(shape or data.shape, dtype=bool)
+    mask[tuple(slice(0, size) for size in small.shape)] = small
+    return mask
+
+
+def repeated(data: Array, shape: tuple[int, int, int]) -> Array:
+    """Return a scan of a larger shape, the brain repeated."""
+    times = [-(-size // own) for size, own in zip(shape, data.shape, strict=True)]
+    return np.tile(data, times)[tuple(slice(0, size) for size in shape)]
+
+
+def timed(data: Array, mask: Mask, folder: Path, arguments: argparse.Namespace) -> Timing:
+    """Return the medians of several restorations of one scan."""
+    scan, hidden = folder / "scan.nii.gz", folder / "mask.nii.gz"
+    nib.Nifti1Image(data, np.eye(4)).to_filename(scan)  # type: ignore[no-untyped-call]
+    nib.Nifti1Image(mask.astype(np.uint8), np.eye(4)).to_filename(hidden)  # type: ignore[no-untyped-call]
+    whole, peaks, following = [], [], []
+    for _ in range(arguments.runs):
+        seconds, peak = process(scan, hidden, folder / "restored", arguments)
+        whole.append(seconds)
+        peaks.append(peak)
+    engine = ""
+    for _ in range(arguments.runs + 1):
+        started = time.perf_counter()
+        done = restore(
+            scan,
+            hidden,
+            output=folder / "restored",
+            overwrite=True,
+            engine=arguments.engine,
+            effort=arguments.effort,
+        )
+        following.append(time.perf_counter() - started)
+        engine = done.record.engine.name if done.record.engine else ""
+    return Timing(median(whole), median(peaks), median(following[1:]), engine)
+
+
+def process(scan: Path, mask: Path, output: Path, arguments: argparse.Namespace) -> tuple[float, float]:
+    """Return the seconds and the peak memory, GB, of `medpaint restore`."""
+    code = (
+        "import resource, subprocess, sys;"
+        "code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode;"
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss); sys.exit(code)"
+    )
+    words = [sys.executable, "-m", "medpaint", "restore", str(scan), "--mask", str(mask)]
+    words += ["--output", str(output), "--overwrite", "--engine", arguments.engine, "--effort", arguments.effort]
+    started = time.perf_counter()
+    done = subprocess.run([sys.executable, "-c", code, *words], check=True, capture_output=True, text=True)
+    scale = 1e9 if sys.platform == "darwin" else 1e6
+    return time.perf_counter() - started, float(done.stdout) / scale
+
+
+def page_of(
+    by_hole: dict[float, Timing], by_scan: dict[tuple[int, int, int], Timing], arguments: argparse.Namespace
+) -> str:
+    """Return the page."""
+    head = "engine | whole process, s | peak memory, GB | next scan, s |"
+    holes = [f"| hole, ml | {head}", "|---" * 5 + "|"]
+    holes += [f"| {ml:g} | {cells(one)} |" for ml, one in by_hole.items()]
+    scans = [f"| scan, voxels | {head}", "|---" * 5 + "|"]
+    scans += [f"| {' x '.join(map(str, shape))} | {cells(one)} |" for shape, one in by_scan.items()]
+    return PAGE.format(
+        holes="\n".join(holes),
+        scans="\n".join(scans),
+        runs=arguments.runs,
+        engine=arguments.engine,
+        effort=arguments.effort,
+        small=SMALL_ML,
+    )
+
+
+def cells(one: Timing) -> str:
+    """Return a timing as cells of a table."""
+    return f"`{one.engine}` | {one.process_s:.1f} | {one.peak_gb:.2f} | {one.next_s:.1f}"
+
+
+PAGE: Final = """\
+# Speed
+
+What a restoration costs with the engine `{engine}` and the effort `{effort}`, on a CPU with two cores; medians of
+{runs} runs. Whole process: from `medpaint restore` typed to the prompt back, the start of Python and the loading
+of the network included. Next scan: within a process that has done one before, as in the batches of a cohort,
+reading and writing included. A compressed NIfTI file of 8-bit values is read and written.
+
+## By the size of the hole
+
+One hole in a T1-weighted brain at 1 mm:
+
+{holes}
+
+## By the size of the scan
+
+A hole of {small:g} ml in brains side by side. Only a crop around the hole is worked on; what grows is reading,
+writing and the hashes.
+
+{scans}
+
+Repeat it with
+
+```
+OMP_NUM_THREADS=2 python benchmarks/speed.py --brain SCAN.nii.gz --output docs/reference/speed.md
+```
+
+where SCAN is a T1-weighted brain at 1 mm.
+"""
+
+if __name__ == "__main__":
+    main()

@@ -28,7 +28,7 @@ ALLOWED_S: Final[dict[Effort, float]] = {"fast": 20.0, "best": 600.0}
 
 _PACE: Final[dict[Effort, Pace]] = {"fast": "brisk", "best": "thorough"}
 
-_BLOCK_S: Final[dict[Pace, float]] = {"brisk": 0.03, "thorough": 0.02}
+_BLOCK_S: Final[dict[Pace, float]] = {"brisk": 0.012, "thorough": 0.015}
 """Seconds for a block of exemplars on two cores; fixed numbers, so that a choice can be repeated."""
 
 _THICK: Final = 2.5

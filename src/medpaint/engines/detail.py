@@ -50,7 +50,7 @@ LADDERS: Final[dict[Pace, tuple[Detail, ...]]] = {
         Detail(4.0, 2, 130),
         Detail(4.0, 2, 350, 300, 8_000, 1_500),
         Detail(5.0, 2, 250, 300, 8_000, 1_500),
-        Detail(6.0, 1, 1000, 200, 6_000, 1_200),
+        Detail(6.0, 1, 2500, 200, 6_000, 1_200),
     ),
 }
 """By pace, what is tried, finest first: the first that divides the hole into few enough blocks is taken. Larger

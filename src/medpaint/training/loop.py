@@ -138,19 +138,22 @@ class Trainer:
         return scores
 
     def _validated(self) -> dict[str, float]:
-        """Return the error relative to that of the first fill, by kind of hole, and the mean over the kinds."""
+        """Return the error relative to that of the first fill, by kind of hole, and its mean over the patches."""
         network = self._average.module.eval()
         before: dict[str, float] = defaultdict(float)
         after: dict[str, float] = defaultdict(float)
+        patches: dict[str, int] = defaultdict(int)
         with torch.inference_mode(), self.fabric.autocast():
             for batch, kinds in ordered(self.banks["validation"], self.recipe.loop.batch):
                 here = batch.to(self.fabric.device)
                 left = here.missing - network(here.shown).float()
                 for number, kind in enumerate(kinds):
+                    patches[kind] += 1
                     before[kind] += float((here.missing[number].square() * here.hole[number]).sum())
                     after[kind] += float((left[number].square() * here.hole[number]).sum())
         scores = {kind: math.sqrt(after[kind] / before[kind]) if before[kind] else 1.0 for kind in before}
-        return {**scores, "validation": sum(scores.values()) / len(scores)}
+        mean = sum(scores[kind] * count for kind, count in patches.items()) / sum(patches.values())
+        return {**scores, "validation": mean}
 
     def _averaged(self) -> dict[str, Tensor]:
         """Return the averaged weights by name."""

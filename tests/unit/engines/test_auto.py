@@ -7,7 +7,7 @@ import pytest
 
 from medpaint.core.types import Mask
 from medpaint.engines.auto import Auto, chosen
-from medpaint.engines.registry import load_engine
+from medpaint.engines.registry import ENGINES, load_engine
 from medpaint.phantoms import head
 from medpaint.pipeline import restore
 
@@ -25,9 +25,23 @@ def test_a_named_engine_is_taken_as_asked() -> None:
     assert chosen("telea", slab(60), ISOTROPIC).reason == "as asked"
 
 
+@pytest.mark.parametrize(
+    ("spacing", "name"), [((1.0, 1.0, 1.2), "unet3d"), ((0.9, 0.9, 5.0), "unet2d"), ((5.0, 0.9, 0.9), "unet2d")]
+)
+def test_thick_slices_are_filled_slice_by_slice(spacing: tuple[float, float, float], name: str) -> None:
+    assert chosen("auto", slab(1), spacing).name == name
+
+
+@pytest.mark.parametrize("name", ["unet3d", "unet2d"])
+def test_the_effort_also_holds_for_a_network_that_is_named(name: str) -> None:
+    assert chosen(name, slab(1), ISOTROPIC, effort="fast").options == {"pace": "brisk", "flips": False}
+    assert chosen(name, slab(1), ISOTROPIC, effort="best").options == {"pace": "thorough", "flips": True}
+    assert chosen("exemplar", slab(1), ISOTROPIC, effort="best").options == {}
+
+
 def test_the_time_allowed_decides_on_a_larger_hole() -> None:
-    fast, best = (chosen("auto", slab(8), ISOTROPIC, effort=effort) for effort in ("fast", "best"))
-    assert (fast.name, best.name) == ("biharmonic", "exemplar")
+    fast, best = (chosen("auto", slab(20), ISOTROPIC, effort=effort) for effort in ("fast", "best"))
+    assert (fast.name, best.name) == ("biharmonic", "unet3d")
     assert "effort fast allows" in fast.reason
 
 
@@ -41,15 +55,15 @@ def test_voxels_can_be_too_large_for_exemplars() -> None:
     assert "voxels are too large" in chosen("auto", slab(1), (1.0, 1.0, 40.0)).reason
 
 
-@pytest.mark.parametrize("name", ["exemplar", "biharmonic"])
+@pytest.mark.parametrize("name", ["unet3d", "unet2d", "biharmonic"])
 def test_fills_as_the_engine_that_it_picks(name: str) -> None:
     image = head((30, 32, 28), (6.0, 6.0, 6.0))
     mask = np.zeros(image.shape, dtype=bool)
     mask[10:16, 12:17, 10:15] = True
-    spacing = (1.0, 1.0, 1.0)
+    spacing = (1.0, 1.0, 4.0) if name == "unet2d" else (1.0, 1.0, 1.0)
     if name == "biharmonic":
         image, mask = np.tile(image, (4, 3, 2)), np.tile(mask, (4, 3, 2))
-        mask[:, :, 20:34] = True
+        mask[:, :, 10:46] = True
     auto = Auto().fill(image, mask, spacing_mm=spacing, seed=3)
     np.testing.assert_array_equal(auto, load_engine(name).fill(image, mask, spacing_mm=spacing, seed=3))
 
@@ -60,5 +74,6 @@ def test_the_record_names_the_engine_and_the_reason() -> None:
     mask[10:14, 12:15, 10:14] = True
     engine = restore(image, mask).record.engine
     assert engine is not None
-    assert engine.name == "exemplar"
+    assert engine.name == "unet3d"
+    assert engine.weights_sha256 == ENGINES["unet3d"].weights_sha256
     assert engine.reason.startswith("auto: ")

@@ -1,0 +1,38 @@
+"""The networks on a real brain that they were not trained on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from medpaint.engines.registry import load_engine
+from medpaint.lesion_folder import LesionFolder
+from medpaint.subjects import Subject, read_manifest
+from medpaint.trial import Clean, hole_kinds, read_clean, trial_in
+
+pytestmark = pytest.mark.real
+
+RECORD = Path(__import__("medpaint").__file__).parent / "weights" / "unet3d.json"
+
+
+@pytest.fixture(scope="module")
+def brain(real_data: Path) -> Clean:
+    path = real_data / "t1w-brain-ds002748" / "train-1mm" / "sub-38_T1w.nii.gz"
+    return read_clean(Subject.of(path), read_manifest(RECORD))
+
+
+@pytest.mark.parametrize(
+    ("kind", "most"), [("blob:0.4-2", 0.75), ("lesion:8-15", 0.8), ("lesion:30-50", 0.85), ("slices:1-3", 0.7)]
+)
+def test_comes_nearer_to_hidden_tissue_than_smooth_fills(
+    brain: Clean, real_data: Path, kind: str, most: float
+) -> None:
+    shapes = LesionFolder(real_data / "lesion-masks" / "stroke-lesymap")
+    trial = trial_in(brain, hole_kinds([kind], shapes)[0], 0, seed=11, shapes=shapes)
+    errors = {
+        name: trial.yardstick.scores(trial.restored(load_engine(name), 0).intensities()).rmse
+        for name in ("harmonic", "biharmonic", "unet3d")
+    }
+    assert errors["unet3d"] < most * errors["harmonic"]
+    assert errors["unet3d"] < errors["biharmonic"]

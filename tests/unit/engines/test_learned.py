@@ -1,0 +1,136 @@
+"""The engines of networks, with a tiny network whose answer is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from medpaint.core.errors import UnreadableError, UsageError
+from medpaint.core.types import FloatArray, Mask
+from medpaint.engines.conditioning import CHANNELS, Start
+from medpaint.engines.learned import NEIGHBOURS, Learned
+from medpaint.engines.networks.names import NetworkName
+from medpaint.engines.networks.unet import Architecture, CorrectionUNet
+from medpaint.engines.registry import ENGINES
+from medpaint.engines.weights import WeightsFacts, load_weights, save_weights
+from medpaint.phantoms import head
+from medpaint.pipeline import restore
+
+ISOTROPIC = (1.0, 1.0, 1.0)
+SIZE = 16
+NETWORKS: tuple[NetworkName, ...] = ("unet3d", "unet2d")
+
+each_network = pytest.mark.parametrize("name", NETWORKS)
+
+
+@pytest.fixture
+def image() -> FloatArray:
+    return head((40, 44, 36), (5.0, 5.0, 5.0))
+
+
+def hole(shape: tuple[int, ...], edge: int) -> Mask:
+    mask = np.zeros(shape, dtype=bool)
+    mask[tuple(slice((size - edge) // 2, (size + edge) // 2) for size in shape)] = True
+    return mask
+
+
+def constant(name: NetworkName, folder: Path, answer: float) -> Path:
+    """Write the weights of a network that gives one answer everywhere."""
+    ndim, inputs = (3, len(CHANNELS)) if name == "unet3d" else (2, NEIGHBOURS * len(CHANNELS))
+    torch.manual_seed(0)
+    network = CorrectionUNet(Architecture(ndim, inputs, (4, 8), 1))
+    last = list(network.head[1].parameters())[-1]
+    with torch.no_grad():
+        last.fill_(answer)
+    facts = WeightsFacts(
+        network=name, channels=(4, 8), units=1, inputs=inputs, size=SIZE, recipe="t", recipe_sha256="", steps=0
+    )
+    path = folder / f"{name}-{answer}.safetensors"
+    save_weights(network, facts, path)
+    return path
+
+
+@each_network
+@pytest.mark.parametrize("spacing", [ISOTROPIC, (0.5, 0.5, 0.5), (1.0, 1.0, 4.0)])
+@pytest.mark.parametrize("edge", [3, 26])
+def test_adds_the_answer_to_the_first_fill(
+    name: NetworkName, image: FloatArray, tmp_path: Path, spacing: tuple[float, float, float], edge: int
+) -> None:
+    mask = hole(image.shape, edge)
+    engine = Learned(name, constant(name, tmp_path, 0.25), pace=None)
+    filled = engine.fill(image, mask, spacing_mm=spacing, seed=0)
+    start = Start.of(image, mask, spacing_mm=spacing, seed=0, pace=None)
+    expected = np.clip(start.filled + 0.25 * start.spread, image[~mask].min(), image[~mask].max())
+    np.testing.assert_allclose(filled[mask], expected[mask], atol=1e-3)
+
+
+@each_network
+def test_a_network_without_training_leaves_the_first_fill(
+    name: NetworkName, image: FloatArray, tmp_path: Path
+) -> None:
+    mask = hole(image.shape, 5)
+    engine = Learned(name, constant(name, tmp_path, 0.0), flips=True)
+    start = Start.of(image, mask, spacing_mm=ISOTROPIC, seed=4)
+    filled = engine.fill(image, mask, spacing_mm=ISOTROPIC, seed=4)
+    np.testing.assert_allclose(filled[mask], start.filled[mask], rtol=1e-6)
+
+
+@each_network
+def test_the_shipped_weights_are_those_of_the_table(name: NetworkName) -> None:
+    assert len(ENGINES[name].weights_sha256) == 64
+    assert load_weights(name).sha256 == ENGINES[name].weights_sha256
+
+
+@each_network
+def test_the_shipped_weights_have_a_card_and_a_record(name: NetworkName) -> None:
+    folder = Path(__import__("medpaint").__file__).parent / "weights"
+    card = (folder / f"{name}.md").read_text(encoding="utf-8")
+    assert ENGINES[name].weights_sha256 in card
+    assert ENGINES[name].weights_sha256 in (folder / f"{name}.json").read_text(encoding="utf-8")
+    assert (folder / f"{name}.safetensors").stat().st_size < 20e6
+
+
+def test_averaging_over_flips_makes_the_answer_symmetric(image: FloatArray) -> None:
+    mirrored = np.minimum(image, np.flip(image, 1))
+    mask = hole(image.shape, 4)
+    engine = Learned("unet3d", pace=None, flips=True)
+    filled = engine.fill(mirrored, mask, spacing_mm=ISOTROPIC, seed=0)
+    np.testing.assert_allclose(filled, np.flip(filled, 1), atol=1e-4)
+
+
+def test_the_record_holds_the_hash_of_ones_own_weights(image: FloatArray, tmp_path: Path) -> None:
+    path = constant("unet3d", tmp_path, 0.1)
+    done = restore(image, hole(image.shape, 4), engine="unet3d", weights=str(path))
+    facts = done.record.engine
+    assert facts is not None
+    assert facts.weights_sha256 == load_weights("unet3d", path).sha256 != ENGINES["unet3d"].weights_sha256
+    assert facts.device == "cpu"
+    assert facts.options == {"pace": "brisk", "flips": False}
+
+
+@pytest.mark.parametrize("engine", ["biharmonic", "auto"])
+def test_weights_for_an_engine_that_takes_none_are_refused(image: FloatArray, engine: str, tmp_path: Path) -> None:
+    path = constant("unet3d", tmp_path, 0.1)
+    mask = np.ones(image.shape, bool) if engine == "auto" else hole(image.shape, 4)
+    mask[0, 0, 0] = False
+    with pytest.raises(UsageError, match="expected weights with an engine out of unet3d, unet2d"):
+        restore(image, mask, engine=engine, weights=str(path), max_fraction=1.0)
+
+
+def test_several_samples_are_refused(image: FloatArray) -> None:
+    with pytest.raises(UsageError, match="expected samples 1, for engine unet3d has one answer only, got 3"):
+        restore(image, hole(image.shape, 4), engine="unet3d", samples=3)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_device_that_is_not_there_is_refused(image: FloatArray) -> None:
+    with pytest.raises(UsageError, match="expected a device for networks that this machine has, got cuda"):
+        restore(image, hole(image.shape, 4), engine="unet3d", device="cuda")
+
+
+def test_weights_that_are_not_there_are_refused(image: FloatArray) -> None:
+    with pytest.raises(UnreadableError, match="nowhere"):
+        restore(image, hole(image.shape, 4), engine="unet3d", weights="nowhere.safetensors")

@@ -40,7 +40,7 @@ ENGINES: Final[Mapping[str, EngineInfo]] = MappingProxyType(
         "auto": EngineInfo(
             target="medpaint.engines.auto:Auto",
             ndim=3,
-            summary="exemplar where the time allowed is enough for the hole, biharmonic elsewhere",
+            summary="unet3d, or unet2d for thick slices, where the time allowed is enough, biharmonic elsewhere",
         ),
         "nearest": EngineInfo(
             target="medpaint.engines.nearest:Nearest",
@@ -60,18 +60,18 @@ ENGINES: Final[Mapping[str, EngineInfo]] = MappingProxyType(
         "exemplar": EngineInfo(
             target="medpaint.engines.exemplar:Exemplar",
             ndim=3,
-            summary="regression learned from like places of the same scan, in 3D: nearest to the truth, slower",
+            summary="regression learned from like places of the same scan, in 3D: no weights, slower",
         ),
         "unet3d": EngineInfo(
             target="medpaint.engines.learned:unet3d",
             ndim=3,
-            summary="network that corrects the fill of exemplar, in 3D",
+            summary="network that corrects a quick fill of exemplar, in space: the nearest to the truth",
             weights_sha256="",
         ),
         "unet2d": EngineInfo(
             target="medpaint.engines.learned:unet2d",
             ndim=3,
-            summary="network that corrects the fill of exemplar, slice by slice, for thick slices",
+            summary="network that corrects a quick fill of exemplar, slice by slice, for thick slices",
             weights_sha256="",
         ),
         "telea": EngineInfo(

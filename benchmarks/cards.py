@@ -41,12 +41,13 @@ def main() -> None:
     parser.add_argument("--record", type=Path, required=True, help="record that medpaint train wrote")
     parser.add_argument("--scores", type=Path, required=True, help="table of scores of benchmarks/engines.py")
     parser.add_argument("--output", type=Path, required=True, help="Markdown file to write")
+    parser.add_argument("--start", default="", help="what the weights were that the training began with, in words")
     arguments = parser.parse_args()
     record = json.loads(arguments.record.read_text(encoding="utf-8"))
-    arguments.output.write_text(card_of(record, read_scores(arguments.scores)), encoding="utf-8")
+    arguments.output.write_text(card_of(record, read_scores(arguments.scores), arguments.start), encoding="utf-8")
 
 
-def card_of(record: dict[str, Any], rows: Sequence[Row]) -> str:
+def card_of(record: dict[str, Any], rows: Sequence[Row], start: str) -> str:
     """Return the card."""
     recipe = record["recipe"]
     kind = recipe["network"]["kind"]
@@ -62,6 +63,7 @@ def card_of(record: dict[str, Any], rows: Sequence[Row]) -> str:
         device=record["device"],
         created=record["created"][:10],
         cases=recipe["pairs"]["cases"],
+        start=f"\n- **Begun** with other weights, `{record['start_sha256'][:12]}`: {start}" if start else "",
         data=data_table(record),
         held_out=", ".join(recipe["held_out"]),
         validation=", ".join(recipe["validation"]),
@@ -128,7 +130,7 @@ CARD: Final = """\
 Weights of the engine `{name}`. It fills holes in medical volumes: a first fill by exemplars of the same scan is
 corrected by a residual U-Net, {works}. Channels: {channels}.
 
-- **Made** {created}, in {hours} hours on {device}: {steps} steps of {batch} patches out of {cases} damaged scans.
+- **Made** {created}, in {hours} hours on {device}: {steps} steps of {batch} patches out of {cases} damaged scans.{start}
 - **SHA-256** of the file: `{sha256}`
 - **SHA-256** of the recipe, `config/train/{name}.yaml`: `{recipe_sha256}`
 - The record of the training, `{name}.json` beside this card, lists every scan with its hash, part and versions.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import random
@@ -51,6 +52,18 @@ def written(folder: Path, **changes: Any) -> Path:
     path = folder / "recipe.yaml"
     path.write_text(yaml.safe_dump(recipe(**changes).model_dump(mode="json")))
     return path
+
+
+def test_a_training_begins_with_the_weights_that_it_is_given(tmp_path: Path) -> None:
+    first = tmp_path / "first"
+    assert trained(SMOKE, first).returncode == 0
+    weights = first / "smoke.safetensors"
+    again = trained(SMOKE, tmp_path / "again", "--start", str(weights), "--json")
+    assert again.returncode == 0
+    record = json.loads(Path(json.loads(again.stdout)["record"]).read_text())
+    assert record["start_sha256"] == hashlib.sha256(weights.read_bytes()).hexdigest()
+    scores = [json.loads((folder / "smoke.json").read_text())["scores"] for folder in (first, tmp_path / "again")]
+    assert scores[1]["validation"] < scores[0]["validation"]
 
 
 def killed_after_its_first_checkpoint(output: Path, wait_s: float) -> bool:

@@ -26,6 +26,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--accelerator", default="auto", help="cpu, cuda or auto (default: auto)")
     parser.add_argument("--devices", type=int, default=1, metavar="N", help="how many of them (default: 1)")
+    parser.add_argument(
+        "--start", type=Path, metavar="WEIGHTS", help="weights of the same network to begin with (default: random)"
+    )
     parser.add_argument("--workers", type=int, metavar="N", help="processes that make pairs (default: all)")
 
 
@@ -42,6 +45,7 @@ def execute(parsed: argparse.Namespace) -> int:
             parsed.output,
             accelerator=parsed.accelerator,
             devices=parsed.devices,
+            start=parsed.start,
             workers=parsed.workers,
             progress=progress,
         )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, final
 import numpy as np
 
 from medpaint.core.types import FloatArray, Mask, Spacing, Window
-from medpaint.engines.conditioning import Start
+from medpaint.engines.conditioning import CHANNELS, Start
 from medpaint.engines.detail import Pace
 from medpaint.engines.networks.names import NetworkName
 from medpaint.engines.resampling import resampled, working_shape
@@ -31,6 +31,8 @@ _SEEN_MM: Final = 20.0
 
 _OVERLAP: Final = 0.5
 """Share of a window that neighbouring ones have in common."""
+
+_HOLE: Final = CHANNELS.index("hole")
 
 _AT_ONCE: Final = {2: 32, 3: 4}
 """Windows that a network of 2 or 3 axes is given at once."""
@@ -100,7 +102,7 @@ class Learned:
     def _by_slice(self, loaded: Loaded, channels: FloatArray) -> FloatArray:
         """Return the answers for the slices that hold a hole, 0 for the others; (C, S, J, K) to (S, J, K)."""
         count = channels.shape[1]
-        masked = np.flatnonzero(channels[3].any(axis=(1, 2)))
+        masked = np.flatnonzero(channels[_HOLE].any(axis=(1, 2)))
         seen = [np.clip(masked + step, 0, count - 1) for step in (-1, 0, 1)]
         stacked = np.stack([channels[:, places] for places in seen], axis=1)
         inputs = np.moveaxis(stacked.reshape(-1, *stacked.shape[2:]), 1, 0)

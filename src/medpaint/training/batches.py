@@ -20,17 +20,17 @@ __all__ = ["Batch", "batches", "ordered"]
 _MIRRORED: Final = 0.5
 """How often a patch is mirrored left to right."""
 
-_TURNED: Final = 0.3
+_TURNED: Final = 0.2
 """How often it is turned any way, so that a network copes with scans whose orientation is wrong."""
 
 _INVERTED: Final = 0.1
 """How often dark and bright are exchanged: the first fill follows the intensities, so this is another contrast."""
 
-_WEAKENED: Final = 0.5
+_WEAKENED: Final = 0.25
 """How often only a part of what the exemplars added to the smooth fill is left, so that a network copes with first
 fills of any quality."""
 
-_ONE_SIDED: Final = 0.2
+_ONE_SIDED: Final = 0.1
 """How often the other side is hidden."""
 
 _STRETCHED: Final = (0.75, 1.33)

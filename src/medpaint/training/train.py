@@ -16,7 +16,7 @@ from medpaint.core.errors import UsageError
 from medpaint.core.types import Progress
 from medpaint.engines.conditioning import CHANNELS
 from medpaint.engines.learned import NEIGHBOURS
-from medpaint.engines.weights import WeightsFacts, save_weights
+from medpaint.engines.weights import Loaded, WeightsFacts, load_weights, save_weights
 from medpaint.io.atomic import replacing
 from medpaint.provenance import now, software
 from medpaint.training.bank import Bank, fill_bank
@@ -60,6 +60,7 @@ def train(
     *,
     accelerator: str = "auto",
     devices: int = 1,
+    start: Path | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> Trained | None:
@@ -73,6 +74,7 @@ def train(
         output: folder of the training: pairs, checkpoint, logs, and in the end weights and their record.
         accelerator: as Lightning Fabric names it.
         devices: how many of them.
+        start: weights of the same network to begin with; None begins with random ones. A checkpoint comes first.
         workers: processes that make pairs; by default one a processor.
         progress: told what is done and the fraction of it.
 
@@ -86,6 +88,7 @@ def train(
     _require_packages()
     output.mkdir(parents=True, exist_ok=True)
     _claim(output, recipe)
+    first = load_weights(recipe.network.kind, start) if start else None
     scans, skipped = find_scans(recipe, data)
     banks, failed = fill_bank(
         recipe, scans, data, output / "pairs", workers=workers or os.cpu_count() or 1, progress=progress
@@ -96,11 +99,12 @@ def train(
         output,
         accelerator,
         devices,
+        first,
         progress,
     )
     if not trainer.fabric.is_global_zero:
         return None
-    return _written(recipe, trainer, output, scans, (*skipped, *failed))
+    return _written(recipe, trainer, output, scans, (*skipped, *failed), first.sha256 if first else "")
 
 
 def _require_packages() -> None:
@@ -145,6 +149,7 @@ def _learn(
     output: Path,
     accelerator: str,
     devices: int,
+    first: Loaded | None,
     progress: Progress | None,
 ) -> Trainer:
     """Run the loop to its end, and return the trainer."""
@@ -162,12 +167,14 @@ def _learn(
     network = CorrectionUNet(
         Architecture(3 if shape.kind == "unet3d" else 2, _inputs(recipe), shape.channels, shape.units)
     )
+    if first is not None:
+        network.load_state_dict(first.network.state_dict())
     trainer = Trainer(recipe, banks, fabric, output, network)
     writer = SummaryWriter(output / "logs", purge_step=trainer.step) if fabric.is_global_zero else None
 
     def report(step: int, done: float, values: dict[str, float]) -> None:
         if progress is not None:
-            progress(f"step {step}", done)
+            progress(_pace(step, done, trainer.seconds), done)
         if writer is not None and ("loss" not in values or step % _SCALARS == 0):
             for name, value in values.items():
                 writer.add_scalar(name.replace(" ", "-"), value, step)
@@ -178,13 +185,25 @@ def _learn(
     return trainer
 
 
+def _pace(step: int, done: float, seconds: float) -> str:
+    """Return in words how far a training is, how fast it goes, and how long it has to go."""
+    left = seconds * (1.0 - done) / done if done else 0.0
+    minutes, rest = divmod(round(left), 60)
+    return f"step {step}, {step / max(seconds, 1e-9):.1f}/s, {minutes}:{rest:02d} left"
+
+
 def _inputs(recipe: Recipe) -> int:
     """Return how many channels the network is shown."""
     return len(CHANNELS) * (NEIGHBOURS if recipe.network.kind == "unet2d" else 1)
 
 
 def _written(
-    recipe: Recipe, trainer: Trainer, output: Path, scans: Sequence[Scan], skipped: tuple[Skipped, ...]
+    recipe: Recipe,
+    trainer: Trainer,
+    output: Path,
+    scans: Sequence[Scan],
+    skipped: tuple[Skipped, ...],
+    start_sha256: str,
 ) -> Trained:
     """Write the weights and what made them."""
     facts = WeightsFacts(
@@ -205,6 +224,7 @@ def _written(
         "weights_sha256": digest,
         "recipe": recipe.model_dump(mode="json"),
         "recipe_sha256": recipe.sha256,
+        "start_sha256": start_sha256,
         "best_step": trainer.best_step,
         "steps": trainer.step,
         "hours": round(trainer.seconds / 3600.0, 3),

@@ -130,9 +130,10 @@ CARD: Final = """\
 Weights of the engine `{name}`. It fills holes in medical volumes: a first fill by exemplars of the same scan is
 corrected by a residual U-Net, {works}. Channels: {channels}.
 
-- **Made** {created}, in {hours} hours on {device}: {steps} steps of {batch} patches out of {cases} damaged scans.{start}
-- **SHA-256** of the file: `{sha256}`
-- **SHA-256** of the recipe, `config/train/{name}.yaml`: `{recipe_sha256}`
+- **Made** {created}, in {hours} hours on {device}: {steps} steps of {batch} patches.{start}
+- **Pairs**: patches of {cases} damaged scans.
+- **SHA-256**: `{sha256}`
+- **Recipe**: `config/train/{name}.yaml`, SHA-256 `{recipe_sha256}`
 - The record of the training, `{name}.json` beside this card, lists every scan with its hash, part and versions.
 - **Licence** of the weights: Apache-2.0, as medpaint.
 

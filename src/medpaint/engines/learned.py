@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 import numpy as np
 
@@ -29,8 +29,8 @@ NEIGHBOURS: Final = 3
 _SEEN_MM: Final = 20.0
 """Margin around the holes that a network sees."""
 
-_OVERLAP: Final = 0.5
-"""Share of a window that neighbouring ones have in common."""
+_OVERLAP: Final = 0.4
+"""Share of a window that neighbouring ones have in common, at least."""
 
 _HOLE: Final = CHANNELS.index("hole")
 
@@ -116,12 +116,14 @@ class Learned:
 
         batch = torch.from_numpy(np.ascontiguousarray(inputs))
         axes = range(2, batch.ndim)
+        slices = batch.shape[1] // len(CHANNELS)
+        hole = _HOLE * slices + slices // 2
         turns = list(product((False, True), repeat=len(axes))) if self.flips else [(False,) * len(axes)]
         total = torch.zeros_like(batch[:, :1])
         with torch.inference_mode():
             for turn in turns:
                 flipped = [axis for axis, wanted in zip(axes, turn, strict=True) if wanted]
-                total += _windowed(loaded, batch.flip(flipped)).flip(flipped)
+                total += _windowed(loaded, batch.flip(flipped), hole).flip(flipped)
         answer: FloatArray = (total / len(turns))[:, 0].numpy()
         return answer
 
@@ -140,30 +142,54 @@ def unet2d(
     return Learned("unet2d", Path(weights) if weights else None, pace, flips, device)
 
 
-def _windowed(loaded: Loaded, batch: Tensor) -> Tensor:
-    """Return the answer to a batch of any size, (B, C, ...) to (B, 1, ...), window by window."""
+def _windowed(loaded: Loaded, batch: Tensor, hole: int) -> Tensor:
+    """Return the answer to a batch of any size, (B, C, ...) to (B, 1, ...), window by window.
+
+    Windows without a hole are left out; the answer is 0 where no window was.
+
+    Args:
+        loaded: the network.
+        batch: what it is shown.
+        hole: channel that says where the holes are.
+    """
     import torch
-    from monai.inferers.utils import sliding_window_inference
+    from monai.data.utils import compute_importance_map, dense_patch_slices
 
-    def answer(seen: Tensor) -> Tensor:
-        correction: Tensor = loaded.network(seen)
-        return correction
+    size = [loaded.facts.size] * (batch.ndim - 2)
+    padded = _padded(batch, size)
+    importance = compute_importance_map(tuple(size), mode="gaussian")
+    step = [round(edge * (1.0 - _OVERLAP)) for edge in size]
+    places: list[tuple[Any, ...]] = [
+        (number, *place)
+        for number in range(len(padded))
+        for place in dense_patch_slices(padded.shape[2:], size, step)
+        if bool(padded[number, hole][place].any())
+    ]
+    total, weight = torch.zeros_like(padded[:, :1]), torch.zeros_like(padded[:, :1])
+    for first in range(0, len(places), _AT_ONCE[batch.ndim - 2]):
+        part = places[first : first + _AT_ONCE[batch.ndim - 2]]
+        seen = torch.stack([padded[(one[0], slice(None), *one[1:])] for one in part])
+        for one, answer in zip(part, _seen(loaded, seen), strict=True):
+            total[(one[0], slice(None), *one[1:])] += importance * answer
+            weight[(one[0], slice(None), *one[1:])] += importance
+    whole: Tensor = total / weight.clamp_min(1e-9)
+    return whole[(slice(None), slice(None), *(slice(0, edge) for edge in batch.shape[2:]))]
 
-    axes = batch.ndim - 2
+
+def _padded(batch: Tensor, size: list[int]) -> Tensor:
+    """Return a batch whose axes are as long as a window at least, the border repeated at their ends."""
+    import torch
+
+    missing = [max(0, edge - have) for edge, have in zip(size, batch.shape[2:], strict=True)]
+    pairs = [width for more in reversed(missing) for width in (0, more)]
+    return torch.nn.functional.pad(batch, pairs, mode="replicate") if any(missing) else batch
+
+
+def _seen(loaded: Loaded, windows: Tensor) -> Tensor:
+    """Return the network's answers to some windows, on the CPU, in single precision."""
+    import torch
+
     on_cuda = loaded.device.startswith("cuda")
     with torch.autocast("cuda", torch.float16, enabled=on_cuda):
-        found = sliding_window_inference(
-            batch,
-            [loaded.facts.size] * axes,
-            _AT_ONCE[axes],
-            answer,
-            overlap=_OVERLAP,
-            mode="gaussian",
-            padding_mode="replicate",
-            sw_device=loaded.device,
-            device="cpu",
-        )
-    if not isinstance(found, torch.Tensor):
-        message = f"expected one answer, got {type(found)}"
-        raise TypeError(message)
-    return found.float()
+        answer: Tensor = loaded.network(windows.to(loaded.device))
+    return answer.float().cpu()

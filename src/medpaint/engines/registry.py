@@ -72,7 +72,7 @@ ENGINES: Final[Mapping[str, EngineInfo]] = MappingProxyType(
             target="medpaint.engines.learned:unet2d",
             ndim=3,
             summary="network that corrects a quick fill of exemplar, slice by slice, for thick slices",
-            weights_sha256="",
+            weights_sha256="be32fdf7ef11545c289d66d124ac6b55fee38357292e2fb5ccb790451b145efa",
         ),
         "telea": EngineInfo(
             target="medpaint.engines.opencv:Telea",

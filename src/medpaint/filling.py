@@ -38,14 +38,14 @@ def engine_for(choice: Choice, parameters: Parameters) -> Engine:
         message = f"expected samples 1, for engine {choice.name} has one answer only, got {parameters.samples}"
         raise UsageError(message)
     options: dict[str, Any] = dict(choice.options)
+    if parameters.weights and parameters.engine not in LEARNED:
+        message = f"expected weights with an engine out of {', '.join(LEARNED)}, got engine {parameters.engine}"
+        raise UsageError(message)
     if choice.name in LEARNED:
         options |= {
             "weights": Path(parameters.weights) if parameters.weights else None,
             "device": parameters.device,
         }
-    elif parameters.weights:
-        message = f"expected weights with an engine out of {', '.join(LEARNED)}, got engine {parameters.engine}"
-        raise UsageError(message)
     engine = load_engine(choice.name, **options)
     return Membrane(engine) if parameters.membrane else engine
 

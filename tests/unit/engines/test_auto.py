@@ -29,7 +29,9 @@ def test_a_named_engine_is_taken_as_asked() -> None:
     ("spacing", "name"), [((1.0, 1.0, 1.2), "unet3d"), ((0.9, 0.9, 5.0), "unet2d"), ((5.0, 0.9, 0.9), "unet2d")]
 )
 def test_thick_slices_are_filled_slice_by_slice(spacing: tuple[float, float, float], name: str) -> None:
-    assert chosen("auto", slab(1), spacing).name == name
+    mask = np.zeros((40, 40, 40), dtype=bool)
+    mask[18:21, 10:20, 10:20] = True
+    assert chosen("auto", mask, spacing).name == name
 
 
 @pytest.mark.parametrize("name", ["unet3d", "unet2d"])

@@ -70,7 +70,7 @@ def test_a_batch_is_cut_into_input_target_and_hole(tmp_path: Path, slices: int, 
 def test_input_target_and_hole_are_turned_together(slices: int, axes: int) -> None:
     patch = patches(slices, axes)[0].astype(np.float32)
     rng = np.random.default_rng(1)
-    seen = [_turned(patch, rng) for _ in range(60)]
+    seen = [_turned(patch, rng) for _ in range(250)]
     turned = _batch(seen)
     first = turned.shown[:, slices // 2 : slices // 2 + 1]
     assert torch.allclose(turned.missing, 2 * first * turned.hole, atol=1e-2)

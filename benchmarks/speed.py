@@ -140,7 +140,7 @@ def page_of(
     return PAGE.format(
         holes="\n".join(holes),
         scans="\n".join(scans),
-        runs=arguments.runs,
+        runs="one run each" if arguments.runs == 1 else f"medians of {arguments.runs} runs",
         engine=arguments.engine,
         effort=arguments.effort,
         small=SMALL_ML,
@@ -155,8 +155,8 @@ def cells(one: Timing) -> str:
 PAGE: Final = """\
 # Speed
 
-What a restoration costs with the engine `{engine}` and the effort `{effort}`, on a CPU with two cores; medians of
-{runs} runs. Whole process: from `medpaint restore` typed to the prompt back, the start of Python and the loading
+What a restoration costs with the engine `{engine}` and the effort `{effort}`, on a CPU with two cores;
+{runs}. Whole process: from `medpaint restore` typed to the prompt back, the start of Python and the loading
 of the network included. Next scan: within a process that has done one before, as in the batches of a cohort,
 reading and writing included. A compressed NIfTI file of 8-bit values is read and written.
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import medpaint
 from medpaint.engines.registry import load_engine
 from medpaint.lesion_folder import LesionFolder
 from medpaint.subjects import Subject, read_manifest
@@ -13,7 +14,7 @@ from medpaint.trial import Clean, hole_kinds, read_clean, trial_in
 
 pytestmark = pytest.mark.real
 
-RECORD = Path(__import__("medpaint").__file__).parent / "weights" / "unet3d.json"
+RECORD = Path(medpaint.__file__).parent / "weights" / "unet3d.json"
 
 
 @pytest.fixture(scope="module")

@@ -43,10 +43,11 @@ _AT_ONCE: Final = {2: 32, 3: 4}
 class Learned:
     """Adds to a first fill what a network says is missing.
 
-    The first fill is that of exemplars, or a smooth one where they have nothing to say. The network sees it with
+    The first fill is that of exemplars, or a smooth one where there are none. The network sees it with
     the mask and the other side of the body, brought to the voxel size that it was trained at, and its answer is
     brought back: the scan itself is never resampled. Holes larger than a window are seen in overlapping windows,
     whose answers are averaged with smooth weights. The fill stays in the range of the known voxels around it.
+    Where no exemplars were found, the network was not trained to go on, and the smooth fill stays.
 
     Attributes:
         name: which network.
@@ -77,6 +78,8 @@ class Learned:
         filled = start.filled.copy()
         for window in windows(mask, spacing_mm, _SEEN_MM):
             hole, before = mask[window], start.filled[window]
+            if self.pace is not None and np.array_equal(before[hole], start.smooth[window][hole]):
+                continue
             known = before[~hole]
             after = before + start.spread * self._correction(loaded, start, window)
             filled[window][hole] = np.clip(after, known.min(), known.max())[hole]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+import medpaint
 from medpaint.core.errors import UnreadableError, UsageError
 from medpaint.core.types import FloatArray, Mask
 from medpaint.engines.conditioning import CHANNELS, Start
@@ -86,7 +87,7 @@ def test_the_shipped_weights_are_those_of_the_table(name: NetworkName) -> None:
 
 @each_network
 def test_the_shipped_weights_have_a_card_and_a_record(name: NetworkName) -> None:
-    folder = Path(__import__("medpaint").__file__).parent / "weights"
+    folder = Path(medpaint.__file__).parent / "weights"
     card = (folder / f"{name}.md").read_text(encoding="utf-8")
     assert ENGINES[name].weights_sha256 in card
     assert ENGINES[name].weights_sha256 in (folder / f"{name}.json").read_text(encoding="utf-8")

@@ -103,9 +103,7 @@ def image_path(wildcards):
 
 def ingest_flags(wildcards):
     row = SCANS[wildcards.scan]
-    return " ".join(
-        [flags(row, ("mask", "series", "frame")), flags(RESTORE, INGEST)]
-    )
+    return " ".join([flags(row, ("mask", "series", "frame")), flags(RESTORE, INGEST)])
 
 
 def batch_cases(wildcards):
@@ -133,9 +131,7 @@ def export_flags(wildcards):
 def evaluate_flags(wildcards):
     """Return what the scan's row says; its mask is where no hole is scored."""
     row = {**SCANS[wildcards.scan], "avoid": SCANS[wildcards.scan].get("mask", "")}
-    return " ".join(
-        [flags(row, ("avoid", "series", "frame")), flags(RESTORE, INPAINT)]
-    )
+    return " ".join([flags(row, ("avoid", "series", "frame")), flags(RESTORE, INPAINT)])
 
 
 validate(config, "../schemas/config.schema.yaml")

@@ -11,6 +11,7 @@ from snakemake.utils import validate
 INGEST = ("labels", "invert_mask", "dilate_mm", "resample_mask", "max_fraction")
 INPAINT = ("effort", "weights", "device", "seed", "membrane")
 EXPORT = ("edge_mm",)
+EVALUATE = ("effort", "seed", "membrane")
 
 
 def read_scans(path):
@@ -131,7 +132,9 @@ def export_flags(wildcards):
 def evaluate_flags(wildcards):
     """Return what the scan's row says; its mask is where no hole is scored."""
     row = {**SCANS[wildcards.scan], "avoid": SCANS[wildcards.scan].get("mask", "")}
-    return " ".join([flags(row, ("avoid", "series", "frame")), flags(RESTORE, INPAINT)])
+    return " ".join(
+        [flags(row, ("avoid", "series", "frame")), flags(RESTORE, EVALUATE)]
+    )
 
 
 validate(config, "../schemas/config.schema.yaml")

@@ -106,7 +106,7 @@ def test_a_cohort_is_restored_summed_up_and_verified(tmp_path: Path) -> None:
         "d-clean": "nothing to repair",
     }
     assert rows["c-series"]["engine"] == "nearest"
-    assert rows["a-hole"]["engine"] == "exemplar"
+    assert rows["a-hole"]["engine"] == "unet3d"
     assert float(rows["a-hole"]["repaired_ml"]) == pytest.approx(180 * 0.008, rel=1e-3)
     records = find_records([folder / "results"])
     assert len(records) == 4

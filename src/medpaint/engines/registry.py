@@ -65,7 +65,7 @@ ENGINES: Final[Mapping[str, EngineInfo]] = MappingProxyType(
         "unet3d": EngineInfo(
             target="medpaint.engines.learned:unet3d",
             ndim=3,
-            summary="network that corrects a quick fill of exemplar, in space; half the time of exemplar",
+            summary="network that corrects a quick fill of exemplar, in space",
             weights_sha256="1137152d537a4a741275fcf1ebff3529b4cfc42811fec30cea89d084773ff1be",
         ),
         "unet2d": EngineInfo(

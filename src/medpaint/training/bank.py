@@ -7,12 +7,15 @@ import json
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
+from medpaint.__about__ import __version__
 from medpaint.core.errors import InputError
 from medpaint.core.types import FloatArray, Progress
 from medpaint.corrupt import LesionShape
@@ -81,8 +84,12 @@ def fill_bank(
     files = {one: folder / key / f"{one[0]}-{one[1]:05d}.npy" for one in wanted}
     failed: dict[tuple[Part, int], str] = {}
     missing = [one for one in wanted if not files[one].exists()]
-    with ProcessPoolExecutor(workers, get_context("spawn"), _prepare, (recipe, tuple(scans), data)) as pool:
-        jobs = {pool.submit(_make, part, number, files[part, number]): (part, number) for part, number in missing}
+    make = partial(_make, recipe, scans, data, LesionFolder(data / recipe.lesions) if recipe.lesions else ())
+    with ProcessPoolExecutor(workers, get_context("spawn"), threadpool_limits, (1,)) as pool:
+        jobs = {
+            pool.submit(make, part=part, number=number, path=files[part, number]): (part, number)
+            for part, number in missing
+        }
         for count, job in enumerate(as_completed(jobs), start=len(wanted) - len(missing)):
             if progress is not None:
                 progress("pairs", count / len(wanted))
@@ -111,29 +118,25 @@ def _bank(files: Sequence[Path], recipe: Recipe) -> Bank:
 
 
 def _key(recipe: Recipe, scans: Sequence[Scan]) -> str:
-    """Return what the cases depend on, hashed: the recipe without its loop, and the scans."""
-    said = recipe.model_dump(mode="json", exclude={"loop", "name"})
+    """Return what the cases depend on, hashed: the recipe without its loop, the scans, and medpaint itself."""
+    said = recipe.model_dump(mode="json", exclude={"loop", "name"}) | {"medpaint": __version__}
     said["network"] = recipe.network.kind
     said["pairs"] |= {"cases": 0, "validation_cases": 0}
     text = json.dumps([said, [(scan.person, scan.part, scan.sha256) for scan in scans]], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-_shared: dict[str, tuple[Recipe, tuple[Scan, ...], Path, Sequence[LesionShape]]] = {}
-
-
-def _prepare(recipe: Recipe, scans: tuple[Scan, ...], data: Path) -> None:
-    """Set up a process: what is the same for all cases, and one thread, for there is a process a processor."""
-    from threadpoolctl import threadpool_limits
-
-    threadpool_limits(1)
-    shapes = LesionFolder(data / recipe.lesions) if recipe.lesions else ()
-    _shared["now"] = (recipe, scans, data, shapes)
-
-
-def _make(part: Part, number: int, path: Path) -> str:
+def _make(
+    recipe: Recipe,
+    scans: Sequence[Scan],
+    data: Path,
+    shapes: Sequence[LesionShape],
+    *,
+    part: Part,
+    number: int,
+    path: Path,
+) -> str:
     """Make one case and write it; return why not, or nothing."""
-    recipe, scans, data, shapes = _shared["now"]
     try:
         case = make_case(recipe, scans, data, shapes, part=part, number=number)
     except InputError as error:

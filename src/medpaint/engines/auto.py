@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from medpaint.core.types import FloatArray, Mask, Spacing
 from medpaint.engines.detail import Pace
-from medpaint.engines.exemplar import Exemplar, block_count
+from medpaint.engines.exemplar import Exemplar, expected_seconds
 from medpaint.engines.registry import load_engine
 
 __all__ = ["ALLOWED_S", "AUTO", "LEARNED", "Auto", "Choice", "Effort", "chosen", "options_for"]
@@ -27,9 +27,6 @@ ALLOWED_S: Final[dict[Effort, float]] = {"fast": 20.0, "best": 600.0}
 """Seconds that a fill may take by estimate."""
 
 _PACE: Final[dict[Effort, Pace]] = {"fast": "brisk", "best": "thorough"}
-
-_BLOCK_S: Final[dict[Pace, float]] = {"brisk": 0.012, "thorough": 0.015}
-"""Seconds for a block of exemplars on two cores; fixed numbers, so that a choice can be repeated."""
 
 _THICK: Final = 2.5
 """Voxels this many times longer than wide are filled slice by slice."""
@@ -67,12 +64,12 @@ def chosen(name: str, mask: Mask, spacing_mm: Spacing, *, effort: Effort = "fast
     pace = _PACE[effort]
     if name != AUTO:
         return Choice(name, "as asked", options_for(name, effort))
-    blocks = block_count(mask, spacing_mm, pace)
-    if blocks == 0:
+    seconds = expected_seconds(mask, spacing_mm, pace)
+    if seconds == 0.0:
         return Choice("biharmonic", "auto: the voxels are too large to learn from")
-    if blocks is None:
+    if seconds is None:
         return Choice("biharmonic", "auto: the hole is too large to learn from the rest of the scan")
-    seconds, allowed = _BLOCK_S[pace] * blocks, ALLOWED_S[effort]
+    allowed = ALLOWED_S[effort]
     if seconds > allowed:
         reason = f"auto: exemplars would take about {seconds:.0f} s, effort {effort} allows {allowed:.0f} s"
         return Choice("biharmonic", reason)

@@ -11,7 +11,7 @@ from medpaint.core.types import FloatArray, Mask, Spacing
 from medpaint.engines.base import Engine
 from medpaint.engines.biharmonic import Biharmonic
 from medpaint.engines.detail import LADDERS
-from medpaint.engines.exemplar import Exemplar, block_count
+from medpaint.engines.exemplar import Exemplar, expected_seconds
 from medpaint.engines.exemplars import Scene, View, surroundings
 from medpaint.engines.regression import predicted
 from medpaint.metrics import rmse
@@ -112,10 +112,11 @@ def test_what_stands_on_the_other_side_only_is_learned_from_there(axis: int) -> 
     assert rmse(truth, filled, mask) < 0.5 * rmse(truth, smooth, mask)
 
 
-def test_blocks_are_counted_and_too_many_are_none() -> None:
+def test_the_time_expected_follows_the_hole() -> None:
     small, large = np.zeros((60, 60, 60), dtype=bool), np.zeros((300, 300, 60), dtype=bool)
     small[30:34, 30:34, 30:34] = True
     large[:, :, 10:50] = True
-    assert 1 <= (block_count(small, ISOTROPIC) or 0) <= 16
-    assert block_count(np.zeros_like(small), ISOTROPIC) == 0
-    assert block_count(large, ISOTROPIC) is None
+    assert 0.01 <= (expected_seconds(small, ISOTROPIC) or 0.0) <= 0.2
+    assert (expected_seconds(small, ISOTROPIC, "brisk") or 0.0) <= (expected_seconds(small, ISOTROPIC) or 0.0)
+    assert expected_seconds(np.zeros_like(small), ISOTROPIC) == 0.0
+    assert expected_seconds(large, ISOTROPIC) is None

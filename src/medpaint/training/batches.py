@@ -85,13 +85,13 @@ def batches(
             yield ready
 
 
-def ordered(bank: Bank, size: int) -> Iterator[tuple[Batch, list[str]]]:
-    """Yield all patches of a bank in order, as they are, and the kind of hole of each."""
+def ordered(bank: Bank, size: int) -> Iterator[tuple[Batch, list[int]]]:
+    """Yield all patches of a bank in order, as they are, and the number of the case of each."""
     for first in range(0, len(bank), size):
         numbers = range(first, min(first + size, len(bank)))
         yield (
             _batch([bank.patch(number) for number in numbers]),
-            [bank.kinds[number // bank.patches] for number in numbers],
+            [number // bank.patches for number in numbers],
         )
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import time
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor
@@ -138,22 +138,21 @@ class Trainer:
         return scores
 
     def _validated(self) -> dict[str, float]:
-        """Return the error relative to that of the first fill, by kind of hole, and its mean over the patches."""
+        """Return the mean error of the cases relative to their first fills': by kind of hole, and of all."""
         network = self._average.module.eval()
-        before: dict[str, float] = defaultdict(float)
-        after: dict[str, float] = defaultdict(float)
-        patches: dict[str, int] = defaultdict(int)
+        bank = self.banks["validation"]
+        before, after = np.zeros(len(bank.files)), np.zeros(len(bank.files))
         with torch.inference_mode(), self.fabric.autocast():
-            for batch, kinds in ordered(self.banks["validation"], self.recipe.loop.batch):
+            for batch, cases in ordered(bank, self.recipe.loop.batch):
                 here = batch.to(self.fabric.device)
                 left = here.missing - network(here.shown).float()
-                for number, kind in enumerate(kinds):
-                    patches[kind] += 1
-                    before[kind] += float((here.missing[number].square() * here.hole[number]).sum())
-                    after[kind] += float((left[number].square() * here.hole[number]).sum())
-        scores = {kind: math.sqrt(after[kind] / before[kind]) if before[kind] else 1.0 for kind in before}
-        mean = sum(scores[kind] * count for kind, count in patches.items()) / sum(patches.values())
-        return {**scores, "validation": mean}
+                for number, case in enumerate(cases):
+                    before[case] += float((here.missing[number].square() * here.hole[number]).sum())
+                    after[case] += float((left[number].square() * here.hole[number]).sum())
+        ratios = np.sqrt(np.divide(after, before, out=np.ones_like(before), where=before > 0.0))
+        kinds = np.array(bank.kinds)
+        scores = {kind: float(ratios[kinds == kind].mean()) for kind in dict.fromkeys(bank.kinds)}
+        return {**scores, "validation": float(ratios.mean())}
 
     def _averaged(self) -> dict[str, Tensor]:
         """Return the averaged weights by name."""

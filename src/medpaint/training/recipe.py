@@ -34,7 +34,11 @@ class Source(_Part):
         description="Where a scan's person is named: its file (the entity sub-, or all of the name), its folder, "
         "or the folder above.",
     )
-    avoid: str = Field("", description="Mask of what is not healthy in all of them, below the data folder.")
+    avoid: str = Field(
+        "",
+        description="Mask of what is not healthy, below the data folder; {folder} stands for the folder that a "
+        "scan lies in.",
+    )
     label_maps: bool = Field(
         default=False, description="They are label maps: scans of random contrast are synthesised from them."
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
@@ -16,7 +16,7 @@ from medpaint.core.types import FloatArray, Mask, Spacing
 from medpaint.phantoms import head
 from medpaint.subjects import Subject
 from medpaint.training.recipe import Recipe, Source
-from medpaint.training.synthesis import synthesised
+from medpaint.training.synthesis import deformed, synthesised
 from medpaint.trial import read_clean
 
 __all__ = ["Part", "Scan", "Skipped", "Whole", "find_scans", "read_whole"]
@@ -93,9 +93,10 @@ def find_scans(recipe: Recipe, data: Path) -> tuple[list[Scan], list[Skipped]]:
             if person in recipe.held_out:
                 continue
             part: Part = "validation" if person in recipe.validation else "training"
-            avoid = data / source.avoid if source.avoid else None
             digest = hashlib.sha256(path.read_bytes()).hexdigest()
-            scan = Scan(replace(Subject.of(path, person=person), avoid=avoid), source, person, part, digest)
+            scan = Scan(
+                Subject.of(path, person=person, avoid=_avoided(path, source, data)), source, person, part, digest
+            )
             try:
                 _opened(scan)
             except (MedpaintError, OSError) as error:
@@ -131,6 +132,7 @@ def read_whole(scan: Scan, data: Path, *, seed: int) -> Whole:
         message = f"{scan.subject.path}: expected labels, got none"
         raise InputError(message)
     labels = whole.truth[grown(box, (8, 8, 8), whole.truth.shape)]
+    labels = deformed(labels, whole.spacing_mm, seed=seed)
     truth = synthesised(labels, whole.spacing_mm, _classes(scan.source, data), seed=seed)
     return Whole(truth, labels > 0.0, whole.spacing_mm)
 
@@ -151,6 +153,12 @@ def _person(path: Path, source: Source) -> str:
     if source.person == "file":
         return Subject.of(path).person
     return path.parent.name if source.person == "folder" else path.parent.parent.name
+
+
+def _avoided(path: Path, source: Source, data: Path) -> Path | None:
+    """Return the mask of what is not healthy in a scan, if the source names one."""
+    folder = str(path.parent.relative_to(data))
+    return data / source.avoid.replace("{folder}", folder) if source.avoid else None
 
 
 def _classes(source: Source, data: Path) -> dict[int, int]:

@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter, map_coordinates, zoom
 
 from medpaint.core.types import FloatArray, Spacing
 
-__all__ = ["synthesised"]
+__all__ = ["deformed", "synthesised"]
 
 _TEXTURE: Final = (0.01, 0.06)
 """Standard deviation of the intensities within a tissue, where the tissues lie in [0, 1]."""
@@ -30,12 +30,29 @@ _WARP_MM: Final = (2.0, 30.0)
 """Standard deviation of the deformation, and the distance over which it changes."""
 
 
+def deformed(labels: FloatArray, spacing_mm: Spacing, *, seed: int) -> FloatArray:
+    """Return a label map deformed smoothly, as another person's might be, (I, J, K).
+
+    Args:
+        labels: whole numbers, 0 = background, (I, J, K).
+        spacing_mm: voxel size along I, J, K.
+        seed: decides the deformation.
+    """
+    rng = np.random.default_rng(seed)
+    spread_mm, reach_mm = _WARP_MM
+    places = np.stack(np.meshgrid(*map(np.arange, labels.shape), indexing="ij")).astype(np.float32)
+    for axis, size_mm in enumerate(spacing_mm):
+        places[axis] += (spread_mm / size_mm) * _smooth_field(labels.shape, spacing_mm, reach_mm, rng)
+    warped: FloatArray = map_coordinates(labels, places, order=0, mode="nearest")
+    return warped
+
+
 def synthesised(labels: FloatArray, spacing_mm: Spacing, classes: dict[int, int], *, seed: int) -> FloatArray:
     """Return a scan in which each class of tissue has a random intensity and texture.
 
-    The label map is deformed smoothly, its classes are given random intensities, the borders are blurred, a bias
-    field and noise are added. Label 0 stays dark. After Billot et al., SynthSeg: segmentation of brain MRI scans
-    of any contrast and resolution without retraining. Medical Image Analysis 86 (2023) 102789.
+    The borders of the label map are blurred, a bias field and noise are added. Label 0 stays dark. After Billot et
+    al., SynthSeg: segmentation of brain MRI scans of any contrast and resolution without retraining. Medical Image
+    Analysis 86 (2023) 102789.
 
     Args:
         labels: whole numbers, 0 = background, (I, J, K).
@@ -47,12 +64,7 @@ def synthesised(labels: FloatArray, spacing_mm: Spacing, classes: dict[int, int]
         Intensities, about 0 to 1, float32, (I, J, K).
     """
     rng = np.random.default_rng(seed)
-    spread_mm, reach_mm = _WARP_MM
-    places = np.stack(np.meshgrid(*map(np.arange, labels.shape), indexing="ij")).astype(np.float32)
-    for axis, size_mm in enumerate(spacing_mm):
-        places[axis] += (spread_mm / size_mm) * _smooth_field(labels.shape, spacing_mm, reach_mm, rng)
-    warped = map_coordinates(np.rint(labels).astype(np.int32), places, order=0, mode="nearest")
-    found, index = np.unique(warped, return_inverse=True)
+    found, index = np.unique(np.rint(labels).astype(np.int32), return_inverse=True)
     of_label = np.array([classes.get(int(one), 1000 + int(one)) for one in found])
     _, class_index = np.unique(of_label, return_inverse=True)
     means = rng.uniform(0.1, 1.0, class_index.max() + 1)

@@ -148,6 +148,25 @@ def test_holes_keep_clear_of_what_a_source_says_is_not_healthy(tmp_path: Path) -
     assert not read(tmp_path, source(avoid="sick.nii")).tissue[10:16, 10:16, 10:16].any()
 
 
+def test_each_scan_may_have_its_own_mask_of_what_is_not_healthy(tmp_path: Path) -> None:
+    brains(tmp_path, "sub-v")
+    for number, name in enumerate(("a", "b")):
+        brains(tmp_path / name, f"sub-{name}")
+        sick = np.zeros(phantom().shape, dtype=np.uint8)
+        sick[10:16, 10:16, 10 + 3 * number : 13 + 3 * number] = 1
+        save(sick, tmp_path / name / "sick.nii", RAS)
+    kind = source(images=["sub-v.nii.gz", "?/*.nii.gz"], avoid="{folder}/sick.nii")
+    save(np.zeros(phantom().shape, dtype=np.uint8), tmp_path / "sick.nii", RAS)
+    scans, skipped = find_scans(recipe(sources=[kind], validation=["brains/sub-v"]), tmp_path)
+    assert not skipped
+    tissue = {scan.person: read_whole(scan, tmp_path, seed=0).tissue for scan in scans}
+    assert tissue["brains/sub-v"][10:16, 10:16, 10:16].any()
+    assert not tissue["brains/sub-a"][10:16, 10:16, 10:13].any()
+    assert tissue["brains/sub-a"][10:16, 10:16, 13:16].any()
+    assert not tissue["brains/sub-b"][10:16, 10:16, 13:16].any()
+    assert tissue["brains/sub-b"][10:16, 10:16, 10:13].any()
+
+
 def test_label_maps_become_scans_that_the_seed_decides(tmp_path: Path) -> None:
     labels = np.zeros((30, 30, 30), np.uint8)
     labels[10:22, 10:22, 10:22], labels[14:18, 14:18, 14:18] = 3, 7
@@ -161,4 +180,6 @@ def test_label_maps_become_scans_that_the_seed_decides(tmp_path: Path) -> None:
     assert np.array_equal(first.truth, same.truth)
     assert not np.array_equal(first.truth, other.truth)
     assert first.truth.shape == (28, 28, 28)
-    assert np.count_nonzero(first.tissue) == 12**3
+    assert np.array_equal(first.tissue, same.tissue)
+    assert np.count_nonzero(first.tissue != other.tissue) > 20
+    assert first.truth[first.tissue].mean() > 3.0 * first.truth[~first.tissue].mean()

@@ -6,7 +6,7 @@ import numpy as np
 from training_parts import ONE_MM
 
 from medpaint.core.types import FloatArray
-from medpaint.training.synthesis import synthesised
+from medpaint.training.synthesis import deformed, synthesised
 
 SHAPE = (40, 36, 32)
 
@@ -67,6 +67,9 @@ def test_a_label_without_a_class_is_a_class_of_its_own() -> None:
     assert np.array_equal(image, synthesised(labels(), ONE_MM, {**classes, 9: 2, 9000: 3}, seed=3))
 
 
-def test_the_borders_are_moved_from_scan_to_scan() -> None:
-    outlines = [synthesised(labels(), ONE_MM, {2: 1, 5: 1, 9: 1, 9000: 1}, seed=seed) > 0.2 for seed in (0, 1)]
-    assert np.count_nonzero(outlines[0] != outlines[1]) > 100
+def test_a_deformation_moves_borders_and_makes_no_labels() -> None:
+    one, same, other = (deformed(labels(), ONE_MM, seed=seed) for seed in (0, 0, 1))
+    assert np.array_equal(one, same)
+    assert np.count_nonzero(one != labels()) > 100
+    assert np.count_nonzero(one != other) > 100
+    assert set(np.unique(one)) <= set(np.unique(labels()))

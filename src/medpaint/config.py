@@ -15,6 +15,7 @@ __all__ = [
     "INPAINT_FIELDS",
     "SCAN_ID",
     "CohortConfig",
+    "EvaluateConfig",
     "Parameters",
     "RestoreConfig",
     "ScanRow",
@@ -84,6 +85,20 @@ INPAINT_FIELDS = ("engine", "effort", "weights", "device", "seed", "membrane")
 EXPORT_FIELDS = ("edge_mm",)
 
 
+class EvaluateConfig(BaseModel):
+    """What the target `evaluate` of a cohort scores."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    engines: tuple[Annotated[str, Field(min_length=1, pattern=ENGINE_NAME)], ...] = Field(
+        (), description="Engines to compare; none: all but auto."
+    )
+    kinds: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        (), description="Kinds of holes, such as blob:8-15; none: all but lesion."
+    )
+    holes: int = Field(1, ge=1, description="Holes of each kind in a scan.")
+
+
 class CohortConfig(BaseModel):
     """The keys of config/config.yaml."""
 
@@ -102,6 +117,9 @@ class CohortConfig(BaseModel):
     )
     restore: RestoreConfig = Field(
         default_factory=RestoreConfig, description="How to restore; a scan's row may name another engine."
+    )
+    evaluate: EvaluateConfig = Field(
+        default_factory=EvaluateConfig, description="What `medpaint run evaluate` scores."
     )
 
 

@@ -212,6 +212,7 @@ def test_the_configuration_that_is_shipped_holds_the_defaults_and_every_key() ->
     assert CohortConfig.model_validate(shipped) == CohortConfig()
     assert set(shipped) == set(CohortConfig.model_fields)
     assert set(shipped["restore"]) == set(type(CohortConfig().restore).model_fields)
+    assert set(shipped["evaluate"]) == set(type(CohortConfig().evaluate).model_fields)
 
 
 @pytest.mark.slow

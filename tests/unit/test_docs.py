@@ -14,7 +14,7 @@ from pydantic import BaseModel
 import medpaint
 from medpaint.cli.main import COMMANDS, _parser
 from medpaint.cohort import SUMMARY_COLUMNS
-from medpaint.config import CohortConfig, Parameters, RestoreConfig, ScanRow
+from medpaint.config import CohortConfig, EvaluateConfig, Parameters, RestoreConfig, ScanRow
 from medpaint.core import errors
 from medpaint.core.errors import MedpaintError
 from medpaint.engines.registry import engine_names
@@ -119,7 +119,8 @@ def test_every_key_and_column_of_a_cohort_is_documented() -> None:
     page = text_of(REFERENCE / "config.md")
     keys = section_of(page, "config.yaml")
     assert first_cells(keys) == set(CohortConfig.model_fields)
-    assert set(RestoreConfig.model_fields) <= set(re.findall(r"`([a-z_]+)`", keys))
+    fields = {*RestoreConfig.model_fields, *EvaluateConfig.model_fields}
+    assert fields <= set(re.findall(r"`([a-z_]+)`", keys))
     assert first_cells(section_of(page, "The table of scans")) == set(ScanRow.model_fields)
     assert first_cells(section_of(page, "The summary")) == set(SUMMARY_COLUMNS)
 

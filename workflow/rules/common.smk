@@ -12,6 +12,7 @@ INGEST = ("labels", "invert_mask", "dilate_mm", "resample_mask", "max_fraction")
 INPAINT = ("effort", "weights", "device", "seed", "membrane")
 EXPORT = ("edge_mm",)
 EVALUATE = ("effort", "seed", "membrane")
+SCORED = ("engines", "kinds", "holes")
 
 
 def read_scans(path):
@@ -130,10 +131,14 @@ def export_flags(wildcards):
 
 
 def evaluate_flags(wildcards):
-    """Return what the scan's row says; its mask is where no hole is scored."""
+    """Return what the scan's row and the configuration say; the row's mask is where no hole is scored."""
     row = {**SCANS[wildcards.scan], "avoid": SCANS[wildcards.scan].get("mask", "")}
     return " ".join(
-        [flags(row, ("avoid", "series", "frame")), flags(RESTORE, EVALUATE)]
+        [
+            flags(row, ("avoid", "series", "frame")),
+            flags(RESTORE, EVALUATE),
+            flags(config.get("evaluate", {}), SCORED),
+        ]
     )
 
 

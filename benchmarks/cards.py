@@ -110,7 +110,7 @@ def score_table(rows: Sequence[Row], kind: str) -> str:
             }
             if kind in errors:
                 best = min(names & errors.keys(), key=lambda name: errors[name])
-                text = f"| {group}, {' '.join(hole)} | {errors[kind]:.2f} | {errors[best]:.2f} (`{best}`) |"
+                text = f"| {group}, {' '.join(hole)} | {errors[kind]:.3f} | {errors[best]:.3f} (`{best}`) |"
                 lines.append(text)
     average = mean(row.rmse_vs_harmonic for row in rows if row.engine == kind)
     return "\n".join(lines) + f"\n\nMean over all holes: {average:.3f}."

@@ -92,6 +92,19 @@ def test_a_killed_training_that_is_started_again_ends_with_the_same_weights(tmp_
     assert first.read_bytes() == second.read_bytes(), killed.name
 
 
+def test_the_workers_of_a_training_that_is_killed_end_with_it(tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    words = command(written(tmp_path, pairs={"cases": 500}), output)
+    with subprocess.Popen(words, env=environment(), stderr=subprocess.PIPE) as process:
+        while process.poll() is None and not list(output.glob("pairs/*/*.npy")):
+            time.sleep(0.05)
+        process.send_signal(signal.SIGKILL)
+        process.communicate(timeout=30)  # the pipe is closed once the last worker is gone
+    made = len(list(output.glob("pairs/*/*.npy")))
+    assert process.returncode == -signal.SIGKILL
+    assert 1 <= made < 500
+
+
 def test_json_prints_one_object_and_a_finished_training_is_told_again(tmp_path: Path) -> None:
     output = tmp_path / "out"
     first, again = (trained(written(tmp_path), output, "--json") for _ in range(2))

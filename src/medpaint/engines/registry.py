@@ -66,13 +66,13 @@ ENGINES: Final[Mapping[str, EngineInfo]] = MappingProxyType(
             target="medpaint.engines.learned:unet3d",
             ndim=3,
             summary="network that corrects a quick fill of exemplar, in space",
-            weights_sha256="1137152d537a4a741275fcf1ebff3529b4cfc42811fec30cea89d084773ff1be",
+            weights_sha256="5e77e6b448636b449cc745d9ce5b34b84165313615496952d93d765bb05ac754",
         ),
         "unet2d": EngineInfo(
             target="medpaint.engines.learned:unet2d",
             ndim=3,
             summary="network that corrects a quick fill of exemplar, slice by slice, for thick slices",
-            weights_sha256="be32fdf7ef11545c289d66d124ac6b55fee38357292e2fb5ccb790451b145efa",
+            weights_sha256="f6500d3f228a7cf3d3cb1558c732b688f33020ffeb0871b66830c4bb10d2aa92",
         ),
         "telea": EngineInfo(
             target="medpaint.engines.opencv:Telea",

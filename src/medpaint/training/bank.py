@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
 from pathlib import Path
+from threading import Thread
 from typing import Final
 
 import numpy as np
@@ -85,7 +88,7 @@ def fill_bank(
     failed: dict[tuple[Part, int], str] = {}
     missing = [one for one in wanted if not files[one].exists()]
     make = partial(_make, recipe, scans, data, LesionFolder(data / recipe.lesions) if recipe.lesions else ())
-    with ProcessPoolExecutor(workers, get_context("spawn"), threadpool_limits, (1,)) as pool:
+    with ProcessPoolExecutor(workers, get_context("spawn"), _begin) as pool:
         jobs = {
             pool.submit(make, part=part, number=number, path=files[part, number]): (part, number)
             for part, number in missing
@@ -109,6 +112,20 @@ def fill_bank(
             message = f"expected damaged scans for {part}, all failed: {next(iter(failed.values()))}"
             raise InputError(message)
     return banks, skipped
+
+
+def _begin() -> None:
+    """Make a worker compute with one thread, and end when the process that started it is killed."""
+    threadpool_limits(1)
+    parent = parent_process()
+    if parent is not None:
+        Thread(target=_end_after, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_after(sentinel: int) -> None:
+    """End this process once another one has ended."""
+    wait([sentinel])
+    os._exit(1)
 
 
 def _bank(files: Sequence[Path], recipe: Recipe) -> Bank:

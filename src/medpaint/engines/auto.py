@@ -50,9 +50,9 @@ class Choice:
 def chosen(name: str, mask: Mask, spacing_mm: Spacing, *, effort: Effort = "fast") -> Choice:
     """Return the engine that fills a mask: the one asked for, or the one that `auto` stands for.
 
-    A network on quick exemplars comes about as near to hidden tissue as the exemplar engine, in large holes in half
-    the time. It is taken unless a hole is too large for exemplars, or they take more time than is allowed. The time
-    is estimated from the number of blocks, not measured, so the same mask always gets the same engine.
+    A network on quick exemplars comes about as near to hidden tissue as the exemplar engine, in large holes in
+    half the time. It is taken unless a hole is too large for exemplars, or they take more time than is allowed.
+    The time is estimated from the number of blocks, not measured, so the same mask always gets the same engine.
 
     Args:
         name: row of the table of engines.

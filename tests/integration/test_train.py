@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from safetensors.numpy import load_file
 from scans import save
 from training_parts import recipe, source, whole
 
@@ -63,6 +64,18 @@ def test_a_training_begins_with_the_weights_that_it_is_given(tmp_path: Path) -> 
     record = json.loads(Path(json.loads(again.stdout)["record"]).read_text())
     assert record["start_sha256"] == hashlib.sha256(weights.read_bytes()).hexdigest()
     assert record["scores"]["validation"] < 1.0
+
+
+def test_steps_of_no_length_leave_the_weights_that_a_training_begins_with(tmp_path: Path) -> None:
+    values = yaml.safe_load(SMOKE.read_text())
+    assert trained(SMOKE, tmp_path / "first").returncode == 0
+    still = tmp_path / "still.yaml"
+    still.write_text(yaml.safe_dump({**values, "loop": {**values["loop"], "steps": 2, "rate": 1e-12}}))
+    first, again = tmp_path / "first" / "smoke.safetensors", tmp_path / "again" / "smoke.safetensors"
+    assert trained(still, again.parent, "--start", str(first)).returncode == 0
+    before, after = load_file(first), load_file(again)
+    assert before.keys() == after.keys()
+    assert all(np.array_equal(before[name], after[name]) for name in before)
 
 
 def killed_after_its_first_checkpoint(output: Path, wait_s: float) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Literal
 
 import numpy as np
@@ -46,20 +47,23 @@ class Detail:
     block_s: float = 0.012
 
 
+_leaner = partial(Detail, surroundings=300, drawn=8_000, kept=1_500, block_s=0.007)
+_leanest = partial(Detail, surroundings=200, drawn=6_000, kept=1_000, block_s=0.004)
+
 LADDERS: Final[dict[Pace, tuple[Detail, ...]]] = {
     "thorough": (Detail(4.0, 2, 1000), Detail(5.0, 2, 1400), Detail(6.0, 2, 2000), Detail(6.0, 1, 6000)),
     "brisk": (
         Detail(4.0, 2, 130),
-        Detail(4.0, 2, 600, 300, 8_000, 1_500, 0.007),
-        Detail(5.0, 2, 1000, 300, 8_000, 1_500, 0.007),
-        Detail(5.0, 2, 2200, 200, 6_000, 1_000, 0.004),
-        Detail(6.0, 2, 2500, 200, 6_000, 1_000, 0.004),
-        Detail(6.0, 1, 5000, 200, 6_000, 1_000, 0.004),
+        _leaner(4.0, 2, 600),
+        _leaner(5.0, 2, 1000),
+        _leanest(5.0, 2, 2200),
+        _leanest(6.0, 2, 2500),
+        _leanest(6.0, 1, 5000),
     ),
     "quick": (
-        Detail(4.0, 2, 150, 200, 6_000, 1_000, 0.004),
-        Detail(6.0, 2, 2500, 200, 6_000, 1_000, 0.004),
-        Detail(6.0, 1, 2500, 150, 5_000, 800, 0.003),
+        _leanest(4.0, 2, 150),
+        _leanest(6.0, 2, 2500),
+        Detail(6.0, 1, 2500, surroundings=150, drawn=5_000, kept=800, block_s=0.003),
     ),
 }
 """By pace, what is tried, finest first: the first that divides the hole into few enough blocks is taken. Larger

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import count, islice
 from typing import Final
 
 import numpy as np
@@ -39,6 +41,9 @@ _STRETCHED: Final = (0.75, 1.33)
 _SHIFTED: Final = 0.25
 """Standard deviation of what is added to them."""
 
+_AHEAD: Final = 4
+"""Batches that are drawn while one is used, each in a thread of its own."""
+
 _START, _SMOOTH, _ACROSS, _HOLE, _ACROSS_HOLE = range(len(CHANNELS))
 
 
@@ -66,7 +71,7 @@ def batches(
 ) -> Generator[Batch, None, None]:
     """Yield the batches of the steps from `first` on, without end; each depends on its step alone.
 
-    The next one is read while the present one is used.
+    The next ones are read while the present one is used.
 
     Args:
         bank: patches.
@@ -76,12 +81,12 @@ def batches(
         crop: edge in voxels of what is seen of a patch; None: all of it.
         rank: of the process, where several train together.
     """
-    with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(_drawn, bank, (seed, first, rank), size, crop)
-        step = first
+    with ThreadPoolExecutor(_AHEAD) as pool:
+        drawn = (pool.submit(_drawn, bank, (seed, step, rank), size, crop) for step in count(first))
+        waiting = deque(islice(drawn, _AHEAD))
         while True:
-            step += 1
-            ready, waiting = waiting.result(), pool.submit(_drawn, bank, (seed, step, rank), size, crop)
+            ready = waiting.popleft().result()
+            waiting.append(next(drawn))
             yield ready
 
 

@@ -11,7 +11,7 @@ import pytest
 from dicom_phantom import AXIAL, SAGITTAL, Phantom
 from pydicom import Dataset, FileDataset
 from pydicom.data import get_testdata_file
-from pydicom.uid import EnhancedMRImageStorage, JPEG2000Lossless, RLELossless
+from pydicom.uid import JPEG2000Lossless, RLELossless, UltrasoundImageStorage
 
 from medpaint.core.errors import GeometryError, InputError, UnreadableError, UnsupportedError
 from medpaint.io.dicom import read_series
@@ -47,17 +47,16 @@ def _deleting(keyword: str) -> Callable[[FileDataset, int], None]:
     return change
 
 
-def _enhanced(dataset: FileDataset, _index: int) -> None:
-    """Call the image an enhanced one."""
-    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = EnhancedMRImageStorage
-    dataset.NumberOfFrames = 1
+def _ultrasound(dataset: FileDataset, _index: int) -> None:
+    """Call the image one of ultrasound."""
+    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = UltrasoundImageStorage
 
 
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (_enhanced, "Enhanced MR Image Storage"),
-        (_setting(NumberOfFrames=8), r"a file of 8 frames \(multi-frame\)"),
+        (_ultrasound, "Ultrasound Image Storage"),
+        (_setting(NumberOfFrames=8), "a file of 8 frames of a class for one"),
         (_setting(ImageType=["ORIGINAL", "PRIMARY", "M", "MOSAIC"]), "a Siemens mosaic"),
         (_setting(SamplesPerPixel=3, PhotometricInterpretation="RGB"), r"3 samples per pixel.*RGB"),
         (_setting(PhotometricInterpretation="PALETTE COLOR"), "PALETTE COLOR"),
@@ -66,7 +65,7 @@ def _enhanced(dataset: FileDataset, _index: int) -> None:
         (_deleting("SOPInstanceUID"), r"no SOPInstanceUID, .* \(1 of 4 files\)"),
         (_setting(HighBit=13), "12 bits stored in 16, high bit 13"),
         (_setting(BitsStored=17), "17 bits stored in 16"),
-        (_setting_one(NumberOfFrames=8), r"a file of 8 frames \(multi-frame\) \(1 of 4 files\)"),
+        (_setting_one(NumberOfFrames=8), r"a file of 8 frames .* \(8 of 11 files\)"),
     ],
 )
 def test_images_of_another_kind(tmp_path: Path, change: Callable[[FileDataset, int], None], reason: str) -> None:

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from pydicom.uid import CTImageStorage, MRImageStorage
+from pydicom.uid import (
+    CTImageStorage,
+    EnhancedCTImageStorage,
+    EnhancedMRImageStorage,
+    LegacyConvertedEnhancedCTImageStorage,
+    LegacyConvertedEnhancedMRImageStorage,
+    MRImageStorage,
+)
 
 from medpaint.core.errors import GeometryError, InputError, UnsupportedError
 from medpaint.core.types import Affine
@@ -17,7 +24,13 @@ from medpaint.io.dicom.stack import orientation_is_valid, orientation_reasons, s
 
 __all__ = ["Assessment", "assess"]
 
-_STORAGE: Final = {CTImageStorage, MRImageStorage}
+_SINGLE_FRAME: Final = {CTImageStorage, MRImageStorage}
+_MULTI_FRAME: Final = {
+    EnhancedCTImageStorage,
+    EnhancedMRImageStorage,
+    LegacyConvertedEnhancedCTImageStorage,
+    LegacyConvertedEnhancedMRImageStorage,
+}
 
 SPACING_TOLERANCE: Final = 1e-4
 """Largest relative difference of the pixel spacing within a series: over 512 columns a twentieth of a voxel."""
@@ -110,10 +123,12 @@ def _kind_reasons(header: Header) -> list[str]:
     if header.rows < 1 or header.columns < 1:
         return [f"{header.sop_class.name} is no image"]
     checks = {
-        f"{header.sop_class.name} (read are CT Image Storage and MR Image Storage)": header.sop_class
-        not in _STORAGE,
-        f"a file of {header.frames} frames (multi-frame)": header.frames != 1,
-        "a Siemens mosaic, many slices tiled into one image": "MOSAIC" in header.image_type,
+        f"{header.sop_class.name} (read are CT and MR images, single-frame or enhanced)": header.sop_class
+        not in _SINGLE_FRAME | _MULTI_FRAME,
+        f"a file of {header.frames} frames of a class for one (multi-frame)": header.frames != 1
+        and header.sop_class in _SINGLE_FRAME,
+        "a Siemens mosaic without the private header that says how its slices lie": header.tiled
+        and header.position is None,
         f"{header.samples} samples per pixel (colour)": header.samples != 1,
         f"photometric interpretation {header.photometric or 'not stated'}": header.photometric
         not in {"MONOCHROME1", "MONOCHROME2"},
@@ -179,7 +194,7 @@ def _unplaced_reasons(headers: Sequence[Header]) -> list[str]:
 
 def _copied_reasons(headers: Sequence[Header]) -> list[str]:
     """Say that one instance is there in several files."""
-    copies = len(headers) - len({header.sop_uid for header in headers})
+    copies = len(headers) - len({(header.sop_uid, header.index) for header in headers})
     return [f"{copies} files repeat the SOPInstanceUID of another file"] if copies else []
 
 

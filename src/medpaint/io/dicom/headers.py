@@ -1,37 +1,48 @@
-"""The headers of DICOM files, and which of them belong to one series."""
+"""What is read of a slice before its pixels, be it a file, a frame of one, or a tile of a mosaic."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from pydicom import FileDataset, dcmread
-from pydicom.uid import UID, MediaStorageDirectoryStorage
+from pydicom import Dataset, FileDataset
+from pydicom.uid import UID
 
-from medpaint.core.errors import InputError, UnreadableError
-from medpaint.io.dicom.parsing import PARSE_ERRORS, integer, numbers, text, transfer_syntax_of, words
+from medpaint.io.dicom.frames import GROUP_KEYWORDS, frame_datasets
+from medpaint.io.dicom.mosaic import CSA_TAGS, is_mosaic, mosaic_of
+from medpaint.io.dicom.parsing import integer, numbers, text, transfer_syntax_of, words
 
-__all__ = ["Header", "Inventory", "take_inventory"]
+__all__ = ["KEYWORDS", "Header", "headers_of"]
 
-_KEYWORDS: Final = (
+_FACETS: Final = {
+    "AcquisitionNumber": "acquisition",
+    "EchoTime": "echo-time",
+    "ComplexImageComponent": "component",
+    "ImageType": "image-type",
+    "DiffusionBValue": "b-value",
+    "TemporalPositionIdentifier": "time",
+    "TriggerTime": "trigger-time",
+    "InversionTime": "inversion-time",
+    "StackID": "stack",
+}
+"""Attributes by which the volumes of one series are told apart, and what they are called."""
+
+KEYWORDS: Final[tuple[str | int, ...]] = (
     "ImageType", "SOPClassUID", "SOPInstanceUID", "Modality", "SliceThickness", "SpacingBetweenSlices",
     "SeriesInstanceUID", "ImagePositionPatient", "ImageOrientationPatient", "FrameOfReferenceUID",
     "SamplesPerPixel", "PhotometricInterpretation", "NumberOfFrames", "Rows", "Columns", "PixelSpacing",
     "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "RescaleIntercept", "RescaleSlope",
-    "ModalityLUTSequence",
+    "ModalityLUTSequence", "InstanceNumber", *_FACETS, *GROUP_KEYWORDS, *CSA_TAGS,
 )  # fmt: skip
-
-_FIRST_GROUPS: Final = (b"\x02\x00", b"\x08\x00", b"\x00\x08")
-"""How a file without preamble starts: group 2 or group 8, of either byte order."""
+"""What is parsed of a file at first."""
 
 
 @dataclass(frozen=True)
 class Header:
-    """What is read of an image before its pixels. None of it names a patient.
+    """What is read of a slice before its pixels. None of it names a patient.
 
     Attributes:
         bits: BitsAllocated, BitsStored, HighBit, PixelRepresentation.
@@ -42,6 +53,10 @@ class Header:
         intercept: rescale intercept, 0 where absent.
         depth_mm: SpacingBetweenSlices, or SliceThickness where that is absent; None without both.
         spacing_between: SpacingBetweenSlices, mm; None where absent.
+        frames: frames of the file.
+        index: of the frame in the file, or of the tile in the mosaic, from 0.
+        tiled: whether the file is a mosaic.
+        facets: what tells volumes of one series apart, by name.
     """
 
     path: Path
@@ -66,6 +81,9 @@ class Header:
     depth_mm: float | None
     spacing_between: float | None
     has_lookup_table: bool
+    index: int = 0
+    tiled: bool = False
+    facets: dict[str, str] = field(default_factory=dict)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -79,85 +97,43 @@ class Header:
         return (-(2.0 ** (stored - 1)), 2.0 ** (stored - 1) - 1) if signed else (0.0, 2.0**stored - 1)
 
 
-@dataclass(frozen=True)
-class Inventory:
-    """The DICOM files of a folder.
-
-    Attributes:
-        series: headers by series instance UID, in the order of their paths.
-        damaged: files that say that they are DICOM and cannot be parsed.
-    """
-
-    series: dict[str, list[Header]]
-    damaged: list[Path]
-
-
-def take_inventory(path: Path) -> Inventory:
-    """Read the header of `path`, or of every file in and below the folder `path`.
-
-    Files that are not DICOM, and DICOMDIR files, are passed over.
+def headers_of(path: Path, dataset: FileDataset) -> tuple[Header, ...]:
+    """Return the headers of the slices in a file: one, one a frame, or one a tile.
 
     Raises:
-        InputError: there is no such file or folder.
+        ValueError: there are not as many functional groups as frames.
     """
-    if not path.exists():
-        message = f"expected a DICOM file or folder, found nothing: {path}"
-        raise InputError(message)
-    inventory = Inventory({}, [])
-    for file in _files(path):
-        try:
-            header = _read_header(file)
-        except UnreadableError:
-            inventory.damaged.append(file)
-            continue
-        if header is not None:
-            inventory.series.setdefault(header.series_uid, []).append(header)
-    return inventory
+    syntax = transfer_syntax_of(dataset)
+    if is_mosaic(dataset):
+        return tuple(_tiles(path, dataset, syntax))
+    return tuple(
+        replace(_header(path, frame, syntax), index=index) for index, frame in enumerate(frame_datasets(dataset))
+    )
 
 
-def _files(path: Path) -> Iterator[Path]:
-    """Yield the regular files in and below `path`, in the order of their names."""
-    if path.is_file():
-        yield path
-        return
-    for folder, folders, names in os.walk(path):
-        folders.sort()
-        for name in sorted(names):
-            file = Path(folder, name)
-            if file.is_file():
-                yield file
-
-
-def _read_header(path: Path) -> Header | None:
-    """Return the header of a DICOM file, None where it is not one.
-
-    Raises:
-        UnreadableError: it says that it is DICOM, and is damaged.
-    """
-    has_preamble = True
+def _tiles(path: Path, dataset: FileDataset, syntax: UID) -> Iterator[Header]:
+    """Yield the headers of the slices of a mosaic; each mosaic is a volume of its own."""
+    whole = _header(path, dataset, syntax)
     try:
-        with path.open("rb") as stream:
-            start = stream.read(132)
-            stream.seek(0)
-            has_preamble = start[128:] == b"DICM"
-            if not has_preamble and start[:2] not in _FIRST_GROUPS:
-                return None
-            dataset = dcmread(stream, stop_before_pixels=True, force=True, specific_tags=list(_KEYWORDS))
-        if dataset.file_meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage:
-            return None
-        if text(dataset, "SOPClassUID") and text(dataset, "SeriesInstanceUID"):
-            return _header(path, dataset)
-    except PARSE_ERRORS:
-        if not has_preamble:
-            return None
-    if not has_preamble:
-        return None
-    message = f"expected a whole DICOM header: {path}"
-    raise UnreadableError(message)
+        mosaic = mosaic_of(dataset)
+    except ValueError:
+        yield replace(whole, position=None, tiled=True)
+        return
+    facets = {**whole.facets, "instance": text(dataset, "InstanceNumber")}
+    for index, position in enumerate(mosaic.positions()):
+        yield replace(
+            whole,
+            rows=mosaic.rows,
+            columns=mosaic.columns,
+            position=position,
+            index=index,
+            tiled=True,
+            facets=facets,
+        )
 
 
-def _header(path: Path, dataset: FileDataset) -> Header:
-    """Return what is needed of a parsed header."""
+def _header(path: Path, dataset: Dataset, syntax: UID) -> Header:
+    """Return what is needed of a parsed header, flat."""
     between, thickness = (_positive(dataset, key) for key in ("SpacingBetweenSlices", "SliceThickness"))
     return Header(
         path=path,
@@ -165,7 +141,7 @@ def _header(path: Path, dataset: FileDataset) -> Header:
         sop_uid=text(dataset, "SOPInstanceUID"),
         series_uid=text(dataset, "SeriesInstanceUID"),
         frame_of_reference=text(dataset, "FrameOfReferenceUID"),
-        transfer_syntax=transfer_syntax_of(dataset),
+        transfer_syntax=syntax,
         modality=text(dataset, "Modality"),
         image_type=words(dataset, "ImageType"),
         photometric=text(dataset, "PhotometricInterpretation"),
@@ -187,10 +163,23 @@ def _header(path: Path, dataset: FileDataset) -> Header:
         depth_mm=between or thickness,
         spacing_between=between,
         has_lookup_table="ModalityLUTSequence" in dataset,
+        facets=_facets(dataset),
     )
 
 
-def _positive(dataset: FileDataset, keyword: str) -> float | None:
+def _facets(dataset: Dataset) -> dict[str, str]:
+    """Return what tells the volumes of a series apart.
+
+    Of ImageType it is the third value and those after it: the first two are others in a derived image.
+    """
+    told = {name: words(dataset, keyword) for keyword, name in _FACETS.items()}
+    told["image-type"] = told["image-type"][2:]
+    orientation = numbers(dataset, "ImageOrientationPatient", 6) or ()
+    told["orientation"] = tuple(f"{cosine + 0.0:.3f}" for cosine in orientation)
+    return {name: "/".join(values) for name, values in told.items()}
+
+
+def _positive(dataset: Dataset, keyword: str) -> float | None:
     """Return a length in millimetres, None where it is absent, malformed or not positive."""
     found = numbers(dataset, keyword, 1)
     return found[0] if found is not None and found[0] > 0 else None

@@ -1,4 +1,4 @@
-"""Bytes to pydicom datasets and stored values; pydicom's many exceptions become one."""
+"""Bytes to pydicom datasets, and attributes to plain values; pydicom's many exceptions become one."""
 
 from __future__ import annotations
 
@@ -15,20 +15,14 @@ import numpy as np
 from pydicom import Dataset, FileDataset, dcmread
 from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.multival import MultiValue
-from pydicom.pixels.utils import pixel_array
 from pydicom.uid import (
-    HTJ2K,
     UID,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
-    HTJ2KLossless,
-    HTJ2KLosslessRPCL,
     ImplicitVRLittleEndian,
-    RLELossless,
 )
 
 from medpaint.core.errors import UnreadableError
-from medpaint.core.types import Array
 
 __all__ = [
     "PARSE_ERRORS",
@@ -36,7 +30,6 @@ __all__ = [
     "numbers",
     "parsed",
     "quiet",
-    "stored_slice",
     "text",
     "transfer_syntax_of",
     "words",
@@ -58,16 +51,6 @@ PARSE_ERRORS: Final = (
     zlib.error,
 )
 """What pydicom and its decoders raise on a damaged file; they have no common base."""
-
-
-_DECODERS: Final = {
-    RLELossless: "pydicom",
-    HTJ2KLossless: "pylibjpeg",
-    HTJ2KLosslessRPCL: "pylibjpeg",
-    HTJ2K: "pylibjpeg",
-}
-"""Decoders that are not gdcm. Each transfer syntax has one, and no other is tried after it: pylibjpeg decodes
-damaged JPEG-LS to noise without a word where gdcm refuses it, and panics on damaged RLE."""
 
 
 @contextmanager
@@ -102,40 +85,6 @@ def transfer_syntax_of(dataset: FileDataset) -> UID:
     if implicit:
         return ImplicitVRLittleEndian
     return ExplicitVRLittleEndian if little else ExplicitVRBigEndian
-
-
-def stored_slice(dataset: FileDataset, path: Path) -> Array:
-    """Return the stored values of a single-frame image, (rows, columns), bits above BitsStored masked off.
-
-    Raises:
-        UnreadableError: no pixel data, fewer or more than Rows x Columns, or not decodable.
-    """
-    syntax = dataset.file_meta.TransferSyntaxUID
-    shape = (integer(dataset, "Rows", 0), integer(dataset, "Columns", 0))
-    try:
-        if not syntax.is_encapsulated:
-            _check_length(dataset)
-        plugin = _DECODERS.get(syntax, "gdcm") if syntax.is_encapsulated else ""
-        values = pixel_array(dataset, raw=True, decoding_plugin=plugin)
-    except PARSE_ERRORS as error:
-        message = (
-            f"expected {shape[0]}x{shape[1]} decodable pixels in transfer syntax {syntax.name}, got none: {path}"
-        )
-        raise UnreadableError(message) from error
-    if values.shape != shape:
-        message = (
-            f"expected {shape[0]}x{shape[1]} pixels in transfer syntax {syntax.name}, got {values.shape}: {path}"
-        )
-        raise UnreadableError(message)
-    return values.astype(values.dtype.newbyteorder("="), copy=False)
-
-
-def _check_length(dataset: Dataset) -> None:
-    """Refuse pixel data that holds a row or more beyond Rows x Columns; less than that is padding."""
-    row = dataset.Columns * dataset.BitsAllocated // 8
-    if len(dataset.PixelData) > row * (dataset.Rows + 1):
-        message = "more pixel data than rows"
-        raise ValueError(message)
 
 
 def numbers(dataset: Dataset, keyword: str, count: int) -> tuple[float, ...] | None:

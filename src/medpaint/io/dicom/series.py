@@ -14,9 +14,12 @@ from medpaint.core.errors import AmbiguousError, InputError, UnreadableError
 from medpaint.core.geometry import axis_codes, spacing_of
 from medpaint.core.types import Array
 from medpaint.core.volume import Volume
-from medpaint.io.dicom.assessment import Assessment, assess
-from medpaint.io.dicom.headers import Header, Inventory, take_inventory
-from medpaint.io.dicom.parsing import parsed, quiet, stored_slice
+from medpaint.io.dicom.assessment import Assessment
+from medpaint.io.dicom.headers import Header
+from medpaint.io.dicom.inventory import Inventory, take_inventory
+from medpaint.io.dicom.parsing import parsed, quiet
+from medpaint.io.dicom.parts import Part, chosen_part, parts_of, split_name
+from medpaint.io.dicom.pixels import stored_slices
 from medpaint.io.dicom.source import DicomSource
 from medpaint.io.digest import combined_digest
 from medpaint.io.finding import Finding
@@ -25,17 +28,18 @@ __all__ = ["list_series", "read_series"]
 
 
 def read_series(path: Path, *, series: str | None = None) -> tuple[Volume, DicomSource]:
-    """Read one series of single-frame CT or MR images as a volume.
+    """Read one series of CT or MR images as a volume: single-frame, enhanced multi-frame, or Siemens mosaics.
 
     Slices are sorted along their normal (rows x columns), ascending. ``data[i, j, k]`` is the native stored
     value in column i, row j of slice k; MONOCHROME1 images keep their stored values as well.
 
     Args:
         path: one file, or a folder that is searched with all folders below it.
-        series: series instance UID, needed where the folder holds several series of images.
+        series: series instance UID, needed where the folder holds several series of images. Where a series holds
+            several volumes, such as echoes, the one is named after a ``#``, as `list_series` names it.
 
     Raises:
-        AmbiguousError: several series, and `series` does not say which.
+        AmbiguousError: several series or several volumes, and `series` does not say which.
         InputError: no such file, folder or series.
         UnreadableError: a damaged file, or no DICOM image at all.
         UnsupportedError: images of a kind that is not restored.
@@ -44,15 +48,15 @@ def read_series(path: Path, *, series: str | None = None) -> tuple[Volume, Dicom
     with quiet():
         inventory = take_inventory(path)
         _refuse_damaged(inventory, path)
-        assessment = assess(_chosen(inventory.series, path, series))
-        affine = assessment.usable_affine()
-        data, digests = _load(assessment.headers)
-    volume = Volume(data, affine, _encoding(assessment.headers))
-    return volume, _source(path, assessment, digests, volume)
+        part = _chosen(inventory.series, path, series)
+        affine = part.assessment.usable_affine()
+        data, digests = _load(part.assessment.headers)
+    volume = Volume(data, affine, _encoding(part.assessment.headers))
+    return volume, _source(path, part, digests, volume)
 
 
 def list_series(path: Path) -> list[Finding]:
-    """Tell what each series in and below a folder is, from the headers alone.
+    """Tell what each series in and below a folder is, or each volume of one, from the headers alone.
 
     Pixels are not read: a series that is listed as restorable can still turn out to be truncated.
 
@@ -61,7 +65,7 @@ def list_series(path: Path) -> list[Finding]:
     """
     with quiet():
         inventory = take_inventory(path)
-        found = [_finding(assess(headers)) for headers in inventory.series.values()]
+        found = [_finding(part) for headers in inventory.series.values() for part in parts_of(headers)]
     damaged = [
         Finding(file, "dicom", file.name, restorable=False, reason="a damaged DICOM file")
         for file in inventory.damaged
@@ -79,16 +83,30 @@ def _refuse_damaged(inventory: Inventory, path: Path) -> None:
         raise UnreadableError(message)
 
 
-def _chosen(groups: Mapping[str, Sequence[Header]], path: Path, series: str | None) -> Sequence[Header]:
-    """Return the headers of the series that is meant; what is no image is never meant by itself."""
+def _chosen(groups: Mapping[str, Sequence[Header]], path: Path, name: str | None) -> Part:
+    """Return the volume that is meant."""
     if not groups:
         message = f"expected DICOM images, found none: {path}"
         raise UnreadableError(message)
-    if series is not None:
-        if series not in groups:
-            message = f"expected series {series} in {path}, found {_listed(groups)}"
+    uid, words = split_name(name or "")
+    headers = _chosen_series(groups, path, uid)
+    if words:
+        return chosen_part(headers, words)
+    parts = parts_of(headers)
+    if len(parts) > 1:
+        named = "; ".join(f"{part.name} ({len(part.assessment.headers)} slices)" for part in parts)
+        message = f"expected one volume in {path}, found {len(parts)} in one series, say which: {named}"
+        raise AmbiguousError(message)
+    return parts[0]
+
+
+def _chosen_series(groups: Mapping[str, Sequence[Header]], path: Path, uid: str) -> Sequence[Header]:
+    """Return the headers of the series that is meant; what is no image is never meant by itself."""
+    if uid:
+        if uid not in groups:
+            message = f"expected series {uid} in {path}, found {_listed(groups)}"
             raise InputError(message)
-        return groups[series]
+        return groups[uid]
     images = {uid: headers for uid, headers in groups.items() if any(header.rows for header in headers)}
     if len(images or groups) > 1:
         message = (
@@ -101,27 +119,30 @@ def _chosen(groups: Mapping[str, Sequence[Header]], path: Path, series: str | No
 def _listed(groups: Mapping[str, Sequence[Header]]) -> str:
     """Name series by what is not private: UID, modality, number and size of their images."""
     return "; ".join(
-        f"{uid} ({headers[0].modality or 'no modality'}, {len(headers)} instances, "
+        f"{uid} ({headers[0].modality or 'no modality'}, {len({one.path for one in headers})} instances, "
         f"{headers[0].rows}x{headers[0].columns})"
         for uid, headers in groups.items()
     )
 
 
-def _load(headers: Sequence[Header]) -> tuple[Array, tuple[str, ...]]:
+def _load(headers: Sequence[Header]) -> tuple[Array, dict[Path, str]]:
     """Read and hash each file once; return stored values (I, J, K) and the SHA-256 of each file."""
     first = headers[0]
     stack = np.empty((len(headers), first.rows, first.columns), first.dtype)
-    digests = []
-    for index, header in enumerate(headers):
-        content = header.path.read_bytes()
-        digests.append(hashlib.sha256(content).hexdigest())
-        values = stored_slice(parsed(content, header.path), header.path)
-        if values.dtype != first.dtype or values.shape != stack.shape[1:]:
+    wanted: dict[Path, list[int]] = {}
+    for number, header in enumerate(headers):
+        wanted.setdefault(header.path, []).append(number)
+    digests = {}
+    for path, numbers in wanted.items():
+        content = path.read_bytes()
+        digests[path] = hashlib.sha256(content).hexdigest()
+        slices = stored_slices(parsed(content, path), path)
+        if slices.dtype != first.dtype or slices.shape[1:] != stack.shape[1:]:
             expected = f"{first.dtype} pixels of {stack.shape[1]}x{stack.shape[2]}"
-            message = f"expected {expected}, got {values.dtype} of {values.shape}: {header.path}"
+            message = f"expected {expected}, got {slices.dtype} of {slices.shape[1:]}: {path}"
             raise UnreadableError(message)
-        stack[index] = values
-    return stack.transpose(2, 1, 0), tuple(digests)
+        stack[numbers] = slices[[headers[number].index for number in numbers]]
+    return stack.transpose(2, 1, 0), digests
 
 
 def _encoding(headers: Sequence[Header]) -> Encoding:
@@ -137,18 +158,26 @@ def _encoding(headers: Sequence[Header]) -> Encoding:
     )
 
 
-def _source(path: Path, assessment: Assessment, digests: tuple[str, ...], volume: Volume) -> DicomSource:
+def _source(path: Path, part: Part, digests: Mapping[Path, str], volume: Volume) -> DicomSource:
     """Return the source of a volume that was read."""
+    headers, numbers = part.assessment.headers, {file: number for number, file in enumerate(digests)}
+    frames = [f"frame {header.index} of {header.frames}" for header in headers if part.words and header.frames > 1]
     return DicomSource(
         path=path,
-        sha256=combined_digest(digests),
-        facts={**_facts(assessment.headers), "axes": axis_codes(volume.affine)},
-        warnings=assessment.warnings,
-        files=tuple(header.path for header in assessment.headers),
-        digests=digests,
+        sha256=combined_digest([*digests.values(), *frames]),
+        facts={**_facts(headers), **_part_fact(part), "axes": axis_codes(volume.affine)},
+        warnings=part.assessment.warnings,
+        files=tuple(digests),
+        digests=tuple(digests.values()),
+        places=tuple((numbers[header.path], header.index) for header in headers),
         shape=volume.shape,
         encoding=volume.encoding,
     )
+
+
+def _part_fact(part: Part) -> dict[str, str]:
+    """Return what tells a volume of a series from its others."""
+    return {"part": part.words} if part.words else {}
 
 
 def _facts(headers: Sequence[Header]) -> dict[str, str | int | float]:
@@ -159,14 +188,15 @@ def _facts(headers: Sequence[Header]) -> dict[str, str | int | float]:
         "sop_class": first.sop_class.name,
         "series_uid": first.series_uid,
         "transfer_syntax": ", ".join(sorted({header.transfer_syntax.name for header in headers})),
-        "instances": len(headers),
+        "instances": len({header.path for header in headers}),
         "photometric": first.photometric,
         "bits_stored": first.bits[1],
     }
 
 
-def _finding(assessment: Assessment) -> Finding:
-    """Tell what a series is."""
+def _finding(part: Part) -> Finding:
+    """Tell what a series is, or a volume of it."""
+    assessment: Assessment = part.assessment
     headers, affine = assessment.headers, assessment.affine
     first = headers[0]
     is_volume = affine is not None and not assessment.reason
@@ -176,13 +206,13 @@ def _finding(assessment: Assessment) -> Finding:
         if len(headers) == 1
         else Path(os.path.commonpath([header.path.parent for header in headers])),
         kind="dicom",
-        name=first.series_uid,
-        shape=(first.columns, first.rows, len(headers) * first.frames) if same_size else (),
+        name=part.name,
+        shape=(first.columns, first.rows, len(headers)) if same_size else (),
         spacing_mm=spacing_of(affine) if affine is not None and is_volume else (),
         dtype=str(first.dtype) if first.bits[0] in {8, 16, 32} else "",
         modality=first.modality,
         axes=axis_codes(affine) if affine is not None and is_volume else "",
         restorable=is_volume,
         reason=assessment.reason,
-        facts=_facts(headers),
+        facts={**_facts(headers), **_part_fact(part)},
     )

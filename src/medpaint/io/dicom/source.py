@@ -14,7 +14,8 @@ from medpaint.core.errors import InputError, UnreadableError, UsageError
 from medpaint.core.types import Array, Mask
 from medpaint.io.atomic import replacing_folder
 from medpaint.io.dicom.derived import Extremes, mark_derived, set_extremes
-from medpaint.io.dicom.parsing import PARSE_ERRORS, parsed, quiet, stored_slice
+from medpaint.io.dicom.parsing import PARSE_ERRORS, parsed, quiet
+from medpaint.io.dicom.pixels import stored_slices, with_slices
 from medpaint.io.dicom.transfer import set_stored_values, to_plain_syntax
 from medpaint.io.source import Derivation
 
@@ -30,8 +31,9 @@ class DicomSource:
         sha256: combined hash of `digests`.
         facts: modality, SOP class, series UID, transfer syntax, number of instances, axes.
         warnings: what was noticed while reading, a sentence each.
-        files: the files in slice order.
-        digests: SHA-256 of each file, in slice order.
+        files: the files, in the order of their first slices.
+        digests: SHA-256 of each file.
+        places: of each slice, the number of its file and its own number in that, (K, 2).
         shape: of the volume that was read, (I, J, K).
         encoding: of the volume that was read.
         kind: ``dicom``.
@@ -44,16 +46,18 @@ class DicomSource:
     warnings: tuple[str, ...]
     files: tuple[Path, ...]
     digests: tuple[str, ...]
+    places: tuple[tuple[int, int], ...]
     shape: tuple[int, int, int]
     encoding: Encoding
     kind: str = "dicom"
     suffix: str = ""
 
     def write(self, data: Array, mask: Mask, path: Path, derivation: Derivation) -> None:
-        """Write `data` as a derived series: a folder with one file for each slice, ``0001.dcm`` onwards.
+        """Write `data` as a derived series: a folder with a file for each of the source's, ``0001.dcm`` onwards.
 
         Study, patient, frame of reference, geometry, bits and rescaling stay; identifiers are new and follow
-        from the source's and `derivation.key`. Slices that the mask does not touch keep their pixel data
+        from the source's and `derivation.key`. Multi-frame images stay so, and so do mosaics; frames that are not
+        part of the volume stay as they are. Files that the mask does not touch keep their pixel data
         byte for byte unless it was compressed; compressed and big-endian series become explicit little endian.
         The same arguments give the same bytes.
 
@@ -72,7 +76,6 @@ class DicomSource:
         """
         self._check(data, mask)
         _check_apart(self.path, path)
-        extremes = Extremes(int(data.min()), int(data.max()))
         with quiet(), replacing_folder(path) as folder:
             for index, file in enumerate(self.files):
                 target = folder / f"{index + 1:04d}.dcm"
@@ -80,8 +83,7 @@ class DicomSource:
                     target.write_bytes(_unchanged(file, self.digests[index]))
                     continue
                 dataset = parsed(_unchanged(file, self.digests[index]), file)
-                self._change_pixels(dataset, index, data[:, :, index].T, mask[:, :, index].T)
-                set_extremes(dataset, data[:, :, index], extremes)
+                self._change_pixels(dataset, index, data, mask)
                 _save(dataset, derivation, file, target)
 
     def _check(self, data: Array, mask: Mask) -> None:
@@ -96,16 +98,29 @@ class DicomSource:
             message = f"data exceeds what the bits hold, {self.encoding.lowest:.0f} to {self.encoding.highest:.0f}"
             raise ValueError(message)
 
-    def _change_pixels(self, dataset: FileDataset, index: int, values: Array, mask: Mask) -> None:
-        """Put the values of one slice, (rows, columns), into its dataset, where anything changes."""
+    def _change_pixels(self, dataset: FileDataset, index: int, data: Array, mask: Mask) -> None:
+        """Put the values of the slices of one file into its dataset, where anything changes."""
         file = self.files[index]
-        original = stored_slice(dataset, file)
-        if bool(((values != original) & ~mask).any()):
-            message = f"data differs from the source outside the mask in slice {index}: {file}"
-            raise ValueError(message)
-        was_plain = to_plain_syntax(dataset)
-        if mask.any() or not was_plain:
-            set_stored_values(dataset, values)
+        slices, touched = stored_slices(dataset, file), False
+        for k, (number, place) in enumerate(self.places):
+            if number != index:
+                continue
+            values, hole = data[:, :, k].T, mask[:, :, k].T
+            if bool(((values != slices[place]) & ~hole).any()):
+                message = f"data differs from the source outside the mask in slice {k}: {file}"
+                raise ValueError(message)
+            if hole.any():
+                slices, touched = _writable(slices), True
+                slices[place] = values
+        frames = with_slices(dataset, file, slices)
+        if not to_plain_syntax(dataset) or touched:
+            set_stored_values(dataset, frames)
+        set_extremes(dataset, frames, Extremes(int(data.min()), int(data.max())))
+
+
+def _writable(values: Array) -> Array:
+    """Return an array that may be changed."""
+    return values if values.flags.writeable else values.copy()
 
 
 def _check_apart(source: Path, target: Path) -> None:

@@ -41,7 +41,7 @@ def to_plain_syntax(dataset: FileDataset) -> bool:
 
 
 def set_stored_values(dataset: FileDataset, values: Array) -> None:
-    """Replace the pixel data by `values`, (rows, columns), uncompressed and little endian.
+    """Replace the pixel data by `values`, (frames, rows, columns), uncompressed and little endian.
 
     Bits above BitsStored hold the sign or zeros; an overlay that was kept in them goes, as it would be
     read from bits that are no longer its own (DICOM PS3.5, 8.1.2).

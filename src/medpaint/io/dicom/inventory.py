@@ -1,0 +1,101 @@
+"""The DICOM files of a folder, and which of their slices belong to one series."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pydicom import dcmread
+from pydicom.tag import Tag
+from pydicom.uid import MediaStorageDirectoryStorage
+
+from medpaint.core.errors import InputError, UnreadableError
+from medpaint.io.dicom.headers import KEYWORDS, Header, headers_of
+from medpaint.io.dicom.parsing import PARSE_ERRORS, text
+
+__all__ = ["Inventory", "take_inventory"]
+
+_FIRST_GROUPS: Final = (b"\x02\x00", b"\x08\x00", b"\x00\x08")
+"""How a file without preamble starts: group 2 or group 8, of either byte order."""
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """The DICOM files of a folder.
+
+    Attributes:
+        series: headers by series instance UID, in the order of their paths.
+        damaged: files that say that they are DICOM and cannot be parsed.
+    """
+
+    series: dict[str, list[Header]]
+    damaged: list[Path]
+
+
+def take_inventory(path: Path) -> Inventory:
+    """Read the header of `path`, or of every file in and below the folder `path`.
+
+    Files that are not DICOM, and DICOMDIR files, are passed over.
+
+    Raises:
+        InputError: there is no such file or folder.
+    """
+    if not path.exists():
+        message = f"expected a DICOM file or folder, found nothing: {path}"
+        raise InputError(message)
+    inventory = Inventory({}, [])
+    for file in _files(path):
+        try:
+            headers = _read_headers(file)
+        except UnreadableError:
+            inventory.damaged.append(file)
+            continue
+        for header in headers:
+            inventory.series.setdefault(header.series_uid, []).append(header)
+    return inventory
+
+
+def _files(path: Path) -> Iterator[Path]:
+    """Yield the regular files in and below `path`, in the order of their names."""
+    if path.is_file():
+        yield path
+        return
+    for folder, folders, names in os.walk(path):
+        folders.sort()
+        for name in sorted(names):
+            file = Path(folder, name)
+            if file.is_file():
+                yield file
+
+
+def _read_headers(path: Path) -> tuple[Header, ...]:
+    """Return the headers of the slices in a DICOM file, none where it is not one.
+
+    Raises:
+        UnreadableError: it says that it is DICOM, and is damaged.
+    """
+    has_preamble = True
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(132)
+            stream.seek(0)
+            has_preamble = start[128:] == b"DICM"
+            if not has_preamble and start[:2] not in _FIRST_GROUPS:
+                return ()
+            dataset = dcmread(
+                stream, stop_before_pixels=True, force=True, specific_tags=[Tag(one) for one in KEYWORDS]
+            )
+        if dataset.file_meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage:
+            return ()
+        if text(dataset, "SOPClassUID") and text(dataset, "SeriesInstanceUID"):
+            return headers_of(path, dataset)
+    except PARSE_ERRORS:
+        if not has_preamble:
+            return ()
+    if not has_preamble:
+        return ()
+    message = f"expected a whole DICOM header: {path}"
+    raise UnreadableError(message)

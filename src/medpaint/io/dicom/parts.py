@@ -1,0 +1,98 @@
+"""The volumes of one series: echoes, time points, b-values and the like, told apart and never merged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Final
+
+from medpaint.core.errors import InputError
+from medpaint.io.dicom.assessment import Assessment, assess
+from medpaint.io.dicom.headers import Header
+
+__all__ = ["Part", "chosen_part", "parts_of", "split_name"]
+
+_FEWEST: Final = 3
+"""Slices that each part of a split series has: fewer are a localiser or time points of one slice, not volumes."""
+
+_MOST_FACETS: Final = 3
+"""Facets that a series is split by at once."""
+
+_MARK: Final = "#"
+"""Between the identifier of a series and what tells its part."""
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """One volume of a series, or a series that is none.
+
+    Attributes:
+        words: what tells it from the others, such as ``echo-time=4.92``; empty for a whole series.
+        assessment: of its slices.
+    """
+
+    words: str
+    assessment: Assessment
+
+    @property
+    def name(self) -> str:
+        """How it is asked for: the series instance UID, and after a ``#`` the words."""
+        uid = self.assessment.headers[0].series_uid
+        return f"{uid}{_MARK}{self.words}" if self.words else uid
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """Return the identifier of a series and the words of its part, either may be empty."""
+    uid, _, words = name.partition(_MARK)
+    return uid, words
+
+
+def parts_of(headers: Sequence[Header]) -> list[Part]:
+    """Return the volumes of a series: itself where it is one, or those that its facets tell apart.
+
+    A split is made only where every part of it is a volume; of those, the one by the fewest facets. Where there is
+    none, the series comes back whole, with the reasons why it is no volume.
+    """
+    whole = assess(headers)
+    if not whole.geometry or whole.unsupported:
+        return [Part("", whole)]
+    varying = [name for name in _facets(headers) if len({header.facets[name] for header in headers}) > 1]
+    for count in range(1, _MOST_FACETS + 1):
+        for names in combinations(varying, count):
+            parts = list(_split(headers, names))
+            if parts and not any(part.assessment.reason for part in parts):
+                return parts
+    return [Part("", whole)]
+
+
+def chosen_part(headers: Sequence[Header], words: str) -> Part:
+    """Return the part of a series that words such as ``echo-time=4.92`` tell.
+
+    Raises:
+        InputError: no slice is of that kind.
+    """
+    wanted = [tuple(word.partition("=")[::2]) for word in words.split(",")]
+    found = [header for header in headers if all(header.facets.get(name) == value for name, value in wanted)]
+    if not found:
+        known = ", ".join(part.words or "no part" for part in parts_of(headers))
+        message = f"expected slices with {words} in series {headers[0].series_uid}, found {known}"
+        raise InputError(message)
+    return Part(words, assess(found))
+
+
+def _facets(headers: Sequence[Header]) -> list[str]:
+    """Return the facets that every header has."""
+    return [name for name in headers[0].facets if all(name in header.facets for header in headers)]
+
+
+def _split(headers: Sequence[Header], names: Sequence[str]) -> Iterator[Part]:
+    """Yield the parts of a series by some facets; none where a part would have too few slices."""
+    groups: dict[tuple[str, ...], list[Header]] = {}
+    for header in headers:
+        groups.setdefault(tuple(header.facets[name] for name in names), []).append(header)
+    if min(len(group) for group in groups.values()) < _FEWEST:
+        return
+    for values, group in groups.items():
+        words = ",".join(f"{name}={value}" for name, value in zip(names, values, strict=True))
+        yield Part(words, assess(group))

@@ -20,7 +20,7 @@ from medpaint.core.volume import Volume
 from medpaint.io.atomic import replacing
 from medpaint.io.digest import file_digest
 from medpaint.io.nifti import write_mask
-from medpaint.io.reading import read_scan
+from medpaint.io.reading import product_part, read_scan
 from medpaint.io.source import Derivation, Source
 from medpaint.provenance import Draft, Identity, Product, Record, Repaired, checksum_outside, now, software
 
@@ -192,7 +192,8 @@ def _derivation(draft: Draft, mask: Mask) -> Derivation:
 def _reread(path: Path, data: Array, mask: Mask, draft: Draft) -> tuple[str, str]:
     """Return the checksum outside the mask and the hash of the product as it lies on the disk."""
     frame = draft.parameters.get("frame")
-    volume, source = read_scan(path, frame=frame if isinstance(frame, int) else None)
+    part = product_part(draft.parameters.get("series"))
+    volume, source = read_scan(path, frame=frame if isinstance(frame, int) else None, series=part)
     if not np.array_equal(volume.data, data, equal_nan=data.dtype.kind == "f"):
         message = f"{path}: what was written does not read back the same"
         raise VerificationError(message)

@@ -14,7 +14,7 @@ from medpaint.core.geometry import index_map
 from medpaint.core.types import Array, Mask
 from medpaint.core.volume import Volume
 from medpaint.export import RECORD_SUFFIX
-from medpaint.io.reading import read_scan
+from medpaint.io.reading import product_part, read_scan
 from medpaint.provenance import Product, Record, checksum_outside
 
 __all__ = ["Verdict", "find_records", "verify"]
@@ -112,7 +112,8 @@ def _check_products(record: Record, folder: Path, problems: list[str], notes: li
         return
     frame = record.parameters.get("frame")
     mask_volume, mask_source = read_scan(paths["mask"])
-    restored, source = read_scan(paths["restored"], frame=frame if isinstance(frame, int) else None)
+    part = product_part(record.parameters.get("series"))
+    restored, source = read_scan(paths["restored"], frame=frame if isinstance(frame, int) else None, series=part)
     problems += _wrong_hash(by_role["restored"], source.sha256) + _wrong_hash(by_role["mask"], mask_source.sha256)
     if mask_volume.shape != restored.shape or not _same_grid(mask_volume, restored):
         problems.append("the mask is not on the restored scan's grid")

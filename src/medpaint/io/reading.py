@@ -12,7 +12,7 @@ from medpaint.io.source import Source
 if TYPE_CHECKING:
     from medpaint.core.volume import Volume
 
-__all__ = ["read_scan"]
+__all__ = ["product_part", "read_scan"]
 
 
 def read_scan(path: str | Path, *, frame: int | None = None, series: str | None = None) -> tuple[Volume, Source]:
@@ -49,3 +49,13 @@ def read_scan(path: str | Path, *, frame: int | None = None, series: str | None 
     from medpaint.io.itk import read_itk
 
     return read_itk(path, frame=frame)
+
+
+def product_part(series: object) -> str | None:
+    """Return what tells the volume of a series, such as ``#echo-time=4.92``, in a product whose series is new.
+
+    Args:
+        series: as the scan's was asked for; anything but a name with a ``#`` gives None.
+    """
+    found = isinstance(series, str) and series.partition("#")[2]
+    return f"#{found}" if found else None

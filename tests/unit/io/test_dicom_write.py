@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
-from dicom_phantom import OBLIQUE, Phantom
+from dicom_phantom import OBLIQUE, Phantom, validator_errors
 from numpy.typing import NDArray
 from pydicom import Dataset, FileDataset
 from pydicom.uid import (
@@ -154,6 +153,7 @@ def test_everything_else_stays(tmp_path: Path) -> None:
     named = {
         "SOPInstanceUID", "SeriesInstanceUID", "ImageType", "SeriesNumber", "SeriesDescription", "PixelData",
         "DerivationDescription", "SourceImageSequence", "InstanceCreationDate", "InstanceCreationTime",
+        "DerivationCodeSequence", "ContributingEquipmentSequence", "SyntheticData",
     }  # fmt: skip
     for old, new in zip(before, after, strict=True):
         tags = {element.tag for element in [*old, *new]}
@@ -311,5 +311,4 @@ def test_validator_finds_no_error(tmp_path: Path, modality: str) -> None:
     _restored(tmp_path, Phantom(modality=modality, dtype="int16" if modality == "CT" else "uint16"))
     for folder in ("scan", "out"):
         for file in (tmp_path / folder).iterdir():
-            found = subprocess.run(["dciodvfy", "-new", file], capture_output=True, text=True, check=False)
-            assert [line for line in found.stderr.splitlines() if line.startswith("Error")] == [], folder
+            assert not validator_errors(file), folder

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +14,7 @@ from pydicom.uid import UID
 
 from medpaint.__about__ import __version__
 from medpaint.core.types import Array
+from medpaint.io.dicom.frames import is_multi_frame, mark_frames
 from medpaint.io.dicom.parsing import integer, text, words
 from medpaint.io.source import Derivation
 
@@ -68,20 +70,37 @@ def derived_uid(uid: str, key: str) -> UID:
     return UID(f"2.25.{uuid.uuid5(_NAMESPACE, f'{uid} {key}').int}")
 
 
-def mark_derived(dataset: FileDataset, derivation: Derivation) -> None:
-    """Make an image say that it is derived, from which image, and how; pixel data is left alone."""
+def mark_derived(dataset: FileDataset, derivation: Derivation, *, filled: AbstractSet[int]) -> None:
+    """Make an image say that it is derived, from which image, and how; pixel data is left alone.
+
+    Args:
+        dataset: the image, changed in place.
+        derivation: what to say.
+        filled: numbers of the frames that hold synthesised pixels, from 0; 0 is also the one of a single frame.
+    """
     for keyword in REMOVED:
         if keyword in dataset:
             del dataset[keyword]
-    dataset.SourceImageSequence = [_source_item(dataset)]
+    told = _told(dataset, derivation)
+    if is_multi_frame(dataset):
+        mark_frames(dataset, told, filled)
+        if words(dataset, "ImageType")[0] == "DERIVED":  # not where frames are mixed
+            dataset.SourceImageEvidenceSequence = [
+                *dataset.get("SourceImageEvidenceSequence", []),
+                _evidence(dataset),
+            ]
+    else:
+        dataset.update(told)
+        dataset.ImageType = ["DERIVED", "SECONDARY", *words(dataset, "ImageType")[2:]]
+    if filled:
+        dataset.SyntheticData = "YES"
+    dataset.ContributingEquipmentSequence = [*dataset.get("ContributingEquipmentSequence", []), _equipment()]
     dataset.SOPInstanceUID = derived_uid(dataset.SOPInstanceUID, derivation.key)
     dataset.SeriesInstanceUID = derived_uid(dataset.SeriesInstanceUID, derivation.key)
-    dataset.ImageType = ["DERIVED", "SECONDARY", *words(dataset, "ImageType")[2:]]
     number = integer(dataset, "SeriesNumber", 0) + _SERIES_NUMBER_STEP
     dataset.SeriesNumber = min(number, _LARGEST_NUMBER)
     kept = text(dataset, "SeriesDescription")[: _LONGEST_DESCRIPTION - len(_SUFFIX)]
     dataset.SeriesDescription = f"{kept}{_SUFFIX}".strip()
-    dataset.DerivationDescription = _described(derivation, text(dataset, "DerivationDescription"))
     dataset.preamble = bytes(128)
     dataset.file_meta = _file_meta(dataset)
 
@@ -105,6 +124,26 @@ def set_extremes(dataset: Dataset, values: Array, series: Extremes) -> None:
             del dataset[keyword]
 
 
+def _told(dataset: Dataset, derivation: Derivation) -> Dataset:
+    """Return how the image was derived and from which, as its own attributes or those of its frames."""
+    told = Dataset()
+    told.DerivationDescription = _described(derivation, text(dataset, "DerivationDescription"))
+    told.DerivationCodeSequence = [_code("113062", "Pixel by pixel calculation")]
+    told.SourceImageSequence = [_source_item(dataset)]
+    return told
+
+
+def _equipment() -> Dataset:
+    """Return the entry of this software among what contributed to an image (DICOM PS3.3, C.12.1.1.5)."""
+    item = Dataset()
+    item.PurposeOfReferenceCodeSequence = [_code("109102", "Processing Equipment")]
+    item.Manufacturer = "medpaint"
+    item.ManufacturerModelName = "medpaint"
+    item.SoftwareVersions = __version__
+    item.ContributionDescription = _STATEMENT
+    return item
+
+
 def _source_item(dataset: Dataset) -> Dataset:
     """Return the reference to the image as it was.
 
@@ -117,6 +156,20 @@ def _source_item(dataset: Dataset) -> Dataset:
         _code("121322", "Source image for image processing operation"),
     ]
     return item
+
+
+def _evidence(dataset: Dataset) -> Dataset:
+    """Return where in the hierarchy of studies the image as it was is found (DICOM PS3.3, table 10-3b)."""
+    image = Dataset()
+    image.ReferencedSOPClassUID = dataset.SOPClassUID
+    image.ReferencedSOPInstanceUID = dataset.SOPInstanceUID
+    series = Dataset()
+    series.SeriesInstanceUID = dataset.SeriesInstanceUID
+    series.ReferencedSOPSequence = [image]
+    study = Dataset()
+    study.StudyInstanceUID = dataset.StudyInstanceUID
+    study.ReferencedSeriesSequence = [series]
+    return study
 
 
 def _code(value: str, meaning: str) -> Dataset:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
+from copy import deepcopy
 from typing import Final
 
-from pydicom import Dataset, FileDataset
+from pydicom import DataElement, Dataset, FileDataset
+from pydicom.tag import Tag
 
 from medpaint.io.dicom.parsing import integer, words
 
-__all__ = ["GROUP_KEYWORDS", "frame_datasets", "group_items"]
+__all__ = ["GROUP_KEYWORDS", "frame_datasets", "is_multi_frame", "mark_frames"]
 
 GROUP_KEYWORDS: Final = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
 """Where an enhanced image says what holds for all frames, and for each (DICOM PS3.3 C.7.6.16)."""
@@ -28,6 +31,9 @@ _MACROS: Final = (
     "CardiacSynchronizationSequence",
 )
 """Functional groups whose attributes a single-frame image has at its top level (DICOM PS3.3 C.7.6.16.2)."""
+
+_DERIVATION: Final = "DerivationImageSequence"
+_FRAME_TYPES: Final = ("MRImageFrameTypeSequence", "CTImageFrameTypeSequence")
 
 _RENAMED: Final = {
     "FrameType": "ImageType",
@@ -67,11 +73,46 @@ def frame_datasets(dataset: FileDataset) -> Iterator[Dataset]:
         yield frame
 
 
-def group_items(dataset: Dataset, macro: str) -> Iterator[Dataset]:
-    """Yield the items of a functional group, those for all frames first."""
-    for keyword in GROUP_KEYWORDS:
-        for groups in dataset.get(keyword) or ():
-            yield from groups.get(macro) or ()
+def is_multi_frame(dataset: Dataset) -> bool:
+    """Whether an image has functional groups."""
+    return GROUP_KEYWORDS[1] in dataset
+
+
+def mark_frames(dataset: Dataset, told: Dataset, filled: AbstractSet[int]) -> None:
+    """Make an enhanced image say which of its frames are derived, and from which image.
+
+    Frames that nothing was filled in stay what they were. The second value of the type stays ``PRIMARY``, the only
+    one that these classes have (DICOM PS3.3 C.8.16.1.2).
+
+    Args:
+        dataset: the image, changed in place.
+        told: description, code and source of the derivation.
+        filled: numbers of the frames that hold filled pixels, from 0.
+    """
+    for macro in (_DERIVATION, *_FRAME_TYPES):
+        _move_to_frames(dataset, macro)
+    types = set()
+    for number, item in enumerate(dataset[GROUP_KEYWORDS[1]].value):
+        if number in filled:
+            item[_DERIVATION] = DataElement(Tag(_DERIVATION), "SQ", [told])
+        elif _DERIVATION not in item:
+            item[_DERIVATION] = DataElement(Tag(_DERIVATION), "SQ", [])
+        for kind in (kind for macro in _FRAME_TYPES for kind in item.get(macro) or ()):
+            if number in filled:
+                kind.FrameType = ["DERIVED", *words(kind, "FrameType")[1:]]
+            types.add((*words(kind, "FrameType"), "")[0])
+    first = types.pop() if len(types) == 1 else "MIXED"
+    dataset.ImageType = [first, *words(dataset, "ImageType")[1:]]
+    dataset.ContentQualification = "RESEARCH"
+
+
+def _move_to_frames(dataset: Dataset, macro: str) -> None:
+    """Give each frame its own copy of a functional group that holds for all."""
+    for shared in dataset.get(GROUP_KEYWORDS[0]) or ():
+        if macro in shared:
+            for item in dataset[GROUP_KEYWORDS[1]].value:
+                item[macro] = deepcopy(shared[macro])
+            del shared[macro]
 
 
 def _flatten(groups: Dataset, flat: Dataset) -> None:

@@ -14,6 +14,7 @@ from medpaint.core.errors import InputError, UnreadableError, UsageError
 from medpaint.core.types import Array, Mask
 from medpaint.io.atomic import replacing_folder
 from medpaint.io.dicom.derived import Extremes, mark_derived, set_extremes
+from medpaint.io.dicom.mosaic import is_mosaic
 from medpaint.io.dicom.parsing import PARSE_ERRORS, parsed, quiet
 from medpaint.io.dicom.pixels import stored_slices, with_slices
 from medpaint.io.dicom.transfer import set_stored_values, to_plain_syntax
@@ -83,8 +84,8 @@ class DicomSource:
                     target.write_bytes(_unchanged(file, self.digests[index]))
                     continue
                 dataset = parsed(_unchanged(file, self.digests[index]), file)
-                self._change_pixels(dataset, index, data, mask)
-                _save(dataset, derivation, file, target)
+                filled = self._change_pixels(dataset, index, data, mask)
+                _save(dataset, derivation, file, target, filled=filled)
 
     def _check(self, data: Array, mask: Mask) -> None:
         """Refuse arrays that do not fit the source."""
@@ -98,10 +99,10 @@ class DicomSource:
             message = f"data exceeds what the bits hold, {self.encoding.lowest:.0f} to {self.encoding.highest:.0f}"
             raise ValueError(message)
 
-    def _change_pixels(self, dataset: FileDataset, index: int, data: Array, mask: Mask) -> None:
-        """Put the values of the slices of one file into its dataset, where anything changes."""
+    def _change_pixels(self, dataset: FileDataset, index: int, data: Array, mask: Mask) -> frozenset[int]:
+        """Put the values of the slices of one file into its dataset; return the numbers of its filled frames."""
         file = self.files[index]
-        slices, touched = stored_slices(dataset, file), False
+        slices, filled = stored_slices(dataset, file), set()
         for k, (number, place) in enumerate(self.places):
             if number != index:
                 continue
@@ -110,12 +111,14 @@ class DicomSource:
                 message = f"data differs from the source outside the mask in slice {k}: {file}"
                 raise ValueError(message)
             if hole.any():
-                slices, touched = _writable(slices), True
+                slices = _writable(slices)
                 slices[place] = values
+                filled.add(0 if is_mosaic(dataset) else place)
         frames = with_slices(dataset, file, slices)
-        if not to_plain_syntax(dataset) or touched:
+        if not to_plain_syntax(dataset) or filled:
             set_stored_values(dataset, frames)
         set_extremes(dataset, frames, Extremes(int(data.min()), int(data.max())))
+        return frozenset(filled)
 
 
 def _writable(values: Array) -> Array:
@@ -144,10 +147,12 @@ def _unchanged(file: Path, digest: str) -> bytes:
     return content
 
 
-def _save(dataset: FileDataset, derivation: Derivation, file: Path, target: Path) -> None:
+def _save(
+    dataset: FileDataset, derivation: Derivation, file: Path, target: Path, *, filled: frozenset[int]
+) -> None:
     """Mark a dataset as derived and write it."""
     try:
-        mark_derived(dataset, derivation)
+        mark_derived(dataset, derivation, filled=filled)
         dcmwrite(target, dataset, enforce_file_format=True)
     except OSError:
         raise

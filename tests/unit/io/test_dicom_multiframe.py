@@ -1,0 +1,239 @@
+"""Enhanced multi-frame images, mosaics, and series that hold several volumes."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+import pytest
+from dicom_phantom import AXIAL, SAGITTAL, Phantom
+from pydicom import Dataset, FileDataset
+from pydicom.uid import UID, EnhancedMRImageStorage
+
+from medpaint.core.errors import AmbiguousError, InputError, UnreadableError, UnsupportedError
+from medpaint.core.types import Array, Mask
+from medpaint.io.dicom import DicomSource, list_series, read_series
+from medpaint.io.source import Derivation
+
+DERIVATION = Derivation("A block was filled.", "key")
+
+
+def enhanced(
+    path: Path, *, order: tuple[int, ...] = (2, 0, 3, 1), echoes: int = 1, shared: bool = True, slope: float = 2.0
+) -> Phantom:
+    """Write an enhanced image whose frames come in another order than their places, and return what it shows."""
+    phantom = Phantom(modality="MR", dtype="uint16", orientation=SAGITTAL)
+    (first, *_) = phantom.write(path.parent / "single")
+    dataset = pydicom.dcmread(first)
+    for keyword in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness"):
+        if keyword in dataset:
+            del dataset[keyword]
+    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = EnhancedMRImageStorage
+    frames = [(echo, k) for echo in range(echoes) for k in order]
+    dataset.NumberOfFrames = len(frames)
+    dataset.PixelData = np.stack([phantom.voxels()[k] ^ echo for echo, k in frames]).tobytes()
+    plane, measures, values = Dataset(), Dataset(), Dataset()
+    plane.ImageOrientationPatient = list(phantom.orientation)
+    measures.PixelSpacing, measures.SliceThickness = list(phantom.pixel_spacing), 9.0
+    values.RescaleSlope, values.RescaleIntercept, values.RescaleType = slope, 1.0, "US"
+    common = Dataset()
+    common.PlaneOrientationSequence, common.PixelMeasuresSequence = [plane], [measures]
+    common.PixelValueTransformationSequence = [values]
+    groups = []
+    for echo, k in frames:
+        item, place, kind, time = Dataset(), Dataset(), Dataset(), Dataset()
+        place.ImagePositionPatient = [float(value) for value in phantom.places()[k]]
+        kind.FrameType = ["ORIGINAL", "PRIMARY", "M", "NONE"]
+        time.EffectiveEchoTime = 4.5 * (echo + 1)
+        item.PlanePositionSequence, item.MRImageFrameTypeSequence, item.MREchoSequence = [place], [kind], [time]
+        if not shared:
+            item.update(common)
+        groups.append(item)
+    if shared:
+        dataset.SharedFunctionalGroupsSequence = [common]
+    dataset.PerFrameFunctionalGroupsSequence = groups
+    dataset.save_as(path)
+    return phantom
+
+
+def changed(volume: Any) -> tuple[Array, Mask]:
+    """Return other values in a block of the third slice, and the mask of the block."""
+    mask = np.zeros(volume.shape, bool)
+    mask[1:4, 2:4, 2] = True
+    data = volume.data.copy()
+    data[mask] = data[mask] // 2 + 3
+    return data, mask
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_frames_are_read_in_the_order_of_their_places(tmp_path: Path, shared: bool) -> None:  # noqa: FBT001
+    phantom = enhanced(tmp_path / "e.dcm", shared=shared)
+    volume, source = read_series(tmp_path / "e.dcm")
+    single, _ = read_series(tmp_path / "single")
+    np.testing.assert_array_equal(volume.data, single.data)
+    np.testing.assert_allclose(volume.affine, phantom.affine())
+    assert float(volume.encoding.slope) == 2.0
+    assert source.facts["instances"] == 1
+
+
+def test_an_enhanced_image_goes_out_as_one_and_says_which_frames_were_filled(tmp_path: Path) -> None:
+    enhanced(tmp_path / "e.dcm")
+    volume, source = read_series(tmp_path / "e.dcm")
+    data, mask = changed(volume)
+    source.write(data, mask, tmp_path / "out", DERIVATION)
+    (file,) = (tmp_path / "out").iterdir()
+    dataset = pydicom.dcmread(file)
+    assert dataset.SOPClassUID == EnhancedMRImageStorage
+    assert dataset.SyntheticData == "YES"
+    assert dataset.ContentQualification == "RESEARCH"
+    assert dataset.ImageType[:2] == ["MIXED", "PRIMARY"]
+    types = [item.MRImageFrameTypeSequence[0].FrameType[0] for item in dataset.PerFrameFunctionalGroupsSequence]
+    assert types == ["DERIVED", "ORIGINAL", "ORIGINAL", "ORIGINAL"]
+    told = [len(item.DerivationImageSequence) for item in dataset.PerFrameFunctionalGroupsSequence]
+    assert told == [1, 0, 0, 0]
+    (reference,) = dataset.PerFrameFunctionalGroupsSequence[0].DerivationImageSequence[0].SourceImageSequence
+    assert reference.ReferencedSOPInstanceUID == pydicom.dcmread(tmp_path / "e.dcm").SOPInstanceUID
+    again, _ = read_series(file)
+    np.testing.assert_array_equal(again.data, data)
+
+
+def test_where_all_frames_are_filled_the_image_is_derived_and_names_its_source(tmp_path: Path) -> None:
+    enhanced(tmp_path / "e.dcm")
+    volume, source = read_series(tmp_path / "e.dcm")
+    source.write(volume.data, np.ones(volume.shape, bool), tmp_path / "out", DERIVATION)
+    dataset = pydicom.dcmread(tmp_path / "out" / "0001.dcm")
+    assert dataset.ImageType[0] == "DERIVED"
+    (study,) = dataset.SourceImageEvidenceSequence
+    assert study.ReferencedSeriesSequence[0].SeriesInstanceUID == "1.2.3.4"
+
+
+def test_another_number_of_functional_groups_than_frames_is_damage(tmp_path: Path) -> None:
+    enhanced(tmp_path / "e.dcm")
+    dataset = pydicom.dcmread(tmp_path / "e.dcm")
+    del dataset.PerFrameFunctionalGroupsSequence[0]
+    dataset.save_as(tmp_path / "e.dcm")
+    with pytest.raises(UnreadableError):
+        read_series(tmp_path / "e.dcm")
+
+
+def test_echoes_are_told_apart_and_one_is_restored_without_the_other(tmp_path: Path) -> None:
+    enhanced(tmp_path / "e.dcm", echoes=2)
+    with pytest.raises(AmbiguousError, match=r"found 2 in one series.*#echo-time=4\.5 \(4 slices\); .*=9\.0"):
+        read_series(tmp_path / "e.dcm")
+    names = [found.name for found in list_series(tmp_path / "e.dcm")]
+    assert names == ["1.2.3.4#echo-time=4.5", "1.2.3.4#echo-time=9.0"]
+    first, second = (read_series(tmp_path / "e.dcm", series=name) for name in names)
+    np.testing.assert_array_equal(first[0].data ^ 1, second[0].data)
+    assert first[1].sha256 != second[1].sha256
+    data, mask = changed(second[0])
+    second[1].write(data, mask, tmp_path / "out", DERIVATION)
+    again, _ = read_series(tmp_path / "out", series="#echo-time=9.0")
+    np.testing.assert_array_equal(again.data, data)
+    other, _ = read_series(tmp_path / "out", series="#echo-time=4.5")
+    np.testing.assert_array_equal(other.data, first[0].data)
+    with pytest.raises(
+        InputError, match=r"expected slices with echo-time=7 .* found echo-time=4\.5, echo-time=9\.0"
+    ):
+        read_series(tmp_path / "e.dcm", series="1.2.3.4#echo-time=7")
+
+
+def test_echoes_in_files_of_their_own_are_told_apart(tmp_path: Path) -> None:
+    for echo in (1, 2):
+
+        def change(dataset: FileDataset, _index: int, echo: int = echo) -> None:
+            dataset.EchoTime = 10.0 * echo
+            dataset.SOPInstanceUID = UID(f"{dataset.SOPInstanceUID}.{echo}")
+
+        Phantom(modality="MR", dtype="uint16", change=change).write(tmp_path / str(echo))
+    names = [found.name.partition("#")[2] for found in list_series(tmp_path)]
+    assert names == ["echo-time=10.0", "echo-time=20.0"]
+    _, source = read_series(tmp_path, series="1.2.3.4#echo-time=20.0")
+    assert {file.parent.name for file in source.files} == {"2"}
+    assert source.facts["part"] == "echo-time=20.0"
+
+
+def test_a_facet_that_differs_in_a_whole_volume_does_not_split_it(tmp_path: Path) -> None:
+    def change(dataset: FileDataset, index: int) -> None:
+        dataset.AcquisitionNumber = index // 2
+
+    Phantom(shape=(6, 5, 8), change=change).write(tmp_path / "scan")
+    volume, _ = read_series(tmp_path / "scan")
+    assert volume.shape == (5, 6, 8)
+
+
+def csa(**values: list[Any]) -> bytes:
+    """Return a private header as Siemens writes it, with some entries."""
+    content = b"SV10\4\3\2\1" + struct.pack("<2I", len(values), 77)
+    for name, items in values.items():
+        content += struct.pack("<64si4siii", name.encode(), 0, b"FD\0\0", 4, len(items), 77)
+        for item in items:
+            text = str(item).encode() + b"\0"
+            content += struct.pack("<4i", len(text), len(text), 77, len(text))
+            content += text + b"\0" * (-len(text) % 4)
+    return content
+
+
+def mosaic(folder: Path, *, private: bool = True, normal: float = 1.0) -> Phantom:
+    """Write a phantom of five slices as a mosaic of three by three tiles."""
+    phantom = Phantom(modality="MR", dtype="uint16", shape=(6, 4, 5), orientation=AXIAL)
+    (first, *_) = phantom.write(folder.parent / "single")
+    dataset = pydicom.dcmread(first)
+    tiles = np.full((18, 12), 7, np.uint16)
+    for k, values in enumerate(phantom.voxels()):
+        tiles[6 * (k // 3) : 6 * (k // 3) + 6, 4 * (k % 3) : 4 * (k % 3) + 4] = values
+    dataset.Rows, dataset.Columns, dataset.PixelData = 18, 12, tiles.tobytes()
+    dataset.ImageType = ["ORIGINAL", "PRIMARY", "M", "ND", "MOSAIC"]
+    dataset.SpacingBetweenSlices = phantom.step_mm
+    rows, columns = phantom.pixel_spacing
+    x, y, z = (float(value) for value in phantom.places()[0])
+    dataset.ImagePositionPatient = [x - 4 * columns, y - 6 * rows, z]
+    if private:
+        header = csa(NumberOfImagesInMosaic=[5], SliceNormalVector=[0.0, 0.0, normal])
+        dataset.add_new(0x00290010, "LO", "SIEMENS CSA HEADER")
+        dataset.add_new(0x00291010, "OB", header)
+    folder.mkdir(parents=True)
+    dataset.save_as(folder / "m.dcm")
+    return phantom
+
+
+def read_mosaic(tmp_path: Path) -> tuple[Any, DicomSource]:
+    mosaic(tmp_path / "m")
+    return read_series(tmp_path / "m")
+
+
+def test_a_mosaic_is_read_as_its_slices(tmp_path: Path) -> None:
+    phantom = mosaic(tmp_path / "m")
+    volume, _ = read_series(tmp_path / "m")
+    single, _ = read_series(tmp_path / "single")
+    np.testing.assert_array_equal(volume.data, single.data)
+    np.testing.assert_allclose(volume.affine, phantom.affine())
+
+
+def test_a_mosaic_that_runs_against_the_normal_is_turned_around(tmp_path: Path) -> None:
+    phantom = mosaic(tmp_path / "m", normal=-1.0)
+    volume, _ = read_series(tmp_path / "m")
+    single, _ = read_series(tmp_path / "single")
+    np.testing.assert_array_equal(volume.data, single.data[:, :, ::-1])
+    assert volume.affine[2, 3] == pytest.approx(phantom.affine()[2, 3] - 4 * phantom.step_mm)
+
+
+def test_a_mosaic_goes_out_as_one_and_keeps_what_lies_beside_its_slices(tmp_path: Path) -> None:
+    volume, source = read_mosaic(tmp_path)
+    data, mask = changed(volume)
+    source.write(data, mask, tmp_path / "out", DERIVATION)
+    again, _ = read_series(tmp_path / "out")
+    np.testing.assert_array_equal(again.data, data)
+    before, after = (
+        pydicom.dcmread(file).pixel_array for file in (tmp_path / "m/m.dcm", tmp_path / "out/0001.dcm")
+    )
+    assert np.count_nonzero(before != after) == np.count_nonzero(volume.data != data)
+    assert (after[6:, 8:] == 7).all()
+
+
+def test_a_mosaic_without_its_private_header_is_refused(tmp_path: Path) -> None:
+    mosaic(tmp_path / "m", private=False)
+    with pytest.raises(UnsupportedError, match="a Siemens mosaic without the private header"):
+        read_series(tmp_path / "m")

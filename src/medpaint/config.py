@@ -59,8 +59,10 @@ class RestoreConfig(BaseModel):
         description="Width in mm of the soft edge inside the mask, over which the scan's own values give way "
         "to the filled ones. Only for masks drawn larger than the damage; 0 is a hard edge.",
     )
-    labels: tuple[int, ...] = Field(
-        (), description="Labels of the mask to repair; none: its one value that is not 0."
+    labels: tuple[int | str, ...] = Field(
+        (),
+        description="Labels of the mask to repair, in DICOM segments and regions by number or name; none: its one "
+        "value that is not 0.",
     )
     invert_mask: bool = Field(default=False, description="The mask is drawn the other way: 0 = repair.")
     dilate_mm: float = Field(0.0, ge=0.0, le=100.0, description="Grow the mask by so many mm before it is used.")

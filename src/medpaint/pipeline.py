@@ -6,15 +6,14 @@ import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
-from pydantic import JsonValue
 
 from medpaint.blend import alpha_in_mask, blended
 from medpaint.config import Parameters, checked
 from medpaint.core.boxes import bounding_box, grown
-from medpaint.core.errors import AmbiguousError, MaskError, UsageError
+from medpaint.core.errors import UsageError
 from medpaint.core.types import Array, FloatArray, Mask, Progress
 from medpaint.core.volume import Volume
 from medpaint.engines.auto import chosen
@@ -22,19 +21,15 @@ from medpaint.export import Products, write_products
 from medpaint.filling import engine_facts, engine_for, fill
 from medpaint.io.reading import read_scan
 from medpaint.io.source import Source
-from medpaint.masks.detect import detect
-from medpaint.masks.ingest import aligned, binarised, check_against_scan
+from medpaint.masking import MaskLike, mask_for
+from medpaint.masks.ingest import check_against_scan
 from medpaint.masks.morphology import dilated
 from medpaint.metrics.seam import REACH, seam_score
 from medpaint.provenance import Draft, MaskFacts, Record, ScanFacts
 
 __all__ = ["Case", "Filled", "Restoration", "blend", "ingest", "inpaint", "restore"]
 
-RESAMPLING_SHARE: Final = 0.1
-"""A mask whose volume changes by more when it is resampled is worth a warning."""
-
 ScanLike: TypeAlias = str | Path | Volume | Array
-MaskLike: TypeAlias = str | Path | Array | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,7 +147,7 @@ def ingest(scan: ScanLike, mask: MaskLike, parameters: Parameters, *, progress: 
     ).after("read", perf_counter() - started)
     _tell(progress, "mask", 0.0)
     started = perf_counter()
-    found, facts, warnings = _mask(mask, volume, parameters)
+    found, facts, warnings = mask_for(mask, volume, source, parameters)
     found = dilated(found, volume.spacing_mm, parameters.dilate_mm)
     if found.any():
         warnings += check_against_scan(found, volume, max_fraction=parameters.max_fraction)
@@ -252,60 +247,6 @@ def _scan_facts(volume: Volume, source: Source | None) -> ScanFacts:
         dtype=volume.data.dtype.name,
         facts={} if source is None else dict(source.facts),
     )
-
-
-def _mask(mask: MaskLike, volume: Volume, parameters: Parameters) -> tuple[Mask, MaskFacts, tuple[str, ...]]:
-    """Return the mask on the scan's grid, where it came from, and warnings."""
-    if mask is None:
-        return _detected(volume)
-    labels, invert = parameters.labels, parameters.invert_mask
-    if isinstance(mask, str | Path):
-        path = Path(mask)
-        read, source = _mask_volume(path)
-        drawn = binarised(read.data if read.encoding.is_identity else read.intensities(), labels, invert=invert)
-        found, grid = aligned(drawn, read.affine, volume, resample=parameters.resample_mask)
-        warnings = source.warnings
-        if grid == "resampled":
-            warnings += _lost(
-                int(np.count_nonzero(drawn)) * read.voxel_ml, int(np.count_nonzero(found)) * volume.voxel_ml
-            )
-        facts = MaskFacts(origin="file", path=str(path), sha256=source.sha256, grid=grid, voxels=0)
-        return found, facts, warnings
-    array = np.asarray(mask)
-    array = array[..., np.newaxis] if array.ndim == 2 else array
-    if array.shape != volume.shape:
-        message = f"expected a mask of the scan's shape {volume.shape}, got {array.shape}"
-        raise MaskError(message)
-    return binarised(array, labels, invert=invert), MaskFacts(origin="array", voxels=0), ()
-
-
-def _lost(before_ml: float, after_ml: float) -> tuple[str, ...]:
-    """Warn where resampling changed the mask's volume much, and refuse a mask that it took off the scan."""
-    if before_ml > 0.0 and after_ml == 0.0:
-        message = f"mask and scan do not overlap: nothing is left of {before_ml:.3g} ml after resampling"
-        raise MaskError(message)
-    if abs(after_ml - before_ml) <= RESAMPLING_SHARE * before_ml:
-        return ()
-    return (f"resampling changed the mask from {before_ml:.3g} to {after_ml:.3g} ml",)
-
-
-def _mask_volume(path: Path) -> tuple[Volume, Source]:
-    """Read a mask file, which has to hold one volume."""
-    try:
-        return read_scan(path)
-    except AmbiguousError as error:
-        message = f"expected a mask of one volume: {error}"
-        raise MaskError(message) from error
-
-
-def _detected(volume: Volume) -> tuple[Mask, MaskFacts, tuple[str, ...]]:
-    """Return the mask that detection finds."""
-    detection = detect(volume)
-    findings: list[dict[str, JsonValue]] = [
-        {"kind": found.kind, "voxels": found.voxels, "axis": found.axis, "slices": list(found.slices)}
-        for found in detection.findings
-    ]
-    return detection.mask, MaskFacts(origin="detected", findings=findings, voxels=0), detection.warnings
 
 
 def _tell(progress: Progress | None, step: str, fraction: float) -> None:

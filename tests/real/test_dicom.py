@@ -13,13 +13,16 @@ import pydicom
 import pytest
 import SimpleITK
 from dicom_phantom import validator_errors
+from matplotlib.path import Path as Polygon
 from numpy.typing import NDArray
 
 from medpaint.core.errors import GeometryError, InputError, UnsupportedError
 from medpaint.core.types import Affine, Array, Mask
-from medpaint.io.dicom import DicomSource, list_series, read_series
-from medpaint.io.reading import product_part
+from medpaint.core.volume import Volume
+from medpaint.io.dicom import DicomSource, list_series, read_drawn, read_series
+from medpaint.io.reading import product_part, read_scan
 from medpaint.io.source import Derivation
+from medpaint.masks.ingest import aligned
 
 pytestmark = pytest.mark.real
 
@@ -173,6 +176,52 @@ def test_many_slices_in_a_file_are_written_back_valid(real_data: Path, tmp_path:
     again, _ = read_series(tmp_path / "out", series=product_part(found.name))
     np.testing.assert_array_equal(again.data, data)
     np.testing.assert_array_equal(again.affine, volume.affine)
+
+
+def _reference(path: Path, scan: Volume, label: int | None) -> Mask:
+    """Return a mask that dcmqi drew, on the grid of a scan."""
+    read, _ = read_scan(path)
+    mask, _ = aligned(read.data == label if label else read.data != 0, read.affine, scan)
+    return mask
+
+
+@pytest.mark.parametrize(
+    ("scan", "segmentation", "label", "reference", "value"),
+    [
+        ("ct-3slice", "liver.dcm", (), "liver_seg.nrrd", None),
+        ("ct-3slice", "partial_overlaps.dcm", (1,), "partial_overlaps-1.nrrd", 1),
+        ("ct-3slice", "partial_overlaps.dcm", ("ORANGE",), "partial_overlaps-2.nrrd", 2),
+        ("ct-3slice", "partial_overlaps.dcm", (3,), "partial_overlaps-3.nrrd", 3),
+        ("ct-3slice", "partial_overlaps.dcm", ("LIGHT_BLUE",), "partial_overlaps-1.nrrd", 4),
+        ("24x38x3/image", "sparse-labelmap-noppv.dcm", (), "sparse_labelmap_noppv_seg.nrrd", 1),
+        ("24x38x3/image", "sparse-labelmap-ppv5.dcm", (), "sparse_labelmap_ppv5_seg.nrrd", 1),
+        ("23x38x3/image", "23x38x3/seg/label.seg", (), "23x38x3/nrrd/label.nrrd", None),
+        ("24x38x3/image", "24x38x3/seg/label.seg", (), "24x38x3/nrrd/label.nrrd", None),
+    ],
+)
+def test_segments_are_where_dcmqi_sees_them(
+    real_data: Path, scan: str, segmentation: str, label: tuple[int | str, ...], reference: str, value: int | None
+) -> None:
+    folder = real_data / "dicom" / "seg-dcmqi"
+    volume, source = read_series(folder / scan)
+    drawn = read_drawn(folder / segmentation, volume, str(source.facts["series_uid"]), label)
+    np.testing.assert_array_equal(drawn.mask, _reference(folder / reference, volume, value))
+
+
+def test_contours_of_a_clinic_enclose_what_matplotlib_says(real_data: Path) -> None:
+    folder = real_data / "dicom" / "mr-thigh-sts-001"
+    volume, source = read_series(folder / "image")
+    file = folder / "mask" / "1-1.dcm"
+    drawn = read_drawn(file, volume, str(source.facts["series_uid"]), ("GTV_Mass",))
+    expected = np.zeros(volume.shape, bool)
+    centres = np.stack(np.meshgrid(*map(np.arange, volume.shape[:2]), indexing="ij"), axis=-1).reshape(-1, 2)
+    to_index = np.linalg.inv(volume.affine)
+    for contour in pydicom.dcmread(file).ROIContourSequence[0].ContourSequence:
+        ras = np.array(contour.ContourData, float).reshape(-1, 3) * [-1.0, -1.0, 1.0]
+        index = ras @ to_index[:3, :3].T + to_index[:3, 3]
+        inside = Polygon(index[:, :2]).contains_points(centres).reshape(volume.shape[:2])
+        expected[:, :, round(float(index[0, 2]))] ^= inside
+    assert np.count_nonzero(drawn.mask != expected) <= 1e-4 * np.count_nonzero(expected)
 
 
 SERIES = ["ct-liver-crlm-1004/image", "mr-thigh-sts-001/image"]

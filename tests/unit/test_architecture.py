@@ -20,6 +20,7 @@ RANKS = (
         *(
             "evaluate",
             "filling",
+            "masking",
             "footprint",
             "lesion_folder",
             "scoreboard",

@@ -36,10 +36,15 @@ def add_parameters(parser: argparse.ArgumentParser, names: Iterable[str]) -> Non
         elif get_origin(field.annotation) is Literal:
             settings["choices"] = get_args(field.annotation)
         elif name == "labels":
-            settings |= {"type": int, "nargs": "+", "metavar": "N"}
+            settings |= {"type": _label, "nargs": "+", "metavar": "LABEL"}
         else:
             settings |= {"type": _TYPES.get(name, str), "metavar": name.rsplit("_", 1)[-1].upper()}
         parser.add_argument(f"--{name.replace('_', '-')}", **settings)
+
+
+def _label(word: str) -> int | str:
+    """Return a label as a number where it is one."""
+    return int(word) if word.lstrip("-").isdigit() else word
 
 
 def given_parameters(parsed: argparse.Namespace) -> dict[str, Any]:

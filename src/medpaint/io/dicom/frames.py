@@ -29,6 +29,7 @@ _MACROS: Final = (
     "MRDiffusionSequence",
     "MRTimingAndRelatedParametersSequence",
     "CardiacSynchronizationSequence",
+    "SegmentIdentificationSequence",
 )
 """Functional groups whose attributes a single-frame image has at its top level (DICOM PS3.3 C.7.6.16.2)."""
 

@@ -66,7 +66,7 @@ def _stored_frames(dataset: FileDataset, path: Path) -> Array:
 
 def _check_length(dataset: Dataset, frames: int) -> None:
     """Refuse pixel data that holds a row or more beyond what it should; less than that is padding."""
-    row = dataset.Columns * dataset.BitsAllocated // 8
-    if len(dataset.PixelData) > row * (frames * dataset.Rows + 1):
+    row = dataset.Columns * dataset.BitsAllocated
+    if 8 * len(dataset.PixelData) > row * (frames * dataset.Rows + 1) + 15:
         message = "more pixel data than rows"
         raise ValueError(message)

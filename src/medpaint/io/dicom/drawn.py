@@ -1,0 +1,129 @@
+"""Masks as DICOM: segmentations and structure sets, drawn on the scan that they refer to."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pydicom import FileDataset
+from pydicom.uid import RTStructureSetStorage, SegmentationStorage
+
+from medpaint.core.errors import AmbiguousError, MaskError, UnreadableError
+from medpaint.core.types import Affine, Mask
+from medpaint.core.volume import Volume
+from medpaint.io.dicom.contours import contours_of, regions_of
+from medpaint.io.dicom.parsing import PARSE_ERRORS, parsed, quiet, text
+from medpaint.io.dicom.segments import LABEL_MAP_STORAGE, segmented, segments_of
+
+__all__ = ["Drawn", "is_drawn", "read_drawn"]
+
+_SEGMENTATIONS: Final = {SegmentationStorage, LABEL_MAP_STORAGE}
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """A mask that a DICOM object holds.
+
+    Attributes:
+        mask: True = drawn, (I, J, K).
+        affine: voxel to RAS+ mm; the scan's where the object was drawn on its grid.
+        sha256: hash of the file.
+        warnings: what was noticed, a sentence each.
+    """
+
+    mask: Mask
+    affine: Affine
+    sha256: str
+    warnings: tuple[str, ...]
+
+
+def is_drawn(path: Path) -> bool:
+    """Whether a file is a DICOM segmentation or structure set."""
+    if not path.is_file():
+        return False
+    try:
+        with quiet():
+            content = path.read_bytes()
+            return content[128:132] == b"DICM" and _class_of(parsed(content, path)) != ""
+    except (OSError, UnreadableError):
+        return False
+
+
+def read_drawn(path: Path, scan: Volume, series_uid: str, labels: Sequence[int | str]) -> Drawn:
+    """Return the regions of a segmentation or structure set on the grid of a scan.
+
+    Args:
+        path: the file.
+        scan: what it was drawn on.
+        series_uid: series of the scan; empty where it is not DICOM, and then only the place is compared.
+        labels: numbers or names of the segments or regions that are wanted; none: the only one.
+
+    Raises:
+        UnreadableError: the file is damaged.
+        MaskError: it refers to another series, has no such region, or does not lie on the scan.
+        AmbiguousError: several regions and none chosen.
+    """
+    with quiet():
+        content = path.read_bytes()
+        dataset = parsed(content, path)
+        kind = _class_of(dataset)
+        try:
+            _check_series(dataset, kind, series_uid, path)
+            regions = segments_of(dataset) if kind == "SEG" else regions_of(dataset)
+            wanted = _wanted(regions, labels, path)
+            if kind == "SEG":
+                mask, affine, warnings = segmented(dataset, path, wanted, scan)
+            else:
+                mask, affine, warnings = *contours_of(dataset, path, wanted, scan), ()
+        except PARSE_ERRORS as error:
+            message = f"expected a whole DICOM {kind}, got one that cannot be read: {path}"
+            raise UnreadableError(message) from error
+    return Drawn(mask, affine, hashlib.sha256(content).hexdigest(), warnings)
+
+
+def _class_of(dataset: FileDataset) -> str:
+    """Return which kind of drawing a dataset is: SEG, RTSTRUCT, or empty for neither."""
+    sop_class = text(dataset, "SOPClassUID")
+    if sop_class in _SEGMENTATIONS:
+        return "SEG"
+    return "RTSTRUCT" if sop_class == RTStructureSetStorage else ""
+
+
+def _check_series(dataset: FileDataset, kind: str, series_uid: str, path: Path) -> None:
+    """Refuse a drawing that refers to other series than the scan's."""
+    if kind == "SEG":
+        series = {text(item, "SeriesInstanceUID") for item in dataset.get("ReferencedSeriesSequence") or ()}
+    else:
+        series = {
+            text(item, "SeriesInstanceUID")
+            for frame in dataset.get("ReferencedFrameOfReferenceSequence") or ()
+            for study in frame.get("RTReferencedStudySequence") or ()
+            for item in study.get("RTReferencedSeriesSequence") or ()
+        }
+    if series_uid and series and series_uid not in series:
+        message = (
+            f"expected a mask of series {series_uid}, got one that refers to {', '.join(sorted(series))}: {path}"
+        )
+        raise MaskError(message)
+
+
+def _wanted(regions: Mapping[int, str], labels: Sequence[int | str], path: Path) -> list[int]:
+    """Return the numbers of the regions that are wanted."""
+    listed = ", ".join(f"{number} ({name})" for number, name in regions.items())
+    if not regions:
+        message = f"expected regions, found none: {path}"
+        raise MaskError(message)
+    if not labels and len(regions) > 1:
+        message = f"mask has {len(regions)} regions: {listed}; choose with --labels, by number or name"
+        raise AmbiguousError(message)
+    numbers = []
+    for label in labels or regions:
+        found = [number for number, name in regions.items() if label in (number, name, str(number))]
+        if not found:
+            message = f"mask has no region {label}; it has {listed}"
+            raise MaskError(message)
+        numbers += found
+    return numbers

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from medpaint.config import SCAN_ID
-from medpaint.core.errors import InputError, UsageError, VerificationError
+from medpaint.core.errors import InputError, UnsupportedError, UsageError, VerificationError
 from medpaint.core.types import Array, Mask
 from medpaint.core.volume import Volume
 from medpaint.io.atomic import replacing
@@ -36,18 +36,23 @@ class Products:
     Attributes:
         restored: the restored scan: a file, or the folder of a DICOM series.
         mask: the mask that was applied, NIfTI.
+        segmentation: the same as a DICOM segmentation; written beside a restored DICOM series only.
         record: the JSON that says what made them; written last, so products without one are unfinished.
     """
 
     restored: Path
     mask: Path
+    segmentation: Path
     record: Path
 
     @classmethod
     def of(cls, output: Path, name: str, suffix: str) -> Products:
         """Return the paths for the scan called `name`."""
         return cls(
-            output / f"{name}_restored{suffix}", output / f"{name}_mask.nii.gz", output / f"{name}{RECORD_SUFFIX}"
+            restored=output / f"{name}_restored{suffix}",
+            mask=output / f"{name}_mask.nii.gz",
+            segmentation=output / f"{name}_mask.dcm",
+            record=output / f"{name}{RECORD_SUFFIX}",
         )
 
 
@@ -104,14 +109,17 @@ def write_products(
     _make_folder(output)
     _check_target(products, source, draft.mask.path, overwrite=overwrite)
     products.record.unlink(missing_ok=True)
-    source.write(restored.data, mask, products.restored, _derivation(draft, mask))
+    derivation = _derivation(draft, mask)
+    source.write(restored.data, mask, products.restored, derivation)
     write_mask(mask, scan.affine, products.mask)
     after, restored_sha256 = _reread(products.restored, restored.data, mask, draft)
+    segmentation, warnings = _segmentation(source, mask, products.segmentation, derivation)
     written = (
         Product(role="restored", path=products.restored.name, sha256=restored_sha256),
         Product(role="mask", path=products.mask.name, sha256=file_digest(products.mask)),
+        *segmentation,
     )
-    draft = draft.after("write", perf_counter() - started)
+    draft = draft.after("write", perf_counter() - started, warnings=draft.warnings + warnings)
     record = _record(scan, mask, _with_paths(draft, output), (before, after), written)
     write_record(record, products.record)
     return record, products
@@ -129,7 +137,12 @@ def write_failure(reason: str, parameters: dict[str, Any], output: Path, name: s
     products = Products.of(output, product_name(output, name), "")
     _make_folder(output)
     products.record.unlink(missing_ok=True)
-    for stale in (products.restored, products.mask, *output.glob(f"{products.restored.name}.*")):
+    for stale in (
+        products.restored,
+        products.mask,
+        products.segmentation,
+        *output.glob(f"{products.restored.name}.*"),
+    ):
         if stale.is_dir():
             shutil.rmtree(stale)
         else:
@@ -153,7 +166,8 @@ def _check_target(products: Products, source: Source, mask: str, *, overwrite: b
     for path in (*source.files, *([Path(mask)] if mask else [])):
         taken = path.resolve()
         same_name = taken.name.split(".")[0] == products.restored.name.split(".")[0]
-        if taken.parent == folder and (same_name or taken.name in {products.mask.name, products.record.name}):
+        own = {products.mask.name, products.segmentation.name, products.record.name}
+        if taken.parent == folder and (same_name or taken.name in own):
             message = f"a product would replace {path}; choose another output folder or name"
             raise InputError(message)
     origin = source.path.resolve()
@@ -173,6 +187,25 @@ def _make_folder(output: Path) -> None:
     except OSError as error:
         message = f"{output}: expected a folder that can be written to: {error.strerror}"
         raise InputError(message) from error
+
+
+def _segmentation(
+    source: Source, mask: Mask, path: Path, derivation: Derivation
+) -> tuple[tuple[Product, ...], tuple[str, ...]]:
+    """Write the mask of a DICOM series as one that refers to it, where that is possible; and say why it is not."""
+    path.unlink(missing_ok=True)
+    if source.kind != "dicom" or not mask.any():
+        return (), ()
+    from medpaint.io.dicom import DicomSource, write_segmentation
+
+    if not isinstance(source, DicomSource):
+        message = f"expected the source of a DICOM series, got {type(source).__name__}"
+        raise TypeError(message)
+    try:
+        write_segmentation(source, mask, path, derivation)
+    except UnsupportedError as error:
+        return (), (str(error),)
+    return (Product(role="segmentation", path=path.name, sha256=file_digest(path)),), ()
 
 
 def _derivation(draft: Draft, mask: Mask) -> Derivation:

@@ -106,7 +106,7 @@ class Identity(_Entry):
 class Product(_Entry):
     """One file or folder that was written."""
 
-    role: Literal["restored", "mask"]
+    role: Literal["restored", "mask", "segmentation"]
     path: str = Field(pattern=r"^[^./\\][^/\\]*$", description="Its name in the record's folder.")
     sha256: str = Field(description="Hash of the file, or of the series' files in slice order.")
 

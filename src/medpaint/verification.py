@@ -101,7 +101,8 @@ def _records_of(path: Path) -> list[Path]:
 
 def _check_products(record: Record, folder: Path, problems: list[str], notes: list[str]) -> None:
     """Check the products of a record against it, and the scan where it is found."""
-    if sorted(product.role for product in record.products) != ["mask", "restored"] or record.scan is None:
+    roles = sorted(product.role for product in record.products if product.role != "segmentation")
+    if roles != ["mask", "restored"] or record.scan is None:
         problems.append("the record does not name a scan and one product of each kind")
         return
     by_role = {product.role: product for product in record.products}
@@ -119,6 +120,8 @@ def _check_products(record: Record, folder: Path, problems: list[str], notes: li
         problems.append("the mask is not on the restored scan's grid")
         return
     mask = mask_volume.data != 0
+    if "segmentation" in paths:
+        problems += _wrong_segmentation(by_role["segmentation"], paths["segmentation"], restored, mask)
     problems += _wrong_numbers(record, restored, mask)
     _check_scan(record, folder, restored, mask, problems, notes)
 
@@ -128,6 +131,16 @@ def _wrong_hash(product: Product, sha256: str) -> list[str]:
     return (
         [] if sha256 == product.sha256 else [f"{product.path} is not the file that was written: its hash differs"]
     )
+
+
+def _wrong_segmentation(product: Product, path: Path, restored: Volume, mask: Mask) -> list[str]:
+    """Say what of the mask's DICOM segmentation is not as recorded."""
+    from medpaint.io.dicom import read_drawn
+
+    drawn = read_drawn(path, restored, "", ())
+    if not np.array_equal(drawn.mask, mask):
+        return [*_wrong_hash(product, drawn.sha256), f"{product.path} is not the mask that was applied"]
+    return _wrong_hash(product, drawn.sha256)
 
 
 def _wrong_numbers(record: Record, restored: Volume, mask: Mask) -> list[str]:

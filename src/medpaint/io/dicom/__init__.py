@@ -1,7 +1,16 @@
 """DICOM series: found, read as one volume, written back as a derived series."""
 
 from medpaint.io.dicom.drawn import Drawn, is_drawn, read_drawn
+from medpaint.io.dicom.segmentation import write_segmentation
 from medpaint.io.dicom.series import list_series, read_series
 from medpaint.io.dicom.source import DicomSource
 
-__all__ = ["DicomSource", "Drawn", "is_drawn", "list_series", "read_drawn", "read_series"]
+__all__ = [
+    "DicomSource",
+    "Drawn",
+    "is_drawn",
+    "list_series",
+    "read_drawn",
+    "read_series",
+    "write_segmentation",
+]

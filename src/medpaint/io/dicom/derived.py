@@ -18,7 +18,7 @@ from medpaint.io.dicom.frames import is_multi_frame, mark_frames
 from medpaint.io.dicom.parsing import integer, text, words
 from medpaint.io.source import Derivation
 
-__all__ = ["REMOVED", "Extremes", "derived_uid", "mark_derived", "set_extremes"]
+__all__ = ["REMOVED", "SERIES_NUMBER_STEP", "STATEMENT", "Extremes", "derived_uid", "mark_derived", "set_extremes"]
 
 _NAMESPACE: Final = uuid.UUID("7d9f7a53-5ad0-5c1c-9d27-0b5a3a4a6c11")
 """Of every UUID that is derived here; chosen once, never to change."""
@@ -42,12 +42,12 @@ REMOVED: Final = (
 )
 """Attributes that say something about the source's instance which is not true of the derived one."""
 
-_STATEMENT: Final = (
+STATEMENT: Final = (
     "Voxels inside a mask were synthesised by medpaint and are not measurements. "
     "For research only, not for diagnosis."
 )
 
-_SERIES_NUMBER_STEP: Final = 1000
+SERIES_NUMBER_STEP: Final = 1000
 _LARGEST_NUMBER: Final = 2**31 - 1  # of an integer string (IS)
 _LONGEST_DESCRIPTION: Final = 64  # characters of a long string (LO), DICOM PS3.5, 6.2
 _LONGEST_TEXT: Final = 1024  # characters of a short text (ST)
@@ -97,7 +97,7 @@ def mark_derived(dataset: FileDataset, derivation: Derivation, *, filled: Abstra
     dataset.ContributingEquipmentSequence = [*dataset.get("ContributingEquipmentSequence", []), _equipment()]
     dataset.SOPInstanceUID = derived_uid(dataset.SOPInstanceUID, derivation.key)
     dataset.SeriesInstanceUID = derived_uid(dataset.SeriesInstanceUID, derivation.key)
-    number = integer(dataset, "SeriesNumber", 0) + _SERIES_NUMBER_STEP
+    number = integer(dataset, "SeriesNumber", 0) + SERIES_NUMBER_STEP
     dataset.SeriesNumber = min(number, _LARGEST_NUMBER)
     kept = text(dataset, "SeriesDescription")[: _LONGEST_DESCRIPTION - len(_SUFFIX)]
     dataset.SeriesDescription = f"{kept}{_SUFFIX}".strip()
@@ -140,7 +140,7 @@ def _equipment() -> Dataset:
     item.Manufacturer = "medpaint"
     item.ManufacturerModelName = "medpaint"
     item.SoftwareVersions = __version__
-    item.ContributionDescription = _STATEMENT
+    item.ContributionDescription = STATEMENT
     return item
 
 
@@ -183,9 +183,9 @@ def _code(value: str, meaning: str) -> Dataset:
 
 def _described(derivation: Derivation, before: str) -> str:
     """Return how the image was derived, ours first and whole, what the source said of itself after it."""
-    room = _LONGEST_TEXT - len(_STATEMENT) - 1
+    room = _LONGEST_TEXT - len(STATEMENT) - 1
     said = derivation.description.encode("ascii", "replace").decode("ascii")[:room]
-    whole = f"{said} {_STATEMENT}".strip()
+    whole = f"{said} {STATEMENT}".strip()
     return f"{whole} Before: {before}"[:_LONGEST_TEXT] if before else whole
 
 

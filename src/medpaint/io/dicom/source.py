@@ -20,7 +20,7 @@ from medpaint.io.dicom.pixels import stored_slices, with_slices
 from medpaint.io.dicom.transfer import set_stored_values, to_plain_syntax
 from medpaint.io.source import Derivation
 
-__all__ = ["DicomSource"]
+__all__ = ["DicomSource", "unchanged"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,9 +81,9 @@ class DicomSource:
             for index, file in enumerate(self.files):
                 target = folder / f"{index + 1:04d}.dcm"
                 if not mask.any():
-                    target.write_bytes(_unchanged(file, self.digests[index]))
+                    target.write_bytes(unchanged(file, self.digests[index]))
                     continue
-                dataset = parsed(_unchanged(file, self.digests[index]), file)
+                dataset = parsed(unchanged(file, self.digests[index]), file)
                 filled = self._change_pixels(dataset, index, data, mask)
                 _save(dataset, derivation, file, target, filled=filled)
 
@@ -134,8 +134,13 @@ def _check_apart(source: Path, target: Path) -> None:
         raise UsageError(message)
 
 
-def _unchanged(file: Path, digest: str) -> bytes:
-    """Return the bytes of a file that is still what it was when it was read."""
+def unchanged(file: Path, digest: str) -> bytes:
+    """Return the bytes of a file that is still what it was when it was read.
+
+    Raises:
+        InputError: it has changed.
+        UnreadableError: it is gone.
+    """
     try:
         content = file.read_bytes()
     except OSError as error:

@@ -1,0 +1,135 @@
+"""The mask that was applied, as a DICOM segmentation that refers to the images of the scan."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from pydicom import Dataset, FileDataset
+from pydicom.sr.coding import Code
+
+from medpaint.__about__ import __version__
+from medpaint.core.errors import UnsupportedError
+from medpaint.core.types import Array, Mask
+from medpaint.io.atomic import replacing
+from medpaint.io.dicom.derived import SERIES_NUMBER_STEP, STATEMENT, derived_uid
+from medpaint.io.dicom.frames import GROUP_KEYWORDS, is_multi_frame
+from medpaint.io.dicom.mosaic import is_mosaic
+from medpaint.io.dicom.parsing import PARSE_ERRORS, integer, parsed, quiet, text
+from medpaint.io.dicom.source import DicomSource, unchanged
+from medpaint.io.source import Derivation
+
+__all__ = ["write_segmentation"]
+
+_CATEGORY: Final = Code("309825002", "SCT", "Spatial and Relational Concept")
+_TYPE: Final = Code("111099", "DCM", "Selected region")
+_FAMILY: Final = Code("113076", "DCM", "Segmentation")
+
+_MAY_BE_EMPTY: Final = (
+    "PatientID",
+    "PatientName",
+    "PatientBirthDate",
+    "PatientSex",
+    "StudyID",
+    "StudyDate",
+    "StudyTime",
+    "AccessionNumber",
+    "ReferringPhysicianName",
+)
+"""Attributes of patient and study that have to be there and may be empty (type 2)."""
+
+_LABEL: Final = "Repaired"
+
+
+def write_segmentation(source: DicomSource, mask: Mask, path: Path, derivation: Derivation) -> None:
+    """Write a mask as a binary DICOM segmentation of one segment.
+
+    It lies in the study and the frame of reference of the scan, so that a viewer opens both together; frames
+    without a voxel of the mask are left out. Its identifiers follow from the source's and `derivation.key`.
+
+    Args:
+        source: the series that the mask belongs to.
+        mask: True = repaired, (I, J, K), at least one voxel.
+        path: the file to make.
+        derivation: how the scan was restored.
+
+    Raises:
+        UnsupportedError: a segmentation cannot refer to such images; the message says why.
+        InputError: a file of the source has changed since it was read.
+    """
+    with quiet():
+        images = _datasets(source)
+        if is_mosaic(images[0]):
+            message = "no DICOM segmentation was written: the slices of a mosaic cannot be referred to"
+            raise UnsupportedError(message)
+        if not text(images[0], "FrameOfReferenceUID"):
+            message = "no DICOM segmentation was written: the series has no frame of reference"
+            raise UnsupportedError(message)
+        try:
+            written = _segmentation(images, _frames(source, images, mask), derivation)
+        except PARSE_ERRORS as error:
+            message = f"no DICOM segmentation was written: the series lacks what it needs ({type(error).__name__})"
+            raise UnsupportedError(message) from error
+        with replacing(path) as part:
+            written.save_as(part)
+
+
+def _segmentation(images: list[FileDataset], frames: Array, derivation: Derivation) -> Dataset:
+    """Return the segmentation of some images, its frames in their order, (frames, rows, columns)."""
+    highdicom: Any = import_module("highdicom")
+    first = images[0]
+    algorithm = highdicom.AlgorithmIdentificationSequence("medpaint", _FAMILY, __version__)
+    described = highdicom.seg.SegmentDescription(
+        1, _LABEL, _CATEGORY, _TYPE, "SEMIAUTOMATIC", algorithm_identification=algorithm
+    )
+    series = derived_uid(text(first, "SeriesInstanceUID"), f"{derivation.key} mask")
+    written: Dataset = highdicom.seg.Segmentation(
+        source_images=images,
+        pixel_array=frames,
+        segmentation_type="BINARY",
+        segment_descriptions=[described],
+        series_instance_uid=series,
+        series_number=min(integer(first, "SeriesNumber", 0) + 2 * SERIES_NUMBER_STEP, 2**31 - 1),
+        series_description="Mask of what medpaint repaired",
+        sop_instance_uid=derived_uid(series, "instance"),
+        instance_number=1,
+        manufacturer="medpaint",
+        manufacturer_model_name="medpaint",
+        software_versions=__version__,
+        device_serial_number="0",
+        content_label="REPAIRED",
+        content_description=STATEMENT[:64],
+    )
+    return written
+
+
+def _datasets(source: DicomSource) -> list[FileDataset]:
+    """Return the files of a series, parsed, with what highdicom takes for granted."""
+    pairs = zip(source.files, source.digests, strict=True)
+    return [_completed(parsed(unchanged(file, digest), file)) for file, digest in pairs]
+
+
+def _completed(dataset: FileDataset) -> FileDataset:
+    """Give a dataset the attributes that may be empty, its frames' geometry a common place; its pixels go."""
+    del dataset.PixelData
+    for keyword in _MAY_BE_EMPTY:
+        if keyword not in dataset:
+            setattr(dataset, keyword, None)
+    if is_multi_frame(dataset):
+        shared, frames = (dataset.get(keyword) or [Dataset()] for keyword in GROUP_KEYWORDS)
+        for macro in ("PixelMeasuresSequence", "PlaneOrientationSequence"):
+            if macro not in shared[0] and macro in frames[0]:
+                shared[0][macro] = frames[0][macro]
+        dataset.SharedFunctionalGroupsSequence = shared
+    return dataset
+
+
+def _frames(source: DicomSource, images: list[FileDataset], mask: Mask) -> Array:
+    """Return the mask in the order of the images' frames, (frames, rows, columns)."""
+    firsts = np.cumsum([0, *(integer(image, "NumberOfFrames", 1) for image in images)])
+    frames = np.zeros((int(firsts[-1]), mask.shape[1], mask.shape[0]), dtype=np.uint8)
+    for k, (number, place) in enumerate(source.places):
+        frames[int(firsts[number]) + place] = mask[:, :, k].T
+    return frames

@@ -1,0 +1,100 @@
+"""What is written beside a restored DICOM series: its mask as one that a viewer lays over the scan."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import highdicom
+import numpy as np
+import pydicom
+import pytest
+from dicom_phantom import OBLIQUE, Phantom, validator_errors
+from pydicom import FileDataset
+
+from medpaint.core.types import Mask
+from medpaint.pipeline import Restoration, restore
+from medpaint.verification import verify
+
+SHAPE = (14, 12, 6)
+
+
+def mask() -> Mask:
+    """Return a block in two of six slices."""
+    found = np.zeros(SHAPE, bool)
+    found[4:8, 3:8, 2:4] = True
+    return found
+
+
+def restored(folder: Path, phantom: Phantom | None = None, hole: Mask | None = None) -> Restoration:
+    scan = phantom or Phantom(shape=(12, 14, 6), orientation=OBLIQUE)
+    scan.write(folder / "scan")
+    return restore(folder / "scan", mask() if hole is None else hole, output=folder / "out", engine="nearest")
+
+
+def roles(done: Restoration) -> list[str]:
+    return [product.role for product in done.record.products]
+
+
+def test_the_mask_is_written_as_a_segmentation_of_the_source(tmp_path: Path) -> None:
+    done = restored(tmp_path)
+    assert roles(done) == ["restored", "mask", "segmentation"]
+    assert done.products is not None
+    segmentation = highdicom.seg.segread(done.products.segmentation)
+    sources = [pydicom.dcmread(file) for file in sorted((tmp_path / "scan").iterdir())]
+    assert segmentation.StudyInstanceUID == sources[0].StudyInstanceUID
+    assert segmentation.FrameOfReferenceUID == sources[0].FrameOfReferenceUID
+    assert segmentation.SeriesInstanceUID != sources[0].SeriesInstanceUID
+    referenced = {one[2] for one in segmentation.get_source_image_uids()}
+    assert referenced == {one.SOPInstanceUID for one in sources}
+    (described,) = segmentation.SegmentSequence
+    assert described.SegmentationAlgorithmIdentificationSequence[0].AlgorithmName == "medpaint"
+
+
+@pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dciodvfy is not installed")
+@pytest.mark.parametrize("modality", ["CT", "MR"])
+def test_the_segmentation_is_valid(tmp_path: Path, modality: str) -> None:
+    phantom = Phantom(modality=modality, shape=(12, 14, 6), dtype="int16" if modality == "CT" else "uint16")
+    done = restored(tmp_path, phantom)
+    assert done.products is not None
+    assert not validator_errors(done.products.segmentation)
+
+
+def test_its_identifiers_are_the_same_on_every_run(tmp_path: Path) -> None:
+    uids = []
+    for run in ("a", "b"):
+        done = restored(tmp_path / run)
+        assert done.products is not None
+        dataset = pydicom.dcmread(done.products.segmentation)
+        uids.append((dataset.SeriesInstanceUID, dataset.SOPInstanceUID))
+    assert uids[0] == uids[1]
+
+
+def test_a_segmentation_that_was_changed_does_not_verify(tmp_path: Path) -> None:
+    done = restored(tmp_path)
+    assert done.products is not None
+    assert not verify(done.products.record).problems
+    dataset = pydicom.dcmread(done.products.segmentation)
+    dataset.PixelData = bytes(len(dataset.PixelData) - 1) + b"\1"
+    dataset.save_as(done.products.segmentation)
+    problems = verify(done.products.record).problems
+    assert [problem.partition(" ")[2] for problem in problems] == [
+        "is not the file that was written: its hash differs",
+        "is not the mask that was applied",
+    ]
+
+
+def test_without_a_frame_of_reference_there_is_none_and_the_record_says_why(tmp_path: Path) -> None:
+    def change(dataset: FileDataset, _index: int) -> None:
+        del dataset.FrameOfReferenceUID
+
+    done = restored(tmp_path, Phantom(shape=(12, 14, 6), change=change))
+    assert roles(done) == ["restored", "mask"]
+    assert "the series has no frame of reference" in done.record.warnings[-1]
+    assert done.products is not None
+    assert not verify(done.products.record).problems
+
+
+def test_an_empty_mask_makes_none(tmp_path: Path) -> None:
+    done = restored(tmp_path, hole=np.zeros(SHAPE, bool))
+    assert roles(done) == ["restored", "mask"]

@@ -112,7 +112,7 @@ def write_products(
     derivation = _derivation(draft, mask)
     source.write(restored.data, mask, products.restored, derivation)
     write_mask(mask, scan.affine, products.mask)
-    after, restored_sha256 = _reread(products.restored, restored.data, mask, draft)
+    after, restored_sha256 = _reread(source, products.restored, restored.data, mask, draft)
     segmentation, warnings = _segmentation(source, mask, products.segmentation, derivation)
     written = (
         Product(role="restored", path=products.restored.name, sha256=restored_sha256),
@@ -222,15 +222,22 @@ def _derivation(draft: Draft, mask: Mask) -> Derivation:
     )
 
 
-def _reread(path: Path, data: Array, mask: Mask, draft: Draft) -> tuple[str, str]:
+def _reread(source: Source, path: Path, data: Array, mask: Mask, draft: Draft) -> tuple[str, str]:
     """Return the checksum outside the mask and the hash of the product as it lies on the disk."""
-    frame = draft.parameters.get("frame")
-    part = product_part(draft.parameters.get("series"))
-    volume, source = read_scan(path, frame=frame if isinstance(frame, int) else None, series=part)
-    if not np.array_equal(volume.data, data, equal_nan=data.dtype.kind == "f"):
+    frame, part = draft.parameters.get("frame"), product_part(draft.parameters.get("series"))
+    if source.kind == "dicom":
+        from medpaint.io.dicom import differing_slices
+
+        differing, sha256 = differing_slices(path, data, series=part)
+        found, same = data, differing == 0
+    else:
+        volume, written = read_scan(path, frame=frame if isinstance(frame, int) else None)
+        found, sha256 = volume.data, written.sha256
+        same = np.array_equal(found, data, equal_nan=data.dtype.kind == "f")
+    if not same:
         message = f"{path}: what was written does not read back the same"
         raise VerificationError(message)
-    return checksum_outside(volume.data, mask), source.sha256
+    return checksum_outside(found, mask), sha256
 
 
 def _with_paths(draft: Draft, output: Path) -> Draft:

@@ -16,9 +16,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(parsed: argparse.Namespace) -> int:
     """List every image and series with its grid, and whether it can be restored."""
+    from medpaint.cli.progress import progress_bar
     from medpaint.io.inspection import inspect
 
-    findings = inspect(parsed.path)
+    with progress_bar() as progress:
+        findings = inspect(parsed.path, progress=progress)
     if parsed.json:
         told = [
             {

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from medpaint.core.errors import InputError, MedpaintError
+from medpaint.core.types import Progress
 from medpaint.io.finding import Finding
 from medpaint.io.reading import read_scan
 from medpaint.io.sniff import Kind, files_below, kind_of, kind_of_content
@@ -14,7 +15,7 @@ from medpaint.io.stored import read_errors
 __all__ = ["inspect"]
 
 
-def inspect(path: str | Path) -> list[Finding]:
+def inspect(path: str | Path, *, progress: Progress | None = None) -> list[Finding]:
     """Say what images a file or folder holds, with their grid, and which cannot be restored and why.
 
     Of a folder and its subfolders only headers are read, and files that are no images are passed over.
@@ -22,6 +23,7 @@ def inspect(path: str | Path) -> list[Finding]:
 
     Args:
         path: a file, or a folder.
+        progress: told the fraction of the DICOM files whose headers were read.
 
     Returns:
         One finding for every image file and every DICOM series.
@@ -30,7 +32,7 @@ def inspect(path: str | Path) -> list[Finding]:
         InputError: nothing is there, or no image.
     """
     path = Path(path)
-    return _in_folder(path) if path.is_dir() else _in_file(path)
+    return _in_folder(path, progress) if path.is_dir() else _in_file(path)
 
 
 def _in_file(path: Path) -> list[Finding]:
@@ -43,7 +45,7 @@ def _in_file(path: Path) -> list[Finding]:
     return [_read_whole(finding, frame=0 if int(finding.facts.get("frames", 1)) > 1 else None)]
 
 
-def _in_folder(folder: Path) -> list[Finding]:
+def _in_folder(folder: Path, progress: Progress | None) -> list[Finding]:
     """Inspect every file below a folder by its header."""
     findings: list[Finding] = []
     has_dicom = False
@@ -60,7 +62,7 @@ def _in_folder(folder: Path) -> list[Finding]:
         elif kind is not None:
             findings.append(_from_header(file, kind))
     if has_dicom:
-        findings += _dicom(folder)
+        findings += _dicom(folder, progress)
     if not findings:
         message = f"{folder}: expected images, found none among {len(files)} files"
         raise InputError(message)
@@ -81,11 +83,11 @@ def _from_header(path: Path, kind: Kind) -> Finding:
         return Finding(path, kind, path.name, restorable=False, reason=str(error))
 
 
-def _dicom(path: Path) -> list[Finding]:
+def _dicom(path: Path, progress: Progress | None = None) -> list[Finding]:
     """Return what DICOM series are in a file or folder."""
     from medpaint.io.dicom import list_series
 
-    return list_series(path)
+    return list_series(path, progress)
 
 
 def _read_whole(finding: Finding, frame: int | None = None) -> Finding:
@@ -93,7 +95,7 @@ def _read_whole(finding: Finding, frame: int | None = None) -> Finding:
     if not (finding.restorable or frame is not None):
         return finding
     try:
-        read_scan(finding.path, frame=frame)
+        read_scan(finding.path, frame=frame, series=finding.name if finding.kind == "dicom" else None)
     except MedpaintError as error:
         return replace(finding, restorable=False, reason=str(error))
     return finding

@@ -2,12 +2,13 @@
 
 from medpaint.io.dicom.drawn import Drawn, is_drawn, read_drawn
 from medpaint.io.dicom.segmentation import write_segmentation
-from medpaint.io.dicom.series import list_series, read_series
+from medpaint.io.dicom.series import differing_slices, list_series, read_series
 from medpaint.io.dicom.source import DicomSource
 
 __all__ = [
     "DicomSource",
     "Drawn",
+    "differing_slices",
     "is_drawn",
     "list_series",
     "read_drawn",

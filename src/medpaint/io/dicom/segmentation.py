@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
@@ -44,7 +45,7 @@ _LABEL: Final = "Repaired"
 
 
 def write_segmentation(source: DicomSource, mask: Mask, path: Path, derivation: Derivation) -> None:
-    """Write a mask as a binary DICOM segmentation of one segment.
+    """Write a mask as a binary DICOM segmentation of one segment, which refers to the images that it touches.
 
     It lies in the study and the frame of reference of the scan, so that a viewer opens both together; frames
     without a voxel of the mask are left out. Its identifiers follow from the source's and `derivation.key`.
@@ -60,7 +61,9 @@ def write_segmentation(source: DicomSource, mask: Mask, path: Path, derivation: 
         InputError: a file of the source has changed since it was read.
     """
     with quiet():
-        images = _datasets(source)
+        slices = source.slices_by_file()
+        touched = [number for number, own in enumerate(slices) if any(mask[:, :, k].any() for k, _ in own)]
+        images = [_completed(_read(source, number)) for number in touched]
         if is_mosaic(images[0]):
             message = "no DICOM segmentation was written: the slices of a mosaic cannot be referred to"
             raise UnsupportedError(message)
@@ -68,7 +71,7 @@ def write_segmentation(source: DicomSource, mask: Mask, path: Path, derivation: 
             message = "no DICOM segmentation was written: the series has no frame of reference"
             raise UnsupportedError(message)
         try:
-            written = _segmentation(images, _frames(source, images, mask), derivation)
+            written = _segmentation(images, _frames(images, [slices[one] for one in touched], mask), derivation)
         except PARSE_ERRORS as error:
             message = f"no DICOM segmentation was written: the series lacks what it needs ({type(error).__name__})"
             raise UnsupportedError(message) from error
@@ -105,10 +108,10 @@ def _segmentation(images: list[FileDataset], frames: Array, derivation: Derivati
     return written
 
 
-def _datasets(source: DicomSource) -> list[FileDataset]:
-    """Return the files of a series, parsed, with what highdicom takes for granted."""
-    pairs = zip(source.files, source.digests, strict=True)
-    return [_completed(parsed(unchanged(file, digest), file)) for file, digest in pairs]
+def _read(source: DicomSource, number: int) -> FileDataset:
+    """Return one file of a series, parsed."""
+    file = source.files[number]
+    return parsed(unchanged(file, source.digests[number]), file)
 
 
 def _completed(dataset: FileDataset) -> FileDataset:
@@ -126,10 +129,17 @@ def _completed(dataset: FileDataset) -> FileDataset:
     return dataset
 
 
-def _frames(source: DicomSource, images: list[FileDataset], mask: Mask) -> Array:
-    """Return the mask in the order of the images' frames, (frames, rows, columns)."""
+def _frames(images: list[FileDataset], slices: Sequence[Sequence[tuple[int, int]]], mask: Mask) -> Array:
+    """Return the mask in the order of the images' frames, (frames, rows, columns).
+
+    Args:
+        images: files.
+        slices: of each, the numbers of its slices in the volume and in the file.
+        mask: (I, J, K).
+    """
     firsts = np.cumsum([0, *(integer(image, "NumberOfFrames", 1) for image in images)])
     frames = np.zeros((int(firsts[-1]), mask.shape[1], mask.shape[0]), dtype=np.uint8)
-    for k, (number, place) in enumerate(source.places):
-        frames[int(firsts[number]) + place] = mask[:, :, k].T
+    for first, placed in zip(firsts, slices, strict=False):
+        for k, place in placed:
+            frames[int(first) + place] = mask[:, :, k].T
     return frames

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy as np
 from medpaint.core.encoding import Encoding
 from medpaint.core.errors import AmbiguousError, InputError, UnreadableError
 from medpaint.core.geometry import axis_codes, spacing_of
-from medpaint.core.types import Array
+from medpaint.core.types import Array, Progress
 from medpaint.core.volume import Volume
 from medpaint.io.dicom.assessment import Assessment
 from medpaint.io.dicom.headers import Header
@@ -24,7 +24,7 @@ from medpaint.io.dicom.source import DicomSource
 from medpaint.io.digest import combined_digest
 from medpaint.io.finding import Finding
 
-__all__ = ["list_series", "read_series"]
+__all__ = ["differing_slices", "list_series", "read_series"]
 
 
 def read_series(path: Path, *, series: str | None = None) -> tuple[Volume, DicomSource]:
@@ -55,16 +55,20 @@ def read_series(path: Path, *, series: str | None = None) -> tuple[Volume, Dicom
     return volume, _source(path, part, digests, volume)
 
 
-def list_series(path: Path) -> list[Finding]:
+def list_series(path: Path, progress: Progress | None = None) -> list[Finding]:
     """Tell what each series in and below a folder is, or each volume of one, from the headers alone.
 
     Pixels are not read: a series that is listed as restorable can still turn out to be truncated.
+
+    Args:
+        path: a file or a folder.
+        progress: told the fraction of the files that were looked at.
 
     Raises:
         InputError: there is no such file or folder.
     """
     with quiet():
-        inventory = take_inventory(path)
+        inventory = take_inventory(path, progress)
         found = [_finding(part) for headers in inventory.series.values() for part in parts_of(headers)]
     damaged = [
         Finding(file, "dicom", file.name, restorable=False, reason="a damaged DICOM file")
@@ -125,24 +129,64 @@ def _listed(groups: Mapping[str, Sequence[Header]]) -> str:
     )
 
 
+def differing_slices(path: Path, data: Array, *, series: str | None = None) -> tuple[int, str]:
+    """Compare a series with what it should hold, file by file, so that it is never in memory as a whole.
+
+    Args:
+        path: a folder.
+        data: the stored values that it should hold, (I, J, K).
+        series: as for `read_series`.
+
+    Returns:
+        How many slices differ, and the hash of the series as its source would tell it.
+
+    Raises:
+        InputError: it cannot be read as a volume.
+    """
+    with quiet():
+        part = _chosen(take_inventory(path).series, path, series)
+        headers = part.assessment.headers
+        if data.shape != (headers[0].columns, headers[0].rows, len(headers)) or data.dtype != headers[0].dtype:
+            return len(headers), ""
+        digests: dict[Path, str] = {}
+        differing = sum(
+            not np.array_equal(values, data[:, :, number].T)
+            for numbers, slices in _slices(headers, digests)
+            for number, values in zip(numbers, slices, strict=True)
+        )
+    return differing, _digest(part, digests)
+
+
 def _load(headers: Sequence[Header]) -> tuple[Array, dict[Path, str]]:
     """Read and hash each file once; return stored values (I, J, K) and the SHA-256 of each file."""
     first = headers[0]
     stack = np.empty((len(headers), first.rows, first.columns), first.dtype)
+    digests: dict[Path, str] = {}
+    for numbers, slices in _slices(headers, digests):
+        stack[numbers] = slices
+    return stack.transpose(2, 1, 0), digests
+
+
+def _slices(headers: Sequence[Header], digests: dict[Path, str]) -> Iterator[tuple[list[int], Array]]:
+    """Yield for each file the numbers of its slices in the volume and their values, (slices, rows, columns).
+
+    Args:
+        headers: of the slices of a volume, in their order.
+        digests: takes up the SHA-256 of each file.
+    """
+    first = headers[0]
     wanted: dict[Path, list[int]] = {}
     for number, header in enumerate(headers):
         wanted.setdefault(header.path, []).append(number)
-    digests = {}
     for path, numbers in wanted.items():
         content = path.read_bytes()
         digests[path] = hashlib.sha256(content).hexdigest()
         slices = stored_slices(parsed(content, path), path)
-        if slices.dtype != first.dtype or slices.shape[1:] != stack.shape[1:]:
-            expected = f"{first.dtype} pixels of {stack.shape[1]}x{stack.shape[2]}"
+        if slices.dtype != first.dtype or slices.shape[1:] != (first.rows, first.columns):
+            expected = f"{first.dtype} pixels of {first.rows}x{first.columns}"
             message = f"expected {expected}, got {slices.dtype} of {slices.shape[1:]}: {path}"
             raise UnreadableError(message)
-        stack[numbers] = slices[[headers[number].index for number in numbers]]
-    return stack.transpose(2, 1, 0), digests
+        yield numbers, slices[[headers[number].index for number in numbers]]
 
 
 def _encoding(headers: Sequence[Header]) -> Encoding:
@@ -161,10 +205,9 @@ def _encoding(headers: Sequence[Header]) -> Encoding:
 def _source(path: Path, part: Part, digests: Mapping[Path, str], volume: Volume) -> DicomSource:
     """Return the source of a volume that was read."""
     headers, numbers = part.assessment.headers, {file: number for number, file in enumerate(digests)}
-    frames = [f"frame {header.index} of {header.frames}" for header in headers if part.words and header.frames > 1]
     return DicomSource(
         path=path,
-        sha256=combined_digest([*digests.values(), *frames]),
+        sha256=_digest(part, digests),
         facts={**_facts(headers), **_part_fact(part), "axes": axis_codes(volume.affine)},
         warnings=part.assessment.warnings,
         files=tuple(digests),
@@ -173,6 +216,13 @@ def _source(path: Path, part: Part, digests: Mapping[Path, str], volume: Volume)
         shape=volume.shape,
         encoding=volume.encoding,
     )
+
+
+def _digest(part: Part, digests: Mapping[Path, str]) -> str:
+    """Return the hash of a volume: of its files, and of the frames in them where those are but some."""
+    headers = part.assessment.headers
+    frames = [f"frame {header.index} of {header.frames}" for header in headers if part.words and header.frames > 1]
+    return combined_digest([*digests.values(), *frames])
 
 
 def _part_fact(part: Part) -> dict[str, str]:

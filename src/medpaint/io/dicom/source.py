@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,15 +77,24 @@ class DicomSource:
         """
         self._check(data, mask)
         _check_apart(self.path, path)
+        change = _Change(data, mask, Extremes(int(data.min()), int(data.max())))
         with quiet(), replacing_folder(path) as folder:
-            for index, file in enumerate(self.files):
+            for index, (file, slices) in enumerate(zip(self.files, self.slices_by_file(), strict=True)):
                 target = folder / f"{index + 1:04d}.dcm"
+                content = unchanged(file, self.digests[index])
                 if not mask.any():
-                    target.write_bytes(unchanged(file, self.digests[index]))
+                    target.write_bytes(content)
                     continue
-                dataset = parsed(unchanged(file, self.digests[index]), file)
-                filled = self._change_pixels(dataset, index, data, mask)
+                dataset = parsed(content, file)
+                filled = _change_pixels(dataset, file, slices, change)
                 _save(dataset, derivation, file, target, filled=filled)
+
+    def slices_by_file(self) -> list[list[tuple[int, int]]]:
+        """Return for each file its slices: the number in the volume, and the number in the file."""
+        found: list[list[tuple[int, int]]] = [[] for _ in self.files]
+        for k, (number, place) in enumerate(self.places):
+            found[number].append((k, place))
+        return found
 
     def _check(self, data: Array, mask: Mask) -> None:
         """Refuse arrays that do not fit the source."""
@@ -99,26 +108,35 @@ class DicomSource:
             message = f"data exceeds what the bits hold, {self.encoding.lowest:.0f} to {self.encoding.highest:.0f}"
             raise ValueError(message)
 
-    def _change_pixels(self, dataset: FileDataset, index: int, data: Array, mask: Mask) -> frozenset[int]:
-        """Put the values of the slices of one file into its dataset; return the numbers of its filled frames."""
-        file = self.files[index]
-        slices, filled = stored_slices(dataset, file), set()
-        for k, (number, place) in enumerate(self.places):
-            if number != index:
-                continue
-            values, hole = data[:, :, k].T, mask[:, :, k].T
-            if bool(((values != slices[place]) & ~hole).any()):
-                message = f"data differs from the source outside the mask in slice {k}: {file}"
-                raise ValueError(message)
-            if hole.any():
-                slices = _writable(slices)
-                slices[place] = values
-                filled.add(0 if is_mosaic(dataset) else place)
-        frames = with_slices(dataset, file, slices)
-        if not to_plain_syntax(dataset) or filled:
-            set_stored_values(dataset, frames)
-        set_extremes(dataset, frames, Extremes(int(data.min()), int(data.max())))
-        return frozenset(filled)
+
+@dataclass(frozen=True, eq=False)
+class _Change:
+    """What is to be written: stored values and where they may differ, (I, J, K), and the range of all."""
+
+    data: Array
+    mask: Mask
+    extremes: Extremes
+
+
+def _change_pixels(
+    dataset: FileDataset, file: Path, slices: Sequence[tuple[int, int]], change: _Change
+) -> frozenset[int]:
+    """Put the values of the slices of one file into its dataset; return the numbers of its filled frames."""
+    stored, filled = stored_slices(dataset, file), set()
+    for k, place in slices:
+        values, hole = change.data[:, :, k].T, change.mask[:, :, k].T
+        if bool(((values != stored[place]) & ~hole).any()):
+            message = f"data differs from the source outside the mask in slice {k}: {file}"
+            raise ValueError(message)
+        if hole.any():
+            stored = _writable(stored)
+            stored[place] = values
+            filled.add(0 if is_mosaic(dataset) else place)
+    frames = with_slices(dataset, file, stored)
+    if not to_plain_syntax(dataset) or filled:
+        set_stored_values(dataset, frames)
+    set_extremes(dataset, frames, change.extremes)
+    return frozenset(filled)
 
 
 def _writable(values: Array) -> Array:

@@ -213,13 +213,21 @@ def _derivation(draft: Draft, mask: Mask) -> Derivation:
     engine = draft.engine.name if draft.engine else "none"
     parts = [
         draft.scan.sha256,
-        hashlib.sha256(np.packbits(mask).data).hexdigest(),
+        _mask_digest(mask),
         repr(sorted(draft.parameters.items())),
     ]
     return Derivation(
         description=f"medpaint: {int(np.count_nonzero(mask))} voxels inpainted by engine {engine}",
         key=hashlib.sha256("\n".join(parts).encode()).hexdigest(),
     )
+
+
+def _mask_digest(mask: Mask) -> str:
+    """Return the hash of a mask, (I, J, K), plane by plane so that no second one is in memory."""
+    digest = hashlib.sha256(repr(mask.shape).encode())
+    for plane in mask:
+        digest.update(np.packbits(plane).data)
+    return digest.hexdigest()
 
 
 def _reread(source: Source, path: Path, data: Array, mask: Mask, draft: Draft) -> tuple[str, str]:

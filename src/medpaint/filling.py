@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ from medpaint.config import Parameters
 from medpaint.core.boxes import bounding_box, within
 from medpaint.core.errors import MaskError, UsageError
 from medpaint.core.orientation import Orientation
-from medpaint.core.types import FloatArray, Mask, Progress, Spacing
+from medpaint.core.types import FloatArray, Mask, Progress, Spacing, Window
 from medpaint.core.volume import Volume
 from medpaint.engines.auto import LEARNED, Choice
 from medpaint.engines.base import Engine
@@ -26,6 +27,12 @@ __all__ = ["engine_facts", "engine_for", "fill"]
 
 NEAR_MM: Final = 5.0
 """Distance from the mask up to which non-finite voxels are unknown to the engine."""
+
+MOST_VOXELS: Final = 60_000_000
+"""Voxels of a crop, about; of larger ones an engine would need gigabytes to look at what is far from the hole."""
+
+LEAST_CONTEXT_MM: Final = 30.0
+"""What is shown around a hole in any case, if the engine wants to see as much."""
 
 
 def engine_for(choice: Choice, parameters: Parameters) -> Engine:
@@ -77,7 +84,7 @@ def fill(
     turn = Orientation.of(volume.affine)
     values = np.empty(mask[box].shape, volume.encoding.intensity_dtype)
     _refuse_isolated(volume, mask)
-    crops = windows(mask, spacing, engine.context_mm)
+    crops = _crops(mask, spacing, engine.context_mm)
     for number, window in enumerate(crops):
         if progress is not None:
             progress("inpaint", number / len(crops))
@@ -94,6 +101,16 @@ def fill(
     if progress is not None:
         progress("inpaint", 1.0)
     return values[mask[box]], len(crops)
+
+
+def _crops(mask: Mask, spacing_mm: Spacing, context_mm: float) -> list[Window]:
+    """Return the crops of a mask that is not empty, with less around the holes where they would be too large."""
+    while True:
+        crops = windows(mask, spacing_mm, context_mm)
+        largest = max(math.prod(part.stop - part.start for part in crop) for crop in crops)
+        if largest <= MOST_VOXELS or context_mm <= LEAST_CONTEXT_MM:
+            return crops
+        context_mm = max(LEAST_CONTEXT_MM, context_mm / 1.5)
 
 
 def _shown(image: FloatArray, mask: Mask, spacing_mm: Spacing) -> tuple[FloatArray, Mask]:

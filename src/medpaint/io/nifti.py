@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -144,9 +145,9 @@ def write_mask(mask: Mask, affine: Affine, path: Path) -> None:
     Raises:
         MedpaintError: `path` cannot be written.
     """
-    voxels = np.asarray(mask, np.uint8).reshape(-1, order="F")
+    planes = (np.asarray(mask[:, :, k], np.uint8).reshape(-1, order="F").data for k in range(mask.shape[2]))
     with replacing(path) as part, part.open("wb") as out:
-        pack([mask_header(mask.shape, affine), voxels.data], out, _packing_for(path))
+        pack(chain([mask_header(mask.shape, affine)], planes), out, _packing_for(path))
 
 
 def _packing_for(path: Path) -> Packing:

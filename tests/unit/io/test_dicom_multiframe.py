@@ -237,3 +237,14 @@ def test_a_mosaic_without_its_private_header_is_refused(tmp_path: Path) -> None:
     mosaic(tmp_path / "m", private=False)
     with pytest.raises(UnsupportedError, match="a Siemens mosaic without the private header"):
         read_series(tmp_path / "m")
+
+
+def test_a_mosaic_with_a_damaged_private_header_is_refused(tmp_path: Path) -> None:
+    mosaic(tmp_path / "m")
+    dataset = pydicom.dcmread(tmp_path / "m" / "m.dcm")
+    header = bytearray(dataset[0x00291010].value)
+    header[104:108] = struct.pack("<i", 2**30)
+    dataset[0x00291010].value = bytes(header)
+    dataset.save_as(tmp_path / "m" / "m.dcm")
+    with pytest.raises(UnsupportedError, match="a Siemens mosaic without the private header"):
+        read_series(tmp_path / "m")

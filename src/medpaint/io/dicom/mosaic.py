@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
@@ -82,9 +83,7 @@ def mosaic_of(dataset: Dataset) -> Mosaic:
     Raises:
         ValueError: the headers do not say.
     """
-    with quiet():
-        csareader: Any = import_module("nibabel.nicom.csareader")  # warns that it is experimental
-        private: dict[str, Any] = csareader.get_csa_header(dataset, "image") or {}
+    private = _private_header(dataset)
     slices, normal = (_items(private, name) for name in ("NumberOfImagesInMosaic", "SliceNormalVector"))
     position, cosines = numbers(dataset, "ImagePositionPatient", 3), numbers(dataset, "ImageOrientationPatient", 6)
     spacing = numbers(dataset, "PixelSpacing", 2)
@@ -99,6 +98,21 @@ def mosaic_of(dataset: Dataset) -> Mosaic:
     beside = np.array([dataset.Columns - columns, dataset.Rows - rows]) / 2.0 * np.array(spacing)[::-1]
     first = np.array(position) + beside @ along
     return Mosaic(count, across, rows, columns, _three(first), _three(depth[0] * np.array(normal)))
+
+
+def _private_header(dataset: Dataset) -> dict[str, Any]:
+    """Return what the private header of an image holds, empty where there is none.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    with quiet():
+        csareader: Any = import_module("nibabel.nicom.csareader")  # warns that it is experimental
+        try:
+            return csareader.get_csa_header(dataset, "image") or {}
+        except (csareader.CSAError, struct.error) as error:
+            message = "expected a whole private header in a mosaic"
+            raise ValueError(message) from error
 
 
 def _items(private: dict[str, Any], name: str) -> list[float]:

@@ -42,6 +42,7 @@ PARSE_ERRORS: Final = (
     EOFError,
     InvalidDicomError,
     LookupError,
+    MemoryError,
     NotImplementedError,
     OSError,
     RuntimeError,
@@ -50,7 +51,8 @@ PARSE_ERRORS: Final = (
     struct.error,
     zlib.error,
 )
-"""What pydicom and its decoders raise on a damaged file; they have no common base."""
+"""What pydicom and its decoders raise on a damaged file; they have no common base. A damaged length can ask for
+more memory than there is."""
 
 
 @contextmanager

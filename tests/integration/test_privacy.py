@@ -1,0 +1,116 @@
+"""What names a patient stays in DICOM: not in a log, a record, a NIfTI header, a page or a message."""
+
+from __future__ import annotations
+
+import gzip
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from dicom_phantom import Phantom
+from pydicom import DataElement, Dataset, FileDataset
+from pydicom._dicom_dict import DicomDictionary
+from pydicom.tag import Tag
+from scans import save
+
+pytestmark = pytest.mark.slow
+
+MARKER = "QZXJ"
+"""Stands in every text; no word of any language holds it."""
+
+TEXTS = {"PN", "LO", "SH", "ST", "LT", "UT", "UC", "AE"}
+
+NEEDED = {
+    "SOPClassUID", "SpecificCharacterSet", "ImageType", "PhotometricInterpretation", "Modality", "RescaleType",
+}  # fmt: skip
+
+
+def marked(dataset: FileDataset, _index: int) -> None:
+    """Write the marker into every text attribute of the standard, and into private ones."""
+    for tag, (vr, *_rest) in DicomDictionary.items():
+        keyword = DicomDictionary[tag][4]
+        if vr in TEXTS and keyword and keyword not in NEEDED and 0x0008 <= Tag(tag).group < 0x5000:
+            dataset.add(DataElement(Tag(tag), vr, f"{MARKER}{tag:08X}"[:16]))
+    dataset.PatientBirthDate = "19010203"
+    dataset.add_new((0x0009, 0x0010), "LO", f"{MARKER} CREATOR")
+    dataset.add_new((0x0009, 0x1001), "UT", f"{MARKER} private")
+    item = Dataset()
+    item.PersonName = f"{MARKER}^nested"
+    dataset.RequestAttributesSequence = [item]
+
+
+def medpaint(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "medpaint", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def series(folder: Path) -> Path:
+    """Write a series whose every text is marked, and a mask of it."""
+    phantom = Phantom(shape=(24, 26, 12), change=marked)
+    phantom.write(folder / "scan")
+    mask = np.zeros((26, 24, 12), np.uint8)
+    mask[10:14, 9:14, 4:7] = 1
+    save(mask, folder / "mask.nii.gz", phantom.affine())
+    return folder / "scan"
+
+
+def contents(folder: Path) -> Iterator[tuple[Path, bytes]]:
+    """Yield what every file below a folder holds, unpacked; DICOM products are the patient's own and left out."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.suffix != ".dcm":
+            content = path.read_bytes()
+            yield path, gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
+
+
+def leaks(text: str | bytes) -> bool:
+    found = text if isinstance(text, bytes) else text.encode()
+    return MARKER.encode() in found or b"19010203" in found
+
+
+def test_nothing_that_names_a_patient_leaves_the_dicom_files(tmp_path: Path) -> None:
+    scan, out, scores = series(tmp_path), tmp_path / "out", tmp_path / "scores"
+    runs = [
+        medpaint("inspect", scan),
+        medpaint("inspect", scan, "--json"),
+        medpaint("restore", scan, "--mask", tmp_path / "mask.nii.gz", "--output", out, "--engine", "nearest"),
+        medpaint("restore", scan, "--detect", "--output", out, "--name", "detected"),
+        medpaint("verify", out),
+        medpaint(
+            "evaluate", scan, "--engines", "nearest", "--kinds", "blob:0.05", "--output", tmp_path / "scores"
+        ),
+    ]
+    assert [run.returncode for run in runs[:5]] == [0, 0, 0, 0, 0], [run.stderr for run in runs]
+    for run in runs:
+        assert not leaks(run.stdout + run.stderr)
+    looked = [found for folder in (out, scores) for found in contents(folder)]
+    assert [path for path, content in looked if leaks(content)] == []
+    assert len(looked) >= 4
+    assert not [path for path in tmp_path.rglob("*") if MARKER in path.name]
+
+
+@pytest.mark.parametrize("spoil", ["cut", "twice", "colour", "syntax", "position"])
+def test_messages_about_bad_series_do_not_name_anyone(tmp_path: Path, spoil: str) -> None:
+    scan = series(tmp_path)
+    file = sorted(scan.iterdir())[3]
+    content = file.read_bytes()
+    if spoil == "cut":
+        file.write_bytes(content[: len(content) - 200])
+    elif spoil == "twice":
+        (scan / "again.dcm").write_bytes(content)
+    elif spoil == "colour":
+        file.write_bytes(content.replace(b"MONOCHROME2 ", b"RGB         "))
+    elif spoil == "syntax":
+        file.write_bytes(content.replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2.9\0"))
+    else:
+        for one in scan.iterdir():
+            one.write_bytes(one.read_bytes().replace(b"\x20\x00\x32\x00DS", b"\x20\x00\x32\x00LO"))
+    for words in (
+        ("restore", scan, "--mask", tmp_path / "mask.nii.gz", "--output", tmp_path / "o"),
+        ("inspect", scan),
+    ):
+        run = medpaint(*words)
+        assert "Traceback" not in run.stderr
+        assert not leaks(run.stdout + run.stderr)

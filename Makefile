@@ -44,7 +44,7 @@ $(STAMP): requirements.lock pyproject.toml
 lock:
 	rm -rf .lock && $(PYTHON) -m venv .lock
 	.lock/bin/pip install --quiet --upgrade pip
-	.lock/bin/pip install --quiet torch==2.13.0 --editable ".[demo,train]" --group dev
+	.lock/bin/pip install --quiet torch==2.13.0 --editable ".[demo,pacs,train]" --group dev
 	.lock/bin/pip freeze --exclude-editable | sed 's/+cpu//' > requirements.lock
 	rm -rf .lock
 

@@ -21,6 +21,7 @@ RANKS = (
             "evaluate",
             "filling",
             "masking",
+            "pacs",
             "footprint",
             "lesion_folder",
             "scoreboard",

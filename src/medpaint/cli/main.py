@@ -24,6 +24,7 @@ COMMANDS: Final[dict[str, str]] = {
     "engines": "list what can fill a mask",
     "evaluate": "score engines on holes made in clean scans",
     "train": "train a network on clean scans",
+    "pacs": "list, fetch and store series of a DICOMweb server",
     "demo": "make a small cohort from real scans, damage it, restore it, score it",
     "ingest": "(a job of run) read a scan and its mask",
     "inpaint": "(a job of run) fill the masks of a batch",
@@ -34,7 +35,7 @@ COMMANDS: Final[dict[str, str]] = {
 
 EXIT_CODES: Final = (
     "exit codes: 0 done, 1 internal error or failed write, 2 wrong usage, 3 input refused, 4 done but some scans "
-    "failed, 5 verification failed, 130 interrupted"
+    "failed, 5 verification failed, 6 a server failed, 130 interrupted"
 )
 
 

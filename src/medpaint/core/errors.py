@@ -10,7 +10,8 @@
     │   └── MaskError             a mask that cannot be right for this scan
     ├── ConvergenceError       1  an engine's equations could not be solved
     ├── PartialFailureError    4  the others are done, some scans failed
-    └── VerificationError      5  a product does not agree with its record
+    ├── VerificationError      5  a product does not agree with its record
+    └── ServerError            6  a server was not reached, or refused
 
 Each message is one line: what was expected, what came, where.
 """
@@ -27,6 +28,7 @@ __all__ = [
     "MaskError",
     "MedpaintError",
     "PartialFailureError",
+    "ServerError",
     "UnreadableError",
     "UnsupportedError",
     "UsageError",
@@ -86,3 +88,9 @@ class VerificationError(MedpaintError):
     """A product does not agree with its record."""
 
     exit_code: ClassVar[int] = 5
+
+
+class ServerError(MedpaintError):
+    """A server was not reached, refused, or sent something else than was asked for."""
+
+    exit_code: ClassVar[int] = 6

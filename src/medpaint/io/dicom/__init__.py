@@ -1,6 +1,7 @@
 """DICOM series: found, read as one volume, written back as a derived series."""
 
 from medpaint.io.dicom.drawn import Drawn, is_drawn, read_drawn
+from medpaint.io.dicom.parsing import quiet
 from medpaint.io.dicom.segmentation import write_segmentation
 from medpaint.io.dicom.series import differing_slices, list_series, read_series
 from medpaint.io.dicom.source import DicomSource
@@ -11,6 +12,7 @@ __all__ = [
     "differing_slices",
     "is_drawn",
     "list_series",
+    "quiet",
     "read_drawn",
     "read_series",
     "write_segmentation",

@@ -1,0 +1,139 @@
+"""`medpaint pacs`: list, fetch and store series of a DICOMweb server."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from medpaint.pacs import Credentials, Server
+
+__all__ = ["configure", "execute"]
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("what", choices=("list", "fetch", "store"), help="what to do")
+    parser.add_argument("url", metavar="URL", help="DICOMweb service, such as https://pacs.example/dicom-web")
+    parser.add_argument(
+        "files", nargs="*", type=Path, metavar="PATH", help="store: DICOM files, or folders of them"
+    )
+    parser.add_argument(
+        "--query", nargs="+", default=[], metavar="KEY=VALUE", help="list: what is looked for, such as Modality=MR"
+    )
+    parser.add_argument("--study", metavar="UID", help="fetch: study of the series")
+    parser.add_argument("--series", metavar="UID", help="fetch: which series")
+    parser.add_argument("--table", type=Path, metavar="TSV", help="fetch: table with the columns study and series")
+    parser.add_argument("--output", type=Path, metavar="FOLDER", help="fetch: where a folder a series is made")
+    parser.add_argument(
+        "--credentials",
+        type=Path,
+        metavar="FILE",
+        help="user:password or token:... in a file that only its owner can read; else MEDPAINT_PACS_USER and "
+        "MEDPAINT_PACS_PASSWORD, or MEDPAINT_PACS_TOKEN, of the environment",
+    )
+    parser.add_argument("--authority", type=Path, metavar="PEM", help="certificates to trust besides the system's")
+    parser.add_argument(
+        "--timeout", type=float, default=30.0, metavar="S", help="seconds of silence (default: 30)"
+    )
+
+
+def execute(parsed: argparse.Namespace) -> int:
+    """Do what was asked for."""
+    from medpaint.pacs import Server
+
+    server = Server(
+        parsed.url, credentials=_credentials(parsed), authority=parsed.authority, timeout_s=parsed.timeout
+    )
+    return {"list": _list, "fetch": _fetch, "store": _store}[parsed.what](server, parsed)
+
+
+def _credentials(parsed: argparse.Namespace) -> Credentials:
+    """Return the credentials, from the file that was named or from the environment."""
+    from medpaint.pacs import Credentials, read_credentials
+
+    if parsed.credentials is not None:
+        return read_credentials(parsed.credentials)
+    user, password, token = (os.environ.get(f"MEDPAINT_PACS_{name}", "") for name in ("USER", "PASSWORD", "TOKEN"))
+    return Credentials(user, password, token)
+
+
+def _list(server: Server, parsed: argparse.Namespace) -> int:
+    """Print the series that match."""
+    from medpaint.core.errors import UsageError
+
+    query = dict(word.partition("=")[::2] for word in parsed.query)
+    if not all(query.values()):
+        message = f"expected --query KEY=VALUE, such as Modality=MR, got {' '.join(parsed.query)}"
+        raise UsageError(message)
+    found = server.series(query)
+    if parsed.json:
+        print(json.dumps({"status": "listed", "series": [vars(one) for one in found]}))
+        return 0
+    print("study\tseries\tmodality\tinstances")
+    for one in found:
+        print(f"{one.study}\t{one.series}\t{one.modality}\t{one.instances}")
+    return 0
+
+
+def _fetch(server: Server, parsed: argparse.Namespace) -> int:
+    """Fetch each series into a folder of its own."""
+    from medpaint.cli.progress import progress_bar
+    from medpaint.core.errors import UsageError
+
+    if parsed.output is None or (parsed.table is None) == (not (parsed.study and parsed.series)):
+        message = "expected --output, and either --table or --study with --series"
+        raise UsageError(message)
+    wanted = _table(parsed.table) if parsed.table else [(parsed.study, parsed.series)]
+    fetched = []
+    for study, series in wanted:
+        folder = parsed.output / series
+        if not folder.exists():
+            with progress_bar() as progress:
+                server.fetch(study, series, folder, progress)
+        fetched.append(str(folder))
+    print(json.dumps({"status": "fetched", "folders": fetched}) if parsed.json else "\n".join(fetched))
+    return 0
+
+
+def _store(server: Server, parsed: argparse.Namespace) -> int:
+    """Store the DICOM files among what was named."""
+    from medpaint.cli.progress import progress_bar
+    from medpaint.core.errors import InputError
+
+    files = [file for path in parsed.files for file in _dicom_below(path)]
+    if not files:
+        message = f"expected DICOM files to store, found none in {' '.join(map(str, parsed.files)) or 'nothing'}"
+        raise InputError(message)
+    with progress_bar() as progress:
+        count = server.store(files, progress)
+    print(json.dumps({"status": "stored", "instances": count}) if parsed.json else f"stored {count} instances")
+    return 0
+
+
+def _dicom_below(path: Path) -> list[Path]:
+    """Return a DICOM file, or those below a folder."""
+    from medpaint.io.sniff import files_below, kind_of_content
+
+    files = list(files_below(path)) if path.is_dir() else [path]
+    return [file for file in files if kind_of_content(file) == "dicom"]
+
+
+def _table(path: Path) -> list[tuple[str, str]]:
+    """Return studies and series of a table.
+
+    Raises:
+        UsageError: it cannot be read, or lacks a column.
+    """
+    from medpaint.core.errors import UsageError
+
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            return [(row["study"], row["series"]) for row in csv.DictReader(stream, delimiter="\t")]
+    except (OSError, KeyError, UnicodeDecodeError) as error:
+        message = f"{path}: expected a table with the columns study and series"
+        raise UsageError(message) from error

@@ -1,0 +1,6 @@
+"""A DICOMweb server as the source of scans and the destination of products."""
+
+from medpaint.pacs.credentials import Credentials, read_credentials
+from medpaint.pacs.server import RemoteSeries, Server
+
+__all__ = ["Credentials", "RemoteSeries", "Server", "read_credentials"]

@@ -1,0 +1,201 @@
+"""A DICOMweb server: what series it has, series from it, and products to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final
+
+from medpaint.core.errors import InputError, ServerError, UsageError
+from medpaint.core.types import Progress
+from medpaint.io.atomic import replacing_folder
+from medpaint.io.dicom import quiet
+from medpaint.pacs.credentials import Credentials
+from medpaint.pacs.insistence import BrokenOffError, OnTheWayError, insist
+
+__all__ = ["RemoteSeries", "Server"]
+
+REQUEST_BYTES: Final = 64 * 2**20
+"""Size of the instances that are stored by one request, about."""
+
+_TABLE: Final = {
+    "study": "0020000D",
+    "series": "0020000E",
+    "modality": "00080060",
+    "instances": "00201209",
+}
+"""Columns of a listing, and the attributes that they hold. None of them names a patient."""
+
+
+@dataclass(frozen=True)
+class RemoteSeries:
+    """A series that a server has."""
+
+    study: str
+    series: str
+    modality: str
+    instances: int
+
+
+class Server:
+    """A DICOMweb server, which is asked again where it fails for a moment.
+
+    Args:
+        url: root of its DICOMweb service, such as ``https://pacs.example/dicom-web``.
+        credentials: what it asks for.
+        authority: certificates to trust besides the system's, PEM.
+        timeout_s: seconds after which a server that says nothing is given up.
+
+    Raises:
+        UsageError: the package for it is missing, or the address is none.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        credentials: Credentials | None = None,
+        authority: Path | None = None,
+        timeout_s: float = 30.0,
+    ) -> None:
+        if "@" in url.partition("//")[2].partition("/")[0]:
+            message = "expected an address without a user or a password in it: give them by environment or file"
+            raise UsageError(message)
+        try:
+            web: Any = import_module("dicomweb_client")
+            sessions: Any = import_module("dicomweb_client.session_utils")
+        except ImportError as error:
+            message = f"medpaint pacs needs pip install 'medpaint[pacs]': {error}"
+            raise UsageError(message) from error
+        given = credentials or Credentials()
+        session = sessions.create_session()
+        if given.user:
+            session = sessions.create_session_from_user_pass(given.user, given.password)
+        elif given.token:
+            session.headers["Authorization"] = f"Bearer {given.token}"
+        if authority is not None:
+            session.verify = str(authority)
+        self.url = url.rstrip("/")
+        try:
+            self._client = web.DICOMwebClient(self.url, session=session, timeout=timeout_s)
+        except ValueError as error:
+            message = (
+                f"expected the address of a DICOMweb service, such as https://pacs.example/dicom-web, got {url}"
+            )
+            raise UsageError(message) from error
+        self._client.set_http_retry_params(retry=False)
+
+    def series(self, query: Mapping[str, str]) -> list[RemoteSeries]:
+        """Return the series that match a query, such as ``{"Modality": "MR", "StudyDate": "20250101-"}``.
+
+        Raises:
+            ServerError: the server was not reached, or refused.
+        """
+        found = insist(
+            self.url,
+            lambda: self._client.search_for_series(search_filters=dict(query), fields=list(_TABLE.values())),
+        )
+        rows = [{name: _first(one, tag) for name, tag in _TABLE.items()} for one in found]
+        return [
+            RemoteSeries(str(row["study"]), str(row["series"]), str(row["modality"]), int(row["instances"] or 0))
+            for row in rows
+        ]
+
+    def fetch(self, study: str, series: str, folder: Path, progress: Progress | None = None) -> int:
+        """Fetch a series into a folder, which appears when it is complete; return the number of files.
+
+        Raises:
+            ServerError: the server was not reached, refused, or sent something else or too little.
+        """
+        known = self.series({"StudyInstanceUID": study, "SeriesInstanceUID": series})
+        if not known:
+            message = f"expected series {series} on {self.url}, found none"
+            raise ServerError(message)
+        expected = known[0].instances
+
+        def attempt() -> int:
+            with quiet(), replacing_folder(folder) as part:
+                count = 0
+                for count, dataset in enumerate(self._instances(study, series), start=1):
+                    if dataset.SeriesInstanceUID != series:
+                        message = f"expected instances of series {series} from {self.url}, got others"
+                        raise ServerError(message)
+                    dataset.save_as(part / f"{count:04d}.dcm", enforce_file_format=True)
+                    if progress is not None:
+                        progress("fetch", min(1.0, count / max(1, expected)))
+                if count < expected:
+                    message = f"expected {expected} instances of series {series}, got {count}"
+                    raise BrokenOffError(message)
+                return count
+
+        return insist(self.url, attempt)
+
+    def store(self, files: Sequence[Path], progress: Progress | None = None) -> int:
+        """Store DICOM files; return how many. Stored again, an instance stays what it was.
+
+        Raises:
+            InputError: a file is no DICOM.
+            ServerError: the server was not reached, or refused some; what it has taken it keeps.
+        """
+        done = 0
+        for part in _batches(files):
+            with quiet():
+                datasets = [_dataset(file) for file in part]
+            answer = insist(self.url, partial(self._client.store_instances, datasets))
+            refused = answer.get("FailedSOPSequence") or []
+            if refused:
+                reasons = sorted({f"{int(one.get('FailureReason', 0)):#06x}" for one in refused})
+                message = f"{self.url} took {done + len(part) - len(refused)} of {len(files)} instances, refused "
+                message += f"{len(refused)} (reason {', '.join(reasons)})"
+                raise ServerError(message)
+            done += len(part)
+            if progress is not None:
+                progress("store", done / len(files))
+        return done
+
+    def _instances(self, study: str, series: str) -> Iterator[Any]:
+        """Yield the instances of a series as they are stored, in whatever transfer syntax."""
+        as_stored = (("application/dicom", "*"),)
+        requests: Any = import_module("requests")
+        try:
+            yield from self._client.iter_series(study, series, media_types=as_stored)
+        except requests.RequestException as error:
+            raise OnTheWayError(error) from error
+
+
+def _first(answer: Mapping[str, Any], tag: str) -> str | int:
+    """Return the first value of an attribute in DICOM's JSON, empty where there is none."""
+    values = answer.get(tag, {}).get("Value") or [""]
+    found: str | int = values[0]
+    return found
+
+
+def _batches(files: Iterable[Path]) -> Iterator[list[Path]]:
+    """Yield files, as many at a time as make a request of a moderate size."""
+    part: list[Path] = []
+    size = 0
+    for file in files:
+        if part and size + file.stat().st_size > REQUEST_BYTES:
+            yield part
+            part, size = [], 0
+        part.append(file)
+        size += file.stat().st_size
+    if part:
+        yield part
+
+
+def _dataset(file: Path) -> Any:  # noqa: ANN401 - of pydicom, which is loaded late
+    """Read a DICOM file to be stored.
+
+    Raises:
+        InputError: it is none.
+    """
+    pydicom: Any = import_module("pydicom")
+    try:
+        return pydicom.dcmread(file)
+    except (OSError, pydicom.errors.InvalidDicomError) as error:
+        message = f"{file}: expected a DICOM file to store"
+        raise InputError(message) from error

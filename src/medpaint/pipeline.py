@@ -149,6 +149,7 @@ def ingest(scan: ScanLike, mask: MaskLike, parameters: Parameters, *, progress: 
     started = perf_counter()
     found, facts, warnings = mask_for(mask, volume, source, parameters)
     found = dilated(found, volume.spacing_mm, parameters.dilate_mm)
+    warnings += _leave_padding(found, volume)
     if found.any():
         warnings += check_against_scan(found, volume, max_fraction=parameters.max_fraction)
     else:
@@ -156,6 +157,19 @@ def ingest(scan: ScanLike, mask: MaskLike, parameters: Parameters, *, progress: 
     facts = facts.model_copy(update={"voxels": int(np.count_nonzero(found))})
     draft = draft.after("mask", perf_counter() - started, mask=facts, warnings=draft.warnings + warnings)
     return Case(volume, found, source, draft)
+
+
+def _leave_padding(mask: Mask, volume: Volume) -> tuple[str, ...]:
+    """Take voxels that hold no image out of a mask, in place; say how many there were."""
+    box = bounding_box(mask)
+    if box is None or volume.encoding.padding is None:
+        return ()
+    padded = mask[box] & volume.encoding.is_padding(volume.data[box])
+    mask[box] &= ~padded
+    count = int(np.count_nonzero(padded))
+    return (
+        (f"{count} voxels of the mask are padding, which holds no image, and stay as they are",) if count else ()
+    )
 
 
 def inpaint(case: Case, parameters: Parameters, *, progress: Progress | None = None) -> Filled:

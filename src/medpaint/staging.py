@@ -45,6 +45,7 @@ def save_case(case: Case, path: Path) -> None:
         "slope": encoding.slope,
         "intercept": encoding.intercept,
         "limits": np.array([encoding.lowest, encoding.highest]),
+        "padding": np.array(encoding.padding or ()),
         "mask": np.packbits(case.mask),
     }
     save_arrays(path, arrays, {"draft": case.draft.model_dump(mode="json")})
@@ -57,7 +58,14 @@ def load_case(path: Path) -> Case | Failure:
         return _failure(facts)
     data = arrays["data"]
     lowest, highest = arrays["limits"]
-    encoding = Encoding(data.dtype, arrays["slope"], arrays["intercept"], float(lowest), float(highest))
+    padding = tuple(float(value) for value in arrays["padding"])
+    encoding = Encoding.of(
+        data.dtype,
+        slope=arrays["slope"],
+        intercept=arrays["intercept"],
+        limits=(float(lowest), float(highest)),
+        padding=(padding[0], padding[1]) if padding else None,
+    )
     volume = Volume(data, arrays["affine"], encoding)
     return Case(volume, _unpacked(arrays["mask"], data.shape), None, Draft.model_validate(facts["draft"]))
 

@@ -24,6 +24,7 @@ class Encoding:
         intercept: likewise, in the units of the intensities.
         lowest: smallest stored value allowed (the dtype's, or what the DICOM bits hold).
         highest: largest stored value allowed.
+        padding: lowest and highest stored value of voxels that hold no image; None where there are none.
     """
 
     dtype: np.dtype[Any]
@@ -31,6 +32,7 @@ class Encoding:
     intercept: Array
     lowest: float
     highest: float
+    padding: tuple[float, float] | None = None
 
     @classmethod
     def of(
@@ -40,6 +42,7 @@ class Encoding:
         slope: Array | float = 1.0,
         intercept: Array | float = 0.0,
         limits: tuple[float, float] | None = None,
+        padding: tuple[float, float] | None = None,
     ) -> Encoding:
         """Return the encoding of `dtype`, limited to what it can hold where `limits` is not given."""
         dtype = np.dtype(dtype).newbyteorder("=")
@@ -48,7 +51,7 @@ class Encoding:
             raise UnsupportedError(message)
         if limits is None:
             limits = _limits(dtype)
-        return cls(dtype, np.asarray(slope, float), np.asarray(intercept, float), *limits)
+        return cls(dtype, np.asarray(slope, float), np.asarray(intercept, float), *limits, padding)
 
     @property
     def is_identity(self) -> bool:
@@ -71,12 +74,21 @@ class Encoding:
         slope, intercept = (np.broadcast_to(field, shape)[index] for field in (self.slope, self.intercept))
         return replace(self, slope=slope, intercept=intercept)
 
+    def is_padding(self, stored: Array) -> Mask:
+        """Return which of the stored values stand for no image."""
+        if self.padding is None:
+            return np.zeros(stored.shape, dtype=bool)
+        padded: Mask = (stored >= self.padding[0]) & (stored <= self.padding[1])
+        return padded
+
     def decode(self, stored: Array) -> FloatArray:
-        """Return the intensities of `stored` as a new array of `intensity_dtype`."""
+        """Return the intensities of `stored` as a new array of `intensity_dtype`; NaN where it is padding."""
         values: FloatArray = stored.astype(self.intensity_dtype)
         if not self.is_identity:
             np.multiply(values, self.slope.astype(values.dtype), out=values)
             np.add(values, self.intercept.astype(values.dtype), out=values)
+        if self.padding is not None:
+            values[self.is_padding(stored)] = np.nan
         return values
 
     def encode(self, intensities: FloatArray) -> Array:

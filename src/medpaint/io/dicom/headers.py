@@ -35,7 +35,8 @@ KEYWORDS: Final[tuple[str | int, ...]] = (
     "SeriesInstanceUID", "ImagePositionPatient", "ImageOrientationPatient", "FrameOfReferenceUID",
     "SamplesPerPixel", "PhotometricInterpretation", "NumberOfFrames", "Rows", "Columns", "PixelSpacing",
     "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "RescaleIntercept", "RescaleSlope",
-    "ModalityLUTSequence", "InstanceNumber", *_FACETS, *GROUP_KEYWORDS, *CSA_TAGS,
+    "ModalityLUTSequence", "InstanceNumber", "PixelPaddingValue", "PixelPaddingRangeLimit",
+    "BurnedInAnnotation", 0x60000010, *_FACETS, *GROUP_KEYWORDS, *CSA_TAGS,
 )  # fmt: skip
 """What is parsed of a file at first."""
 
@@ -53,6 +54,8 @@ class Header:
         intercept: rescale intercept, 0 where absent.
         depth_mm: SpacingBetweenSlices, or SliceThickness where that is absent; None without both.
         spacing_between: SpacingBetweenSlices, mm; None where absent.
+        padding: lowest and highest stored value that stands for no image; None where there is none.
+        notes: what a person should know of its pixels, a sentence each.
         frames: frames of the file.
         index: of the frame in the file, or of the tile in the mosaic, from 0.
         tiled: whether the file is a mosaic.
@@ -81,6 +84,8 @@ class Header:
     depth_mm: float | None
     spacing_between: float | None
     has_lookup_table: bool
+    padding: tuple[float, float] | None = None
+    notes: tuple[str, ...] = ()
     index: int = 0
     tiled: bool = False
     facets: dict[str, str] = field(default_factory=dict)
@@ -163,6 +168,8 @@ def _header(path: Path, dataset: Dataset, syntax: UID) -> Header:
         depth_mm=between or thickness,
         spacing_between=between,
         has_lookup_table="ModalityLUTSequence" in dataset,
+        padding=_padding(dataset),
+        notes=_notes(dataset),
         facets=_facets(dataset),
     )
 
@@ -177,6 +184,24 @@ def _facets(dataset: Dataset) -> dict[str, str]:
     orientation = numbers(dataset, "ImageOrientationPatient", 6) or ()
     told["orientation"] = tuple(f"{cosine + 0.0:.3f}" for cosine in orientation)
     return {name: "/".join(values) for name, values in told.items()}
+
+
+def _padding(dataset: Dataset) -> tuple[float, float] | None:
+    """Return the range of values that stand for no image (DICOM PS3.3 C.7.5.1.1.2), None where there is none."""
+    value = numbers(dataset, "PixelPaddingValue", 1)
+    if value is None:
+        return None
+    limit = numbers(dataset, "PixelPaddingRangeLimit", 1) or value
+    return min(*value, *limit), max(*value, *limit)
+
+
+def _notes(dataset: Dataset) -> tuple[str, ...]:
+    """Return what a person should know of an image's pixels."""
+    burnt = text(dataset, "BurnedInAnnotation") == "YES"
+    return (
+        *(["annotations are burnt into the pixels"] if burnt else []),
+        *(["there are overlays, which stay as they are"] if 0x60000010 in dataset else []),
+    )
 
 
 def _positive(dataset: Dataset, keyword: str) -> float | None:

@@ -194,12 +194,12 @@ def _encoding(headers: Sequence[Header]) -> Encoding:
     first = headers[0]
     slopes = np.array([header.slope for header in headers])
     intercepts = np.array([header.intercept for header in headers])
-    if np.ptp(slopes) == 0 and np.ptp(intercepts) == 0:
-        return Encoding.of(first.dtype, slope=first.slope, intercept=first.intercept, limits=first.limits)
-    by_slice = (1, 1, len(headers))
-    return Encoding.of(
-        first.dtype, slope=slopes.reshape(by_slice), intercept=intercepts.reshape(by_slice), limits=first.limits
-    )
+    padding = first.padding if all(header.padding == first.padding for header in headers) else None
+    if np.ptp(slopes) or np.ptp(intercepts):
+        slopes, intercepts = slopes.reshape(1, 1, -1), intercepts.reshape(1, 1, -1)
+    else:
+        slopes, intercepts = slopes[0], intercepts[0]
+    return Encoding.of(first.dtype, slope=slopes, intercept=intercepts, limits=first.limits, padding=padding)
 
 
 def _source(path: Path, part: Part, digests: Mapping[Path, str], volume: Volume) -> DicomSource:
@@ -209,7 +209,7 @@ def _source(path: Path, part: Part, digests: Mapping[Path, str], volume: Volume)
         path=path,
         sha256=_digest(part, digests),
         facts={**_facts(headers), **_part_fact(part), "axes": axis_codes(volume.affine)},
-        warnings=part.assessment.warnings,
+        warnings=(*part.assessment.warnings, *dict.fromkeys(note for header in headers for note in header.notes)),
         files=tuple(digests),
         digests=tuple(digests.values()),
         places=tuple((numbers[header.path], header.index) for header in headers),

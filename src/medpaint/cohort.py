@@ -83,7 +83,12 @@ def export_scan(image: Path, filled: Path, settings: dict[str, Any], output: Pat
     records: list[Record] = []
 
     def work() -> str:
-        volume, source = read_scan(image, frame=parameters.frame, series=parameters.series)
+        volume, source = read_scan(
+            image,
+            frame=parameters.frame,
+            series=parameters.series,
+            absent_slices=parameters.absent_slices,
+        )
         if source.sha256 != stage.draft.scan.sha256:
             message = f"{image} has changed since it was read"
             raise InputError(message)

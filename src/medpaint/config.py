@@ -69,6 +69,10 @@ class RestoreConfig(BaseModel):
     resample_mask: bool = Field(
         default=False, description="Bring a mask on another grid onto the scan's by nearest neighbour."
     )
+    absent_slices: bool = Field(
+        default=False,
+        description="Put slices that are absent between others of a DICOM series back, as a gap that is filled.",
+    )
     max_fraction: float = Field(
         0.5, gt=0.0, le=1.0, description="Refuse a mask that covers more than this share of the foreground."
     )
@@ -82,7 +86,16 @@ class Parameters(RestoreConfig):
     series: str | None = Field(None, description="Which series (UID) of a folder that holds several.")
 
 
-INGEST_FIELDS = ("labels", "invert_mask", "dilate_mm", "resample_mask", "max_fraction", "frame", "series")
+INGEST_FIELDS = (
+    "labels",
+    "invert_mask",
+    "dilate_mm",
+    "resample_mask",
+    "absent_slices",
+    "max_fraction",
+    "frame",
+    "series",
+)
 INPAINT_FIELDS = ("engine", "effort", "weights", "device", "seed", "membrane")
 EXPORT_FIELDS = ("edge_mm",)
 

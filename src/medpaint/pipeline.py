@@ -149,6 +149,8 @@ def ingest(scan: ScanLike, mask: MaskLike, parameters: Parameters, *, progress: 
     started = perf_counter()
     found, facts, warnings = mask_for(mask, volume, source, parameters)
     found = dilated(found, volume.spacing_mm, parameters.dilate_mm)
+    if source is not None and source.absent:
+        found[:, :, list(source.absent)] = True
     warnings += _leave_padding(found, volume)
     if found.any():
         warnings += check_against_scan(found, volume, max_fraction=parameters.max_fraction)
@@ -242,7 +244,12 @@ def _volume(scan: ScanLike, parameters: Parameters) -> tuple[Volume, Source | No
     if isinstance(scan, Volume):
         return scan, None
     if isinstance(scan, str | Path):
-        return read_scan(Path(scan), frame=parameters.frame, series=parameters.series)
+        return read_scan(
+            Path(scan),
+            frame=parameters.frame,
+            series=parameters.series,
+            absent_slices=parameters.absent_slices,
+        )
     array = np.asarray(scan)
     return Volume.of(array[..., np.newaxis] if array.ndim == 2 else array), None
 

@@ -174,7 +174,10 @@ def _check_scan(
         return
     frame, series = record.parameters.get("frame"), record.parameters.get("series")
     scan, source = read_scan(
-        path, frame=frame if isinstance(frame, int) else None, series=series if isinstance(series, str) else None
+        path,
+        frame=frame if isinstance(frame, int) else None,
+        series=series if isinstance(series, str) else None,
+        absent_slices=record.parameters.get("absent_slices") is True,
     )
     if source.sha256 != record.scan.sha256:
         problems.append(f"the scan {record.scan.path} is not the one that was restored: its hash differs")

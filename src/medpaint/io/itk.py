@@ -72,6 +72,7 @@ class ItkSource:
         digests: hash of every file that it consists of, the header's first.
         compressed: whether the voxels are.
         frame: which frame was read.
+        absent: none; slices are put back in DICOM series only.
     """
 
     path: Path
@@ -82,6 +83,7 @@ class ItkSource:
     digests: Mapping[Path, str]
     compressed: bool
     frame: int
+    absent: tuple[int, ...] = ()
 
     @property
     def files(self) -> tuple[Path, ...]:

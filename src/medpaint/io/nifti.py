@@ -49,6 +49,7 @@ class NiftiSource:
         warnings: what was noticed, a sentence each.
         stored: where its voxels lie.
         place: where in it the frame was that was read.
+        absent: none; slices are put back in DICOM series only.
     """
 
     path: Path
@@ -57,6 +58,7 @@ class NiftiSource:
     warnings: tuple[str, ...]
     stored: Stored
     place: Place
+    absent: tuple[int, ...] = ()
 
     @property
     def files(self) -> tuple[Path, ...]:

@@ -15,13 +15,16 @@ if TYPE_CHECKING:
 __all__ = ["product_part", "read_scan"]
 
 
-def read_scan(path: str | Path, *, frame: int | None = None, series: str | None = None) -> tuple[Volume, Source]:
+def read_scan(
+    path: str | Path, *, frame: int | None = None, series: str | None = None, absent_slices: bool = False
+) -> tuple[Volume, Source]:
     """Read a NIfTI, NRRD or MetaImage file, or one DICOM series.
 
     Args:
         path: the file, or for DICOM also the folder that holds the series.
         frame: which frame of a time series, from 0; not for DICOM.
         series: which DICOM series, by its instance UID; not for the others.
+        absent_slices: put slices that are absent from a DICOM series back; without effect on the others.
 
     Returns:
         The volume with its stored values, (I, J, K), and what is needed to write it back.
@@ -38,7 +41,7 @@ def read_scan(path: str | Path, *, frame: int | None = None, series: str | None 
         if frame is not None:
             message = f"{path} is DICOM: expected no frame, got {frame}"
             raise UsageError(message)
-        return read_series(path, series=series)
+        return read_series(path, series=series, absent_slices=absent_slices)
     if series is not None:
         message = f"{path} is not DICOM: expected no series, got {series}"
         raise UsageError(message)

@@ -36,6 +36,7 @@ class Source(Protocol):
         sha256: hash of the file's bytes; for a series, of its files' hashes in slice order.
         facts: what else a person asks about the scan: modality, axes, frames, transfer syntax. No patient data.
         warnings: what was noticed while reading and did not prevent it, a sentence each.
+        absent: slices along K that were absent and put back, to be filled.
     """
 
     @property
@@ -71,6 +72,11 @@ class Source(Protocol):
     @property
     def warnings(self) -> tuple[str, ...]:
         """What was noticed."""
+        ...
+
+    @property
+    def absent(self) -> tuple[int, ...]:
+        """Slices that were put back."""
         ...
 
     def write(self, data: Array, mask: Mask, path: Path, derivation: Derivation) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -22,7 +22,7 @@ from medpaint.core.types import Affine
 from medpaint.io.dicom.headers import Header
 from medpaint.io.dicom.stack import orientation_is_valid, orientation_reasons, stack_of
 
-__all__ = ["Assessment", "assess"]
+__all__ = ["Assessment", "assess", "with_gaps"]
 
 _SINGLE_FRAME: Final = {CTImageStorage, MRImageStorage}
 _MULTI_FRAME: Final = {
@@ -49,6 +49,8 @@ class Assessment:
         unsupported: why the images are of a kind that is not restored.
         geometry: why the images are no volume.
         warnings: what does not keep them from being one.
+        slots: of each slice its place on the grid, where there is one; with gaps where slices are absent.
+        absent: which slices are absent; empty where none is. They are a reason as well, unless put back.
     """
 
     headers: tuple[Header, ...]
@@ -56,6 +58,8 @@ class Assessment:
     unsupported: tuple[str, ...] = ()
     geometry: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    slots: tuple[int, ...] = ()
+    absent: str = ""
 
     @property
     def reason(self) -> str:
@@ -98,12 +102,28 @@ def _stacked(headers: Sequence[Header]) -> Assessment:
         raise ValueError(message)
     positions = np.array([header.position for header in headers], dtype=np.float64)
     stack = stack_of(positions, first.orientation, first.pixel_spacing, first.depth_mm or 1.0)
-    reasons = _copied_reasons(headers) + list(stack.reasons)
+    absent = [stack.absent] if stack.absent else []
+    reasons = _copied_reasons(headers) + list(stack.reasons) + absent
     if len(headers) == 1 and first.depth_mm is None:
         reasons.append("one slice, with neither SpacingBetweenSlices nor SliceThickness")
     ordered = tuple(headers[index] for index in stack.order)
     notes = () if reasons else tuple(_spacing_warnings(ordered, stack.step_mm))
-    return Assessment(ordered, stack.affine, (), tuple(reasons), notes)
+    return Assessment(ordered, stack.affine, (), tuple(reasons), notes, stack.slots, stack.absent)
+
+
+def with_gaps(assessment: Assessment) -> Assessment:
+    """Return an assessment to which absent slices are no hindrance, where they are the only one.
+
+    Raises:
+        UnsupportedError: the slices are frames or tiles of larger images, beside which no new ones can be put.
+    """
+    if not assessment.absent or assessment.geometry != (assessment.absent,):
+        return assessment
+    if any(header.frames > 1 or header.tiled for header in assessment.headers):
+        message = f"expected images of one frame to put slices between, got others: {assessment.headers[0].path}"
+        raise UnsupportedError(message)
+    warnings = (*assessment.warnings, f"put back as a gap to be filled: {assessment.absent}")
+    return replace(assessment, geometry=(), warnings=warnings)
 
 
 def _unsupported_reasons(headers: Sequence[Header]) -> list[str]:

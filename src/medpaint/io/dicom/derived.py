@@ -7,6 +7,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
 from pydicom import DataElement, Dataset, FileDataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.tag import Tag
@@ -18,7 +20,16 @@ from medpaint.io.dicom.frames import is_multi_frame, mark_frames
 from medpaint.io.dicom.parsing import integer, text, words
 from medpaint.io.source import Derivation
 
-__all__ = ["REMOVED", "SERIES_NUMBER_STEP", "STATEMENT", "Extremes", "derived_uid", "mark_derived", "set_extremes"]
+__all__ = [
+    "REMOVED",
+    "SERIES_NUMBER_STEP",
+    "STATEMENT",
+    "Extremes",
+    "derived_uid",
+    "mark_derived",
+    "place_slice",
+    "set_extremes",
+]
 
 _NAMESPACE: Final = uuid.UUID("7d9f7a53-5ad0-5c1c-9d27-0b5a3a4a6c11")
 """Of every UUID that is derived here; chosen once, never to change."""
@@ -122,6 +133,21 @@ def set_extremes(dataset: Dataset, values: Array, series: Extremes) -> None:
             dataset[keyword] = DataElement(Tag(keyword), vr, value)
         else:
             del dataset[keyword]
+
+
+def place_slice(dataset: Dataset, position: NDArray[np.float64], number: int) -> None:
+    """Say where the image of a slice lies that was put between others; what else it says is its neighbour's.
+
+    Args:
+        dataset: an image of one frame, changed in place.
+        position: centre of its first voxel, LPS mm, (3,) or more.
+        number: of the slice in the volume, from 1.
+    """
+    dataset.ImagePositionPatient = [f"{value:.10g}" for value in position[:3]]
+    dataset.InstanceNumber = number
+    dataset.ImageComments = "This slice was absent from the source and was synthesised as a whole."
+    if "SliceLocation" in dataset:
+        del dataset.SliceLocation
 
 
 def _told(dataset: Dataset, derivation: Derivation) -> Dataset:

@@ -61,6 +61,9 @@ def write_segmentation(source: DicomSource, mask: Mask, path: Path, derivation: 
         InputError: a file of the source has changed since it was read.
     """
     with quiet():
+        if source.absent and mask[:, :, list(source.absent)].any():
+            message = "no DICOM segmentation was written: slices that were absent cannot be referred to"
+            raise UnsupportedError(message)
         slices = source.slices_by_file()
         touched = [number for number, own in enumerate(slices) if any(mask[:, :, k].any() for k, _ in own)]
         images = [_completed(_read(source, number)) for number in touched]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from medpaint.core.errors import AmbiguousError, InputError, UnreadableError
 from medpaint.core.geometry import axis_codes, spacing_of
 from medpaint.core.types import Array, Progress
 from medpaint.core.volume import Volume
-from medpaint.io.dicom.assessment import Assessment
+from medpaint.io.dicom.assessment import Assessment, with_gaps
 from medpaint.io.dicom.headers import Header
 from medpaint.io.dicom.inventory import Inventory, take_inventory
 from medpaint.io.dicom.parsing import parsed, quiet
@@ -27,7 +28,9 @@ from medpaint.io.finding import Finding
 __all__ = ["differing_slices", "list_series", "read_series"]
 
 
-def read_series(path: Path, *, series: str | None = None) -> tuple[Volume, DicomSource]:
+def read_series(
+    path: Path, *, series: str | None = None, absent_slices: bool = False
+) -> tuple[Volume, DicomSource]:
     """Read one series of CT or MR images as a volume: single-frame, enhanced multi-frame, or Siemens mosaics.
 
     Slices are sorted along their normal (rows x columns), ascending. ``data[i, j, k]`` is the native stored
@@ -37,6 +40,7 @@ def read_series(path: Path, *, series: str | None = None) -> tuple[Volume, Dicom
         path: one file, or a folder that is searched with all folders below it.
         series: series instance UID, needed where the folder holds several series of images. Where a series holds
             several volumes, such as echoes, the one is named after a ``#``, as `list_series` names it.
+        absent_slices: put slices that are absent between others back, as zeros; the source says which.
 
     Raises:
         AmbiguousError: several series or several volumes, and `series` does not say which.
@@ -49,9 +53,11 @@ def read_series(path: Path, *, series: str | None = None) -> tuple[Volume, Dicom
         inventory = take_inventory(path)
         _refuse_damaged(inventory, path)
         part = _chosen(inventory.series, path, series)
+        if absent_slices:
+            part = replace(part, assessment=with_gaps(part.assessment))
         affine = part.assessment.usable_affine()
-        data, digests = _load(part.assessment.headers)
-    volume = Volume(data, affine, _encoding(part.assessment.headers))
+        data, digests = _load(part.assessment)
+    volume = Volume(data, affine, _encoding(part.assessment))
     return volume, _source(path, part, digests, volume)
 
 
@@ -157,13 +163,13 @@ def differing_slices(path: Path, data: Array, *, series: str | None = None) -> t
     return differing, _digest(part, digests)
 
 
-def _load(headers: Sequence[Header]) -> tuple[Array, dict[Path, str]]:
+def _load(assessment: Assessment) -> tuple[Array, dict[Path, str]]:
     """Read and hash each file once; return stored values (I, J, K) and the SHA-256 of each file."""
-    first = headers[0]
-    stack = np.empty((len(headers), first.rows, first.columns), first.dtype)
+    first, slots = assessment.headers[0], np.array(assessment.slots)
+    stack = np.zeros((int(slots[-1]) + 1, first.rows, first.columns), first.dtype)
     digests: dict[Path, str] = {}
-    for numbers, slices in _slices(headers, digests):
-        stack[numbers] = slices
+    for numbers, slices in _slices(assessment.headers, digests):
+        stack[slots[numbers]] = slices
     return stack.transpose(2, 1, 0), digests
 
 
@@ -189,14 +195,15 @@ def _slices(headers: Sequence[Header], digests: dict[Path, str]) -> Iterator[tup
         yield numbers, slices[[headers[number].index for number in numbers]]
 
 
-def _encoding(headers: Sequence[Header]) -> Encoding:
+def _encoding(assessment: Assessment) -> Encoding:
     """Return the encoding of a series: one slope and intercept, or one for each slice."""
-    first = headers[0]
+    headers, first = assessment.headers, assessment.headers[0]
+    beside = np.searchsorted(assessment.slots, np.arange(assessment.slots[-1] + 1))
     slopes = np.array([header.slope for header in headers])
     intercepts = np.array([header.intercept for header in headers])
     padding = first.padding if all(header.padding == first.padding for header in headers) else None
     if np.ptp(slopes) or np.ptp(intercepts):
-        slopes, intercepts = slopes.reshape(1, 1, -1), intercepts.reshape(1, 1, -1)
+        slopes, intercepts = slopes[beside].reshape(1, 1, -1), intercepts[beside].reshape(1, 1, -1)
     else:
         slopes, intercepts = slopes[0], intercepts[0]
     return Encoding.of(first.dtype, slope=slopes, intercept=intercepts, limits=first.limits, padding=padding)
@@ -213,6 +220,8 @@ def _source(path: Path, part: Part, digests: Mapping[Path, str], volume: Volume)
         files=tuple(digests),
         digests=tuple(digests.values()),
         places=tuple((numbers[header.path], header.index) for header in headers),
+        slots=part.assessment.slots,
+        affine=volume.affine,
         shape=volume.shape,
         encoding=volume.encoding,
     )

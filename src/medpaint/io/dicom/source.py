@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pydicom import FileDataset, dcmwrite
+import numpy as np
+from pydicom import FileDataset, dcmread, dcmwrite
 
 from medpaint.core.encoding import Encoding
 from medpaint.core.errors import InputError, UnreadableError, UsageError
-from medpaint.core.types import Array, Mask
+from medpaint.core.geometry import LPS_TO_RAS
+from medpaint.core.types import Affine, Array, Mask
 from medpaint.io.atomic import replacing_folder
-from medpaint.io.dicom.derived import Extremes, mark_derived, set_extremes
+from medpaint.io.dicom.derived import Extremes, derived_uid, mark_derived, place_slice, set_extremes
 from medpaint.io.dicom.mosaic import is_mosaic
 from medpaint.io.dicom.parsing import PARSE_ERRORS, parsed, quiet
 from medpaint.io.dicom.pixels import stored_slices, with_slices
@@ -34,7 +36,9 @@ class DicomSource:
         warnings: what was noticed while reading, a sentence each.
         files: the files, in the order of their first slices.
         digests: SHA-256 of each file.
-        places: of each slice, the number of its file and its own number in that, (K, 2).
+        places: of each slice that was read, the number of its file and its own number in that.
+        slots: of each slice that was read, its number in the volume.
+        affine: voxel to RAS+ mm, (4, 4).
         shape: of the volume that was read, (I, J, K).
         encoding: of the volume that was read.
         kind: ``dicom``.
@@ -48,10 +52,17 @@ class DicomSource:
     files: tuple[Path, ...]
     digests: tuple[str, ...]
     places: tuple[tuple[int, int], ...]
+    slots: tuple[int, ...]
+    affine: Affine
     shape: tuple[int, int, int]
     encoding: Encoding
     kind: str = "dicom"
     suffix: str = ""
+
+    @property
+    def absent(self) -> tuple[int, ...]:
+        """Slices that were put back, which no file holds."""
+        return tuple(sorted(set(range(self.shape[2])) - set(self.slots)))
 
     def write(self, data: Array, mask: Mask, path: Path, derivation: Derivation) -> None:
         """Write `data` as a derived series: a folder with a file for each of the source's, ``0001.dcm`` onwards.
@@ -79,8 +90,9 @@ class DicomSource:
         _check_apart(self.path, path)
         change = _Change(data, mask, Extremes(int(data.min()), int(data.max())))
         with quiet(), replacing_folder(path) as folder:
+            names = self._names()
             for index, (file, slices) in enumerate(zip(self.files, self.slices_by_file(), strict=True)):
-                target = folder / f"{index + 1:04d}.dcm"
+                target = folder / names[index]
                 content = unchanged(file, self.digests[index])
                 if not mask.any():
                     target.write_bytes(content)
@@ -88,13 +100,37 @@ class DicomSource:
                 dataset = parsed(content, file)
                 filled = _change_pixels(dataset, file, slices, change)
                 _save(dataset, derivation, file, target, filled=filled)
+            for k in self.absent:
+                self._put_between(k, change, derivation, folder / f"{k + 1:04d}.dcm")
 
     def slices_by_file(self) -> list[list[tuple[int, int]]]:
         """Return for each file its slices: the number in the volume, and the number in the file."""
         found: list[list[tuple[int, int]]] = [[] for _ in self.files]
-        for k, (number, place) in enumerate(self.places):
+        for k, (number, place) in zip(self.slots, self.places, strict=True):
             found[number].append((k, place))
         return found
+
+    def _names(self) -> list[str]:
+        """Return what the files of a derived series are called: by their slice where others come between."""
+        numbers = self.slots if self.absent else range(len(self.files))
+        return [f"{number + 1:04d}.dcm" for number in numbers]
+
+    def _put_between(self, k: int, change: _Change, derivation: Derivation, target: Path) -> None:
+        """Write an instance for a slice that was absent, after the image of its nearest neighbour."""
+        number = min(range(len(self.slots)), key=lambda one: abs(self.slots[one] - k))
+        file = self.files[number]
+        dataset = parsed(unchanged(file, self.digests[number]), file)
+        to_plain_syntax(dataset)
+        values = change.data[:, :, k].T[np.newaxis]
+        set_stored_values(dataset, values)
+        set_extremes(dataset, values, change.extremes)
+        series = dataset.SeriesInstanceUID
+        own = replace(derivation, key=f"{derivation.key} absent {k}")
+        _save(dataset, own, file, target, filled=frozenset({0}))
+        written = dcmread(target)
+        written.SeriesInstanceUID = derived_uid(series, derivation.key)
+        place_slice(written, LPS_TO_RAS @ self.affine @ np.array([0.0, 0.0, k, 1.0]), k + 1)
+        dcmwrite(target, written, enforce_file_format=True)
 
     def _check(self, data: Array, mask: Mask) -> None:
         """Refuse arrays that do not fit the source."""

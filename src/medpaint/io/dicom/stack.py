@@ -49,13 +49,17 @@ class Stack:
         order: index of the slice that comes first, second, ... along the normal.
         affine: voxel (column, row, slice) to RAS+ mm, (4, 4); right only where there are no reasons.
         step_mm: distance between neighbouring slices.
+        slots: of each slice in order, its place on the even grid; with gaps where slices are absent.
         reasons: why the slices are no volume, none where they are.
+        absent: the same for slices that are absent, which can be put back; empty where none is.
     """
 
     order: tuple[int, ...]
     affine: Affine
     step_mm: float
+    slots: tuple[int, ...]
     reasons: tuple[str, ...]
+    absent: str = ""
 
 
 def stack_of(
@@ -79,15 +83,25 @@ def stack_of(
     first = np.concatenate([[True], np.diff(distances) > DUPLICATE_MM])
     reasons = _duplicate_reasons(len(first), int(first.sum()))
     distances, positions = distances[first], positions[first]
-    step = normal * depth_mm
+    step, slots, absent = normal * depth_mm, np.arange(len(distances)), ""
     if len(distances) > 1:
-        step = (positions[-1] - positions[0]) / (len(distances) - 1)
-        reasons += _tilt_reasons(step, normal, len(distances), min(pixel_spacing))
-        reasons += _gap_reasons(distances) + _shift_reasons(positions, distances, min(pixel_spacing))
+        slots, common = _slots(distances)
+        step = (positions[-1] - positions[0]) / slots[-1]
+        reasons += _tilt_reasons(step, normal, int(slots[-1]) + 1, min(pixel_spacing))
+        absent = _missing(distances, slots, common)
+        reasons += _uneven_reasons(distances, slots, common)
+        reasons += _shift_reasons(positions, distances, min(pixel_spacing))
     affine = np.eye(4)
     affine[:3] = np.column_stack([rows * pixel_spacing[1], columns * pixel_spacing[0], step, positions[0]])
     ras: Affine = LPS_TO_RAS @ affine
-    return Stack(tuple(int(index) for index in order), ras, float(np.linalg.norm(step)), tuple(reasons))
+    return Stack(
+        order=tuple(int(index) for index in order),
+        affine=ras,
+        step_mm=float(np.linalg.norm(step)),
+        slots=tuple(int(slot) for slot in slots),
+        reasons=tuple(reasons),
+        absent=absent,
+    )
 
 
 def orientation_is_valid(orientation: Sequence[float]) -> bool:
@@ -156,20 +170,21 @@ def _tilt_reasons(step: _Vectors, normal: _Vectors, slices: int, pixel_mm: float
     return [f"gantry tilt: the slices step {angle:.1f} degrees off their normal"]
 
 
-def _gap_reasons(distances: _Vectors) -> list[str]:
-    """Say where slices are missing, and whether the steps are uneven apart from that."""
+def _slots(distances: _Vectors) -> tuple[NDArray[np.int64], float]:
+    """Return the place of each slice on the even grid, and the step that most have to the next."""
     steps = np.diff(distances)
     common = _common_step(steps)
     whole = np.maximum(np.rint(steps / common), 1)
     whole[np.abs(steps / common - whole) > GAP_TOLERANCE] = 1
-    index = np.concatenate([[0], np.cumsum(whole)])
-    even = distances[0] + index * (distances[-1] - distances[0]) / index[-1]
-    reasons = []
-    if (gaps := np.flatnonzero(whole > 1)).size:
-        reasons.append(_missing(distances, steps, whole, common, gaps))
-    if np.abs(distances - even).max() > GRID_TOLERANCE * common:
-        reasons.append(_uneven(distances, steps[whole == 1]))
-    return reasons
+    return np.concatenate([[0], np.cumsum(whole)]).astype(np.int64), common
+
+
+def _uneven_reasons(distances: _Vectors, slots: NDArray[np.int64], common: float) -> list[str]:
+    """Say that the steps are uneven, apart from slices that are absent."""
+    even = distances[0] + slots * (distances[-1] - distances[0]) / slots[-1]
+    if np.abs(distances - even).max() <= GRID_TOLERANCE * common:
+        return []
+    return [_uneven(distances, np.diff(distances)[np.diff(slots) == 1])]
 
 
 def _common_step(steps: _Vectors) -> float:
@@ -179,8 +194,12 @@ def _common_step(steps: _Vectors) -> float:
     return float(np.median(ascending[near[int(np.argmax(near.sum(axis=1)))]]))
 
 
-def _missing(distances: _Vectors, steps: _Vectors, whole: _Vectors, common: float, gaps: NDArray[np.intp]) -> str:
-    """Name the slices that are missing."""
+def _missing(distances: _Vectors, slots: NDArray[np.int64], common: float) -> str:
+    """Name the slices that are missing, empty where none is."""
+    steps, whole = np.diff(distances), np.diff(slots)
+    gaps = np.flatnonzero(whole > 1)
+    if not gaps.size:
+        return ""
     total = int((whole[gaps] - 1).sum())
     named = [
         f"{int(whole[gap]) - 1} after {distances[gap]:.2f} mm along the normal (step {steps[gap]:.2f} mm)"

@@ -15,14 +15,19 @@ from pydicom.uid import (
     LegacyConvertedEnhancedCTImageStorage,
     LegacyConvertedEnhancedMRImageStorage,
     MRImageStorage,
+    RTStructureSetStorage,
+    SegmentationStorage,
 )
 
 from medpaint.core.errors import GeometryError, InputError, UnsupportedError
 from medpaint.core.types import Affine
 from medpaint.io.dicom.headers import Header
+from medpaint.io.dicom.parsing import LABEL_MAP_STORAGE
 from medpaint.io.dicom.stack import orientation_is_valid, orientation_reasons, stack_of
 
 __all__ = ["Assessment", "assess", "with_gaps"]
+
+_MASKS: Final = {SegmentationStorage, LABEL_MAP_STORAGE, RTStructureSetStorage}
 
 _SINGLE_FRAME: Final = {CTImageStorage, MRImageStorage}
 _MULTI_FRAME: Final = {
@@ -139,6 +144,8 @@ def _unsupported_reasons(headers: Sequence[Header]) -> list[str]:
 
 def _kind_reasons(header: Header) -> list[str]:
     """Say what about one image is of another kind."""
+    if header.sop_class in _MASKS:
+        return [f"{header.sop_class.name}: a mask, not a scan"]
     allocated, stored, high, sign = header.bits
     if header.rows < 1 or header.columns < 1:
         return [f"{header.sop_class.name} is no image"]

@@ -15,8 +15,8 @@ from medpaint.core.errors import AmbiguousError, MaskError, UnreadableError
 from medpaint.core.types import Affine, Mask
 from medpaint.core.volume import Volume
 from medpaint.io.dicom.contours import contours_of, regions_of
-from medpaint.io.dicom.parsing import PARSE_ERRORS, parsed, quiet, text
-from medpaint.io.dicom.segments import LABEL_MAP_STORAGE, segmented, segments_of
+from medpaint.io.dicom.parsing import LABEL_MAP_STORAGE, PARSE_ERRORS, parsed, quiet, text
+from medpaint.io.dicom.segments import segmented, segments_of
 
 __all__ = ["Drawn", "is_drawn", "read_drawn"]
 

@@ -33,11 +33,11 @@ class Inventory:
 
     Attributes:
         series: headers by series instance UID, in the order of their paths.
-        damaged: files that say that they are DICOM and cannot be parsed.
+        damaged: files that say that they are DICOM and cannot be used, and why.
     """
 
     series: dict[str, list[Header]]
-    damaged: list[Path]
+    damaged: dict[Path, str]
 
 
 def take_inventory(path: Path, progress: Progress | None = None) -> Inventory:
@@ -55,26 +55,26 @@ def take_inventory(path: Path, progress: Progress | None = None) -> Inventory:
     if not path.exists():
         message = f"expected a DICOM file or folder, found nothing: {path}"
         raise InputError(message)
-    inventory = Inventory({}, [])
+    inventory = Inventory({}, {})
     files = list(_files(path))
     with ThreadPoolExecutor(_READERS) as pool:
         for number, headers in enumerate(pool.map(_examined, files)):
             if progress is not None:
                 progress("headers", number / len(files))
-            if headers is None:
-                inventory.damaged.append(files[number])
+            if isinstance(headers, str):
+                inventory.damaged[files[number]] = headers
                 continue
             for header in headers:
                 inventory.series.setdefault(header.series_uid, []).append(header)
     return inventory
 
 
-def _examined(path: Path) -> tuple[Header, ...] | None:
-    """Return the headers of the slices in a file, none where it is not DICOM; None where it is damaged."""
+def _examined(path: Path) -> tuple[Header, ...] | str:
+    """Return the headers of the slices in a file, none where it is not DICOM; why not, where it is damaged."""
     try:
         return _read_headers(path)
-    except UnreadableError:
-        return None
+    except UnreadableError as error:
+        return str(error)
 
 
 def _files(path: Path) -> Iterator[Path]:
@@ -111,10 +111,9 @@ def _read_headers(path: Path) -> tuple[Header, ...]:
             return ()
         if text(dataset, "SOPClassUID") and text(dataset, "SeriesInstanceUID"):
             return headers_of(path, dataset)
+        reason = "a DICOM file without SOPClassUID or SeriesInstanceUID"
     except PARSE_ERRORS:
-        if not has_preamble:
-            return ()
+        reason = "a damaged DICOM file"
     if not has_preamble:
         return ()
-    message = f"expected a whole DICOM header: {path}"
-    raise UnreadableError(message)
+    raise UnreadableError(reason)

@@ -25,6 +25,7 @@ from pydicom.uid import (
 from medpaint.core.errors import UnreadableError
 
 __all__ = [
+    "LABEL_MAP_STORAGE",
     "PARSE_ERRORS",
     "integer",
     "numbers",
@@ -53,6 +54,10 @@ PARSE_ERRORS: Final = (
 )
 """What pydicom and its decoders raise on a damaged file; they have no common base. A damaged length can ask for
 more memory than there is."""
+
+
+LABEL_MAP_STORAGE: Final = UID("1.2.840.10008.5.1.4.1.1.66.7")
+"""Label Map Segmentation Storage, which pydicom has no name for yet."""
 
 
 @contextmanager

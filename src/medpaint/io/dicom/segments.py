@@ -8,7 +8,6 @@ from typing import Final
 
 import numpy as np
 from pydicom import Dataset, FileDataset
-from pydicom.uid import UID
 
 from medpaint.core.errors import MaskError
 from medpaint.core.geometry import GRID_TOLERANCE_VOXELS, LPS_TO_RAS
@@ -18,10 +17,7 @@ from medpaint.io.dicom.frames import frame_datasets
 from medpaint.io.dicom.parsing import integer, numbers, text
 from medpaint.io.dicom.pixels import stored_slices
 
-__all__ = ["LABEL_MAP_STORAGE", "segmented", "segments_of"]
-
-LABEL_MAP_STORAGE: Final = UID("1.2.840.10008.5.1.4.1.1.66.7")
-"""Label Map Segmentation Storage, which pydicom has no name for yet."""
+__all__ = ["segmented", "segments_of"]
 
 EDGE_TOLERANCE: Final = 1e-2
 """How far the edge of a segmentation's voxel may be from the scan's, in voxels."""

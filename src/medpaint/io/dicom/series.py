@@ -77,8 +77,8 @@ def list_series(path: Path, progress: Progress | None = None) -> list[Finding]:
         inventory = take_inventory(path, progress)
         found = [_finding(part) for headers in inventory.series.values() for part in parts_of(headers)]
     damaged = [
-        Finding(file, "dicom", file.name, restorable=False, reason="a damaged DICOM file")
-        for file in inventory.damaged
+        Finding(file, "dicom", file.name, restorable=False, reason=reason)
+        for file, reason in inventory.damaged.items()
     ]
     return found + damaged
 
@@ -86,10 +86,9 @@ def list_series(path: Path, progress: Progress | None = None) -> list[Finding]:
 def _refuse_damaged(inventory: Inventory, path: Path) -> None:
     """Refuse a folder with damaged files: a slice could be among them."""
     if inventory.damaged:
-        message = (
-            f"expected whole DICOM files in {path}, got {len(inventory.damaged)} damaged, "
-            f"such as {inventory.damaged[0]}"
-        )
+        file, reason = next(iter(inventory.damaged.items()))
+        count = len(inventory.damaged)
+        message = f"expected whole DICOM files in {path}, got {count} damaged, such as {file}: {reason}"
         raise UnreadableError(message)
 
 
@@ -253,6 +252,12 @@ def _facts(headers: Sequence[Header]) -> dict[str, str | int | float]:
     }
 
 
+def _place(headers: Sequence[Header]) -> Path:
+    """Return the file of a series, or the folder that holds all of its files."""
+    files = {header.path for header in headers}
+    return files.pop() if len(files) == 1 else Path(os.path.commonpath([file.parent for file in files]))
+
+
 def _finding(part: Part) -> Finding:
     """Tell what a series is, or a volume of it."""
     assessment: Assessment = part.assessment
@@ -261,9 +266,7 @@ def _finding(part: Part) -> Finding:
     is_volume = affine is not None and not assessment.reason
     same_size = len({(header.rows, header.columns) for header in headers}) == 1 and first.rows > 0
     return Finding(
-        path=first.path
-        if len(headers) == 1
-        else Path(os.path.commonpath([header.path.parent for header in headers])),
+        path=_place(headers),
         kind="dicom",
         name=part.name,
         shape=(first.columns, first.rows, len(headers)) if same_size else (),

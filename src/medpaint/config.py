@@ -69,6 +69,11 @@ class RestoreConfig(BaseModel):
     resample_mask: bool = Field(
         default=False, description="Bring a mask on another grid onto the scan's by nearest neighbour."
     )
+    deidentify: str = Field(
+        "",
+        description="File with a secret that only its owner can read: DICOM products name nobody (Basic Profile), "
+        "and their identifiers follow from it.",
+    )
     absent_slices: bool = Field(
         default=False,
         description="Put slices that are absent between others of a DICOM series back, as a gap that is filled.",
@@ -97,7 +102,7 @@ INGEST_FIELDS = (
     "series",
 )
 INPAINT_FIELDS = ("engine", "effort", "weights", "device", "seed", "membrane")
-EXPORT_FIELDS = ("edge_mm",)
+EXPORT_FIELDS = ("edge_mm", "deidentify")
 
 
 class EvaluateConfig(BaseModel):

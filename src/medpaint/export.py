@@ -20,6 +20,7 @@ from medpaint.core.volume import Volume
 from medpaint.io.atomic import replacing
 from medpaint.io.digest import file_digest
 from medpaint.io.nifti import write_mask
+from medpaint.io.private import read_secret
 from medpaint.io.reading import product_part, read_scan
 from medpaint.io.source import Derivation, Source
 from medpaint.provenance import Draft, Identity, Product, Record, Repaired, checksum_outside, now, software
@@ -120,7 +121,8 @@ def write_products(
         *segmentation,
     )
     draft = draft.after("write", perf_counter() - started, warnings=draft.warnings + warnings)
-    record = _record(scan, mask, _with_paths(draft, output), (before, after), written)
+    draft = _unlinked(_with_paths(draft, output), derivation.secret)
+    record = _record(scan, mask, draft, (before, after), written)
     write_record(record, products.record)
     return record, products
 
@@ -211,6 +213,7 @@ def _segmentation(
 def _derivation(draft: Draft, mask: Mask) -> Derivation:
     """Return what the product's header says, and the key that its identifiers derive from."""
     engine = draft.engine.name if draft.engine else "none"
+    secret = draft.parameters.get("deidentify")
     parts = [
         draft.scan.sha256,
         _mask_digest(mask),
@@ -219,6 +222,7 @@ def _derivation(draft: Draft, mask: Mask) -> Derivation:
     return Derivation(
         description=f"medpaint: {int(np.count_nonzero(mask))} voxels inpainted by engine {engine}",
         key=hashlib.sha256("\n".join(parts).encode()).hexdigest(),
+        secret=read_secret(Path(secret)) if isinstance(secret, str) and secret else b"",
     )
 
 
@@ -256,6 +260,17 @@ def _with_paths(draft: Draft, output: Path) -> Draft:
             "mask": draft.mask.model_copy(update={"path": _relative(draft.mask.path, output)}),
         }
     )
+
+
+def _unlinked(draft: Draft, secret: bytes) -> Draft:
+    """Return the draft with the identifier of a series as it is in de-identified products."""
+    series = draft.scan.facts.get("series_uid")
+    if not secret or not isinstance(series, str):
+        return draft
+    from medpaint.io.dicom import replaced_uid
+
+    facts = {**draft.scan.facts, "series_uid": str(replaced_uid(series, secret))}
+    return draft.model_copy(update={"scan": draft.scan.model_copy(update={"facts": facts})})
 
 
 def _relative(path: str, folder: Path) -> str:

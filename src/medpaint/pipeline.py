@@ -19,6 +19,7 @@ from medpaint.core.volume import Volume
 from medpaint.engines.auto import chosen
 from medpaint.export import Products, write_products
 from medpaint.filling import engine_facts, engine_for, fill
+from medpaint.io.private import read_secret
 from medpaint.io.reading import read_scan
 from medpaint.io.source import Source
 from medpaint.masking import MaskLike, mask_for
@@ -121,10 +122,12 @@ def restore(
 
 
 def _refuse_idle(scan: ScanLike, mask: MaskLike, parameters: Parameters) -> None:
-    """Refuse options that would have no effect."""
+    """Refuse options that would have no effect, or could not have it."""
     if mask is None and (parameters.labels or parameters.invert_mask or parameters.resample_mask):
         message = "labels, invert_mask and resample_mask are for a mask, but none was given"
         raise UsageError(message)
+    if parameters.deidentify:
+        read_secret(Path(parameters.deidentify))  # so that it is not missed in the end
     if not isinstance(scan, str | Path) and (parameters.frame is not None or parameters.series is not None):
         message = "frame and series are for files, but the scan is an array"
         raise UsageError(message)

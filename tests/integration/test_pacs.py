@@ -202,7 +202,7 @@ def test_a_server_that_says_nothing_is_given_up_in_time() -> None:
     [
         ("user:secret", 0o644, UsageError, "only its owner can read"),
         ("secret", 0o600, UsageError, "expected one line"),
-        (None, 0o600, InputError, "expected a file of credentials"),
+        (None, 0o600, InputError, "expected a file that can be read"),
     ],
 )
 def test_credentials_come_from_a_file_of_the_owner_alone(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from scans import save_pair
 
 from medpaint.cohort import export_scan, ingest_scan, inpaint_scans, read_table
-from medpaint.config import Parameters
+from medpaint.config import Parameters, RestoreConfig
 from medpaint.core.errors import InputError, UsageError
 
 
@@ -71,3 +72,11 @@ def test_tables_that_cannot_be_meant_are_refused(tmp_path: Path, content: bytes,
 def test_tables_may_have_a_byte_order_mark_windows_ends_of_line_and_quotes(tmp_path: Path) -> None:
     (tmp_path / "scans.tsv").write_bytes(b'\xef\xbb\xbfscan\timage\r\na\t"odd\r\nb\tx\r\n')
     assert [(row.scan, row.image) for row in read_table(tmp_path / "scans.tsv")] == [("a", '"odd'), ("b", "x")]
+
+
+def test_every_parameter_of_a_cohort_reaches_a_job() -> None:
+    rules = Path(__file__).resolve().parents[2] / "workflow" / "rules" / "common.smk"
+    lists = re.findall(r"^(?:INGEST|INPAINT|EXPORT) = \((.*?)\)", rules.read_text(), re.MULTILINE | re.DOTALL)
+    assert len(lists) == 3
+    told = set(re.findall(r'"(\w+)"', "".join(lists)))
+    assert told == set(RestoreConfig.model_fields) - {"engine"}

@@ -8,9 +8,16 @@ from shlex import quote
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate
 
-INGEST = ("labels", "invert_mask", "dilate_mm", "resample_mask", "max_fraction")
+INGEST = (
+    "labels",
+    "invert_mask",
+    "dilate_mm",
+    "resample_mask",
+    "absent_slices",
+    "max_fraction",
+)
 INPAINT = ("effort", "weights", "device", "seed", "membrane")
-EXPORT = ("edge_mm",)
+EXPORT = ("edge_mm", "deidentify")
 EVALUATE = ("effort", "seed", "membrane")
 SCORED = ("engines", "kinds", "holes")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -19,10 +19,13 @@ class Derivation:
     Attributes:
         description: one plain sentence.
         key: text that is the same whenever scan, mask and parameters are; new identifiers derive from it.
+        secret: with one, what names a person is taken out, and identifiers that take the place of others follow
+            from it; empty leaves everything in. For formats that say who was scanned.
     """
 
     description: str
     key: str
+    secret: bytes = field(default=b"", repr=False)
 
 
 class Source(Protocol):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from medpaint.core.errors import InputError, UsageError
+from medpaint.core.errors import UsageError
+from medpaint.io.private import read_private
 
 __all__ = ["Credentials", "read_credentials"]
 
@@ -29,19 +29,9 @@ def read_credentials(path: Path) -> Credentials:
         UsageError: others may read it, or it holds something else.
         InputError: it cannot be read.
     """
-    try:
-        others = path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)
-        line = path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        message = (
-            f"{path}: expected a file of credentials: {getattr(error, 'strerror', None) or 'no text in UTF-8'}"
-        )
-        raise InputError(message) from error
-    if others:
-        message = f"{path}: expected a file that only its owner can read (chmod 600), got one that others can"
-        raise UsageError(message)
+    line = read_private(path)
     name, colon, secret = line.partition(":")
-    if not (name and colon and secret) or "\n" in line:
+    if not (name and colon and secret):
         message = f"{path}: expected one line, user:password or token:..., got something else"
         raise UsageError(message)
     return Credentials(token=secret) if name == "token" else Credentials(name, secret)

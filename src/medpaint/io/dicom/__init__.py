@@ -1,5 +1,6 @@
 """DICOM series: found, read as one volume, written back as a derived series."""
 
+from medpaint.io.dicom.deidentified import replaced_uid
 from medpaint.io.dicom.drawn import Drawn, is_drawn, read_drawn
 from medpaint.io.dicom.parsing import quiet
 from medpaint.io.dicom.segmentation import write_segmentation
@@ -15,5 +16,6 @@ __all__ = [
     "quiet",
     "read_drawn",
     "read_series",
+    "replaced_uid",
     "write_segmentation",
 ]

@@ -17,7 +17,7 @@ from pydicom.uid import UID
 from medpaint.__about__ import __version__
 from medpaint.core.types import Array
 from medpaint.io.dicom.frames import is_multi_frame, mark_frames
-from medpaint.io.dicom.parsing import integer, text, words
+from medpaint.io.dicom.parsing import coded, integer, text, words
 from medpaint.io.source import Derivation
 
 __all__ = [
@@ -154,7 +154,7 @@ def _told(dataset: Dataset, derivation: Derivation) -> Dataset:
     """Return how the image was derived and from which, as its own attributes or those of its frames."""
     told = Dataset()
     told.DerivationDescription = _described(derivation, text(dataset, "DerivationDescription"))
-    told.DerivationCodeSequence = [_code("113062", "Pixel by pixel calculation")]
+    told.DerivationCodeSequence = [coded("113062", "Pixel by pixel calculation")]
     told.SourceImageSequence = [_source_item(dataset)]
     return told
 
@@ -162,7 +162,7 @@ def _told(dataset: Dataset, derivation: Derivation) -> Dataset:
 def _equipment() -> Dataset:
     """Return the entry of this software among what contributed to an image (DICOM PS3.3, C.12.1.1.5)."""
     item = Dataset()
-    item.PurposeOfReferenceCodeSequence = [_code("109102", "Processing Equipment")]
+    item.PurposeOfReferenceCodeSequence = [coded("109102", "Processing Equipment")]
     item.Manufacturer = "medpaint"
     item.ManufacturerModelName = "medpaint"
     item.SoftwareVersions = __version__
@@ -179,7 +179,7 @@ def _source_item(dataset: Dataset) -> Dataset:
     item.ReferencedSOPClassUID = dataset.SOPClassUID
     item.ReferencedSOPInstanceUID = dataset.SOPInstanceUID
     item.PurposeOfReferenceCodeSequence = [
-        _code("121322", "Source image for image processing operation"),
+        coded("121322", "Source image for image processing operation"),
     ]
     return item
 
@@ -196,15 +196,6 @@ def _evidence(dataset: Dataset) -> Dataset:
     study.StudyInstanceUID = dataset.StudyInstanceUID
     study.ReferencedSeriesSequence = [series]
     return study
-
-
-def _code(value: str, meaning: str) -> Dataset:
-    """Return a code of the DICOM controlled terminology (PS3.16)."""
-    code = Dataset()
-    code.CodeValue = value
-    code.CodingSchemeDesignator = "DCM"
-    code.CodeMeaning = meaning
-    return code
 
 
 def _described(derivation: Derivation, before: str) -> str:

@@ -27,6 +27,7 @@ from medpaint.core.errors import UnreadableError
 __all__ = [
     "LABEL_MAP_STORAGE",
     "PARSE_ERRORS",
+    "coded",
     "integer",
     "numbers",
     "parsed",
@@ -92,6 +93,15 @@ def transfer_syntax_of(dataset: FileDataset) -> UID:
     if implicit:
         return ImplicitVRLittleEndian
     return ExplicitVRLittleEndian if little else ExplicitVRBigEndian
+
+
+def coded(value: str, meaning: str) -> Dataset:
+    """Return a code of the DICOM controlled terminology (PS3.16)."""
+    code = Dataset()
+    code.CodeValue = value
+    code.CodingSchemeDesignator = "DCM"
+    code.CodeMeaning = meaning
+    return code
 
 
 def numbers(dataset: Dataset, keyword: str, count: int) -> tuple[float, ...] | None:

@@ -15,6 +15,7 @@ from medpaint.__about__ import __version__
 from medpaint.core.errors import UnsupportedError
 from medpaint.core.types import Array, Mask
 from medpaint.io.atomic import replacing
+from medpaint.io.dicom.deidentified import deidentify
 from medpaint.io.dicom.derived import SERIES_NUMBER_STEP, STATEMENT, derived_uid
 from medpaint.io.dicom.frames import GROUP_KEYWORDS, is_multi_frame
 from medpaint.io.dicom.mosaic import is_mosaic
@@ -41,6 +42,14 @@ _MAY_BE_EMPTY: Final = (
 )
 """Attributes of patient and study that have to be there and may be empty (type 2)."""
 
+_DEIDENTIFICATION: Final = (
+    "PatientIdentityRemoved",
+    "DeidentificationMethod",
+    "DeidentificationMethodCodeSequence",
+    "LongitudinalTemporalInformationModified",
+)
+"""What an image says of its de-identification, and what is made of it says too."""
+
 _LABEL: Final = "Repaired"
 
 
@@ -66,7 +75,7 @@ def write_segmentation(source: DicomSource, mask: Mask, path: Path, derivation: 
             raise UnsupportedError(message)
         slices = source.slices_by_file()
         touched = [number for number, own in enumerate(slices) if any(mask[:, :, k].any() for k, _ in own)]
-        images = [_completed(_read(source, number)) for number in touched]
+        images = [_completed(_read(source, number, derivation.secret)) for number in touched]
         if is_mosaic(images[0]):
             message = "no DICOM segmentation was written: the slices of a mosaic cannot be referred to"
             raise UnsupportedError(message)
@@ -78,6 +87,9 @@ def write_segmentation(source: DicomSource, mask: Mask, path: Path, derivation: 
         except PARSE_ERRORS as error:
             message = f"no DICOM segmentation was written: the series lacks what it needs ({type(error).__name__})"
             raise UnsupportedError(message) from error
+        for keyword in _DEIDENTIFICATION:
+            if keyword in images[0]:
+                written[keyword] = images[0][keyword]
         with replacing(path) as part:
             written.save_as(part)
 
@@ -111,10 +123,13 @@ def _segmentation(images: list[FileDataset], frames: Array, derivation: Derivati
     return written
 
 
-def _read(source: DicomSource, number: int) -> FileDataset:
-    """Return one file of a series, parsed."""
+def _read(source: DicomSource, number: int, secret: bytes) -> FileDataset:
+    """Return one file of a series, parsed; with a secret, without what names a person."""
     file = source.files[number]
-    return parsed(unchanged(file, source.digests[number]), file)
+    dataset = parsed(unchanged(file, source.digests[number]), file)
+    if secret:
+        deidentify(dataset, secret)
+    return dataset
 
 
 def _completed(dataset: FileDataset) -> FileDataset:

@@ -15,6 +15,7 @@ from medpaint.core.errors import InputError, UnreadableError, UsageError
 from medpaint.core.geometry import LPS_TO_RAS
 from medpaint.core.types import Affine, Array, Mask
 from medpaint.io.atomic import replacing_folder
+from medpaint.io.dicom.deidentified import deidentify
 from medpaint.io.dicom.derived import Extremes, derived_uid, mark_derived, place_slice, set_extremes
 from medpaint.io.dicom.mosaic import is_mosaic
 from medpaint.io.dicom.parsing import PARSE_ERRORS, parsed, quiet
@@ -94,10 +95,10 @@ class DicomSource:
             for index, (file, slices) in enumerate(zip(self.files, self.slices_by_file(), strict=True)):
                 target = folder / names[index]
                 content = unchanged(file, self.digests[index])
-                if not mask.any():
+                if not mask.any() and not derivation.secret:
                     target.write_bytes(content)
                     continue
-                dataset = parsed(content, file)
+                dataset = self._told(content, file, derivation)
                 filled = _change_pixels(dataset, file, slices, change)
                 _save(dataset, derivation, file, target, filled=filled)
             for k in self.absent:
@@ -110,6 +111,13 @@ class DicomSource:
             found[number].append((k, place))
         return found
 
+    def _told(self, content: bytes, file: Path, derivation: Derivation) -> FileDataset:
+        """Return what is told of a file in a product: all, or what names nobody."""
+        dataset = parsed(content, file)
+        if derivation.secret:
+            deidentify(dataset, derivation.secret)
+        return dataset
+
     def _names(self) -> list[str]:
         """Return what the files of a derived series are called: by their slice where others come between."""
         numbers = self.slots if self.absent else range(len(self.files))
@@ -119,7 +127,7 @@ class DicomSource:
         """Write an instance for a slice that was absent, after the image of its nearest neighbour."""
         number = min(range(len(self.slots)), key=lambda one: abs(self.slots[one] - k))
         file = self.files[number]
-        dataset = parsed(unchanged(file, self.digests[number]), file)
+        dataset = self._told(unchanged(file, self.digests[number]), file, derivation)
         to_plain_syntax(dataset)
         values = change.data[:, :, k].T[np.newaxis]
         set_stored_values(dataset, values)

@@ -1,0 +1,50 @@
+"""Files that only their owner may read: credentials and secrets."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+from medpaint.core.errors import InputError, UsageError
+
+__all__ = ["SHORTEST_SECRET", "read_private", "read_secret"]
+
+SHORTEST_SECRET = 16
+"""Characters that a secret has at least, so that it cannot be guessed by trying."""
+
+
+def read_private(path: Path) -> str:
+    """Return the one line that a file holds.
+
+    Raises:
+        UsageError: others than its owner may read it, or it holds more.
+        InputError: it cannot be read.
+    """
+    try:
+        others = path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)
+        line = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "no text in UTF-8"
+        message = f"{path}: expected a file that can be read: {reason}"
+        raise InputError(message) from error
+    if others:
+        message = f"{path}: expected a file that only its owner can read (chmod 600), got one that others can"
+        raise UsageError(message)
+    if "\n" in line:
+        message = f"{path}: expected one line, got several"
+        raise UsageError(message)
+    return line
+
+
+def read_secret(path: Path) -> bytes:
+    """Return the secret in a file.
+
+    Raises:
+        UsageError: as above, or it is too short.
+        InputError: it cannot be read.
+    """
+    secret = read_private(path)
+    if len(secret) < SHORTEST_SECRET:
+        message = f"{path}: expected a secret of {SHORTEST_SECRET} characters or more, got {len(secret)}"
+        raise UsageError(message)
+    return secret.encode()

@@ -43,7 +43,7 @@ def alpha_in_mask(mask: Mask, spacing_mm: Spacing, edge_mm: float) -> FloatArray
     return np.asarray(ramp * ramp * (3.0 - 2.0 * ramp), np.float32)
 
 
-def blended(scan: Volume, mask: Mask, filled: FloatArray, alpha: FloatArray) -> Array:
+def blended(scan: Volume, mask: Mask, filled: FloatArray, alpha: FloatArray, *, in_place: bool = False) -> Array:
     """Return the scan's stored values with the filled ones blended in.
 
     Args:
@@ -51,12 +51,14 @@ def blended(scan: Volume, mask: Mask, filled: FloatArray, alpha: FloatArray) -> 
         mask: True = repair, (I, J, K).
         filled: intensities, one for each True of `mask`, in C order.
         alpha: their weights, likewise. Where the scan's own value is not finite it has no say.
+        in_place: change the scan's own voxels where they can be changed; the scan is then used up. For volumes of
+            gigabytes.
 
     Returns:
         Stored values, (I, J, K), of the scan's dtype: rounded, within what may be stored, and bit for bit
         the scan's outside the mask.
     """
-    restored = scan.data.copy(order="K")
+    restored = _own(scan) if in_place else scan.data.copy(order="K")
     box = bounding_box(mask)
     if box is None:
         return restored
@@ -67,3 +69,13 @@ def blended(scan: Volume, mask: Mask, filled: FloatArray, alpha: FloatArray) -> 
     mixed = np.where(weight < 1.0, weight * filled + (1.0 - weight) * np.nan_to_num(own), filled)
     restored[box][inside] = encoding.encode(mixed)
     return restored
+
+
+def _own(scan: Volume) -> Array:
+    """Return the voxels of a scan to be changed: themselves, or a copy where they are in memory that cannot be."""
+    voxels = scan.data.view()
+    try:
+        voxels.flags.writeable = True
+    except ValueError:
+        return scan.data.copy(order="K")
+    return voxels

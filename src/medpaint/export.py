@@ -75,9 +75,9 @@ def product_name(path: Path, name: str | None = None) -> str:
 
 
 def write_products(
-    scan: Volume,
     restored: Volume,
     mask: Mask,
+    before: str,
     source: Source | None,
     draft: Draft,
     *,
@@ -88,9 +88,9 @@ def write_products(
     """Write a restored scan, its mask and its record, and prove from the disk that nothing else changed.
 
     Args:
-        scan: the scan as it was read.
         restored: the scan as it is to be written.
         mask: True = repaired, (I, J, K).
+        before: checksum outside the mask of the scan as it was read.
         source: how to write the same kind of file; None for arrays, which are not written.
         draft: the record so far.
         output: folder of the products; None: only the record is made.
@@ -102,17 +102,16 @@ def write_products(
         VerificationError: what lies on the disk is not what was to be written.
     """
     started = perf_counter()
-    before = checksum_outside(scan.data, mask)
     if source is None or output is None:
         after = checksum_outside(restored.data, mask)
-        return _record(scan, mask, draft, (before, after), ()), None
+        return _record(restored, mask, draft, (before, after), ()), None
     products = Products.of(output, product_name(source.path, name), source.suffix)
     _make_folder(output)
     _check_target(products, source, draft.mask.path, overwrite=overwrite)
     products.record.unlink(missing_ok=True)
     derivation = _derivation(draft, mask)
     source.write(restored.data, mask, products.restored, derivation)
-    write_mask(mask, scan.affine, products.mask)
+    write_mask(mask, restored.affine, products.mask)
     after, restored_sha256 = _reread(source, products.restored, restored.data, mask, draft)
     segmentation, warnings = _segmentation(source, mask, products.segmentation, derivation)
     written = (
@@ -122,7 +121,7 @@ def write_products(
     )
     draft = draft.after("write", perf_counter() - started, warnings=draft.warnings + warnings)
     draft = _unlinked(_with_paths(draft, output), derivation.secret)
-    record = _record(scan, mask, draft, (before, after), written)
+    record = _record(restored, mask, draft, (before, after), written)
     write_record(record, products.record)
     return record, products
 

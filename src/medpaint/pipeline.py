@@ -26,7 +26,7 @@ from medpaint.masking import MaskLike, mask_for
 from medpaint.masks.ingest import check_against_scan
 from medpaint.masks.morphology import dilated
 from medpaint.metrics.seam import REACH, seam_score
-from medpaint.provenance import Draft, MaskFacts, Record, ScanFacts
+from medpaint.provenance import Draft, MaskFacts, Record, ScanFacts, checksum_outside
 
 __all__ = ["Case", "Filled", "Restoration", "blend", "ingest", "inpaint", "restore"]
 
@@ -204,7 +204,11 @@ def blend(
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Restoration:
-    """Blend what was filled into the scan, and write it where `output` says so."""
+    """Blend what was filled into the scan, and write it where `output` says so.
+
+    The case is used up: the voxels of a scan that was read from a file, which nobody else holds, are changed in
+    place.
+    """
     _tell(progress, "blend", 0.0)
     started = perf_counter()
     alpha = alpha_in_mask(filled.mask, case.volume.spacing_mm, parameters.edge_mm)
@@ -213,15 +217,17 @@ def blend(
         faint = (
             f"the soft edge is wider than the mask: the fill weighs {alpha.max():.2g} at most, the scan the rest",
         )
-    volume = replace(case.volume, data=blended(case.volume, filled.mask, filled.values, alpha))
+    before = checksum_outside(case.volume.data, filled.mask)
+    data = blended(case.volume, filled.mask, filled.values, alpha, in_place=case.source is not None)
+    volume = replace(case.volume, data=data)
     draft = filled.draft.model_copy(update={"parameters": parameters.model_dump(mode="json")})
     draft = draft.model_copy(update={"warnings": draft.warnings + faint})
     draft = draft.after("blend", perf_counter() - started, seam=_seam(volume, filled.mask))
     _tell(progress, "write", 0.0)
     record, products = write_products(
-        case.volume,
         volume,
         filled.mask,
+        before,
         case.source,
         draft,
         output=None if output is None else Path(output),

@@ -96,7 +96,8 @@ def page(data: Path) -> str:
     series = [row for folder in folders for row in rows(own, folder) if list(folder.glob("*")) and _holds(folder)]
     unique = list(dict.fromkeys(series))
     files = Path(pydicom.__file__).parent / "data" / "test_files"
-    bundled = [row for path in sorted(files.rglob("*")) if path.is_file() for row in rows(files, path)]
+    paths = [path for path in sorted(files.rglob("*")) if path.is_file() and path.name != "DICOMDIR"]
+    bundled = [row for path in paths for row in rows(files, path)]
     return "\n".join([PAGE, *told("Test data", unique), *told("pydicom's test files", bundled)])
 
 

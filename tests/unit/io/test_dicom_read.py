@@ -295,3 +295,10 @@ def test_bundled_files(name: str, shape: tuple[int, int, int], depth: float) -> 
     volume, _ = read_series(Path(str(get_testdata_file(name))))
     assert volume.shape == shape
     assert volume.spacing_mm[2] == pytest.approx(depth)
+
+
+def test_a_dicomdir_stands_for_its_folder() -> None:
+    folder = Path(pydicom.__file__).parent / "data" / "test_files" / "dicomdirtests"
+    by_file, by_folder = list_series(folder / "DICOMDIR"), list_series(folder)
+    assert len(by_file) > 5
+    assert [one.name for one in by_file] == [one.name for one in by_folder]

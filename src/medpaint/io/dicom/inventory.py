@@ -43,7 +43,8 @@ class Inventory:
 def take_inventory(path: Path, progress: Progress | None = None) -> Inventory:
     """Read the header of `path`, or of every file in and below the folder `path`.
 
-    Files that are not DICOM, and DICOMDIR files, are passed over.
+    Files that are not DICOM are passed over. A DICOMDIR stands for the folder that it lies in: what it lists is
+    there, and tells itself.
 
     Args:
         path: a file or a folder.
@@ -56,7 +57,7 @@ def take_inventory(path: Path, progress: Progress | None = None) -> Inventory:
         message = f"expected a DICOM file or folder, found nothing: {path}"
         raise InputError(message)
     inventory = Inventory({}, {})
-    files = list(_files(path))
+    files = list(_files(path.parent if path.name.upper() == "DICOMDIR" else path))
     with ThreadPoolExecutor(_READERS) as pool:
         for number, headers in enumerate(pool.map(_examined, files)):
             if progress is not None:

@@ -55,7 +55,7 @@ LADDERS: Final[dict[Pace, tuple[Detail, ...]]] = {
     "brisk": (
         Detail(4.0, 2, 130),
         _leaner(4.0, 2, 600),
-        _leaner(5.0, 2, 800),
+        Detail(4.0, 2, 1000),
         Detail(5.0, 2, 1400),
         Detail(6.0, 2, 1600),
         _leanest(6.0, 2, 2500),

@@ -152,9 +152,9 @@ def ingest(scan: ScanLike, mask: MaskLike, parameters: Parameters, *, progress: 
     started = perf_counter()
     found, facts, warnings = mask_for(mask, volume, source, parameters)
     found = dilated(found, volume.spacing_mm, parameters.dilate_mm)
+    warnings += _leave_padding(found, volume)
     if source is not None and source.absent:
         found[:, :, list(source.absent)] = True
-    warnings += _leave_padding(found, volume)
     if found.any():
         warnings += check_against_scan(found, volume, max_fraction=parameters.max_fraction)
     else:

@@ -10,7 +10,8 @@ import numpy as np
 import pydicom
 import pytest
 from dicom_phantom import OBLIQUE, Phantom, validator_errors
-from pydicom import FileDataset
+from pydicom import DataElement, FileDataset
+from pydicom.tag import Tag
 
 from medpaint.core.errors import GeometryError
 from medpaint.io.dicom import read_series
@@ -101,3 +102,15 @@ def test_slices_that_are_rescaled_each_on_its_own_have_gaps_too(tmp_path: Path) 
     volume, source = read_series(tmp_path / "scan", absent_slices=True)
     assert volume.encoding.slope.ravel().tolist() == [1.0, 2.0, 4.0, 4.0, 5.0, 6.0]
     assert source.absent == (2,)
+
+
+def test_a_gap_is_filled_where_zero_is_padding_too(tmp_path: Path) -> None:
+    def change(dataset: FileDataset, index: int) -> None:
+        smooth(dataset, index + 1)
+        dataset[Tag("PixelPaddingValue")] = DataElement(Tag("PixelPaddingValue"), "SS", 0)
+
+    files = Phantom(shape=(16, 18, 8), change=change).write(tmp_path / "scan")
+    files[3].unlink()
+    done = restore(tmp_path / "scan", engine="harmonic", absent_slices=True)
+    assert done.mask.all(axis=(0, 1)).tolist() == [k == 3 for k in range(8)]
+    assert done.volume.data[:, :, 3].mean() == pytest.approx(400, abs=20)

@@ -55,9 +55,8 @@ LADDERS: Final[dict[Pace, tuple[Detail, ...]]] = {
     "brisk": (
         Detail(4.0, 2, 130),
         _leaner(4.0, 2, 600),
-        Detail(4.0, 2, 1000),
-        Detail(5.0, 2, 1400),
-        Detail(6.0, 2, 1600),
+        _leaner(5.0, 2, 1000),
+        _leanest(5.0, 2, 2200),
         _leanest(6.0, 2, 2500),
         _leanest(6.0, 1, 5000),
     ),

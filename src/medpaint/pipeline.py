@@ -17,7 +17,7 @@ from medpaint.core.errors import UsageError
 from medpaint.core.types import Array, FloatArray, Mask, Progress
 from medpaint.core.volume import Volume
 from medpaint.engines.auto import chosen
-from medpaint.export import Products, write_products
+from medpaint.export import Products, product_name, write_products
 from medpaint.filling import engine_facts, engine_for, fill
 from medpaint.io.private import read_secret
 from medpaint.io.reading import read_scan
@@ -115,6 +115,8 @@ def restore(
     if output is not None and not isinstance(scan, str | Path):
         message = "an array has no file kind to be written as: leave output out, or pass the path of a scan"
         raise UsageError(message)
+    if output is not None and isinstance(scan, str | Path):
+        product_name(Path(scan), name)  # so that a bad one is refused before the work
     _refuse_idle(scan, mask, parameters)
     case = ingest(scan, mask, parameters, progress=progress)
     filled = inpaint(case, parameters, progress=progress)

@@ -14,7 +14,8 @@ from medpaint.phantoms import head
 from medpaint.pipeline import Restoration, restore
 
 SHAPE = (26, 24, 22)
-ENGINES = ("auto", "unet3d", "unet2d", "exemplar", "biharmonic")
+ENGINES = ("auto", "unet3d", "unet2d", "biharmonic")
+"""The networks begin with what `exemplar` fills, and `auto` takes them."""
 
 Scan = Callable[[], tuple[Array, Mask]]
 

@@ -175,7 +175,10 @@ def _check_target(products: Products, source: Source, mask: str, *, overwrite: b
     if origin.is_dir() and (origin == folder or origin in folder.parents):
         message = f"{folder} lies among the files of the series; choose another output folder"
         raise InputError(message)
-    there = [path for path in (products.restored, products.mask, products.record) if path.exists()]
+    made = [products.restored, products.mask, products.record]
+    if source.kind == "dicom":
+        made.append(products.segmentation)
+    there = [path for path in made if path.exists()]
     if there and not overwrite:
         message = f"{there[0]} is there already: choose another output folder, or --overwrite"
         raise InputError(message)
@@ -194,8 +197,10 @@ def _segmentation(
     source: Source, mask: Mask, path: Path, derivation: Derivation
 ) -> tuple[tuple[Product, ...], tuple[str, ...]]:
     """Write the mask of a DICOM series as one that refers to it, where that is possible; and say why it is not."""
+    if source.kind != "dicom":
+        return (), ()
     path.unlink(missing_ok=True)
-    if source.kind != "dicom" or not mask.any():
+    if not mask.any():
         return (), ()
     from medpaint.io.dicom import DicomSource, write_segmentation
 

@@ -225,3 +225,9 @@ def test_a_password_in_the_address_is_refused() -> None:
 
 def test_credentials_do_not_show() -> None:
     assert "secret" not in repr(Credentials("user", "secret", "secret"))
+
+
+@pytest.mark.parametrize("series", ["../../elsewhere", "1.2/3", "", "1.2.x"])
+def test_words_that_are_no_identifiers_are_refused(tmp_path: Path, series: str) -> None:
+    with pytest.raises(UsageError, match="expected a DICOM identifier"):
+        Server("http://127.0.0.1:1/dicom-web").fetch("1.2", series, tmp_path / "out")

@@ -11,7 +11,9 @@ import pydicom
 import pytest
 from dicom_phantom import OBLIQUE, Phantom, validator_errors
 from pydicom import FileDataset
+from scans import save_pair
 
+from medpaint.core.errors import InputError
 from medpaint.core.types import Mask
 from medpaint.pipeline import Restoration, restore
 from medpaint.verification import verify
@@ -98,3 +100,19 @@ def test_without_a_frame_of_reference_there_is_none_and_the_record_says_why(tmp_
 def test_an_empty_mask_makes_none(tmp_path: Path) -> None:
     done = restored(tmp_path, hole=np.zeros(SHAPE, bool))
     assert roles(done) == ["restored", "mask"]
+
+
+def test_a_file_in_the_place_of_the_segmentation_is_not_replaced_unasked(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "scan_mask.dcm").write_bytes(b"mine")
+    with pytest.raises(InputError, match=r"scan_mask\.dcm is there already"):
+        restored(tmp_path)
+    assert (tmp_path / "out" / "scan_mask.dcm").read_bytes() == b"mine"
+
+
+def test_beside_another_kind_of_scan_such_a_file_is_left_alone(tmp_path: Path) -> None:
+    scan, hole = save_pair(tmp_path)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "scan_mask.dcm").write_bytes(b"mine")
+    restore(scan, hole, output=tmp_path / "out", name="scan", engine="nearest")
+    assert (tmp_path / "out" / "scan_mask.dcm").read_bytes() == b"mine"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +18,9 @@ from medpaint.pacs.credentials import Credentials
 from medpaint.pacs.insistence import BrokenOffError, OnTheWayError, insist
 
 __all__ = ["RemoteSeries", "Server"]
+
+UID: Final = re.compile(r"[0-9]+(\.[0-9]+)*")
+"""An identifier of DICOM (PS3.5, 9.1)."""
 
 REQUEST_BYTES: Final = 64 * 2**20
 """Size of the instances that are stored by one request, about."""
@@ -108,8 +112,13 @@ class Server:
         """Fetch a series into a folder, which appears when it is complete; return the number of files.
 
         Raises:
+            UsageError: study or series is no identifier; such words could lead anywhere.
             ServerError: the server was not reached, refused, or sent something else or too little.
         """
+        for uid in (study, series):
+            if not UID.fullmatch(uid):
+                message = f"expected a DICOM identifier, digits and dots, got {uid!r}"
+                raise UsageError(message)
         known = self.series({"StudyInstanceUID": study, "SeriesInstanceUID": series})
         if not known:
             message = f"expected series {series} on {self.url}, found none"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
+import os
 import resource
 import subprocess
 import sys
@@ -89,14 +90,16 @@ def main(folder: Path) -> None:
 
 
 def test_spoiled_files_are_read_or_refused(tmp_path: Path) -> None:
-    shared = Path(__file__).resolve().parents[2] / "shared" / "data" / "dicom"
+    shared = Path(__file__).resolve().parents[3] / "shared" / "data" / "dicom"
     real = [
         shared / "seg-dcmqi" / "23x38x3" / "seg" / "label.seg",
         shared / "mr-mosaic" / "In" / "Orientation" / "axmb" / "AxAsc36mb2a" / "jpg1.dcm",
         shared / "geometry-zoo" / "generic" / "compressed_jpegls" / "001" / "IM-0001-0001-0001.dcm",
     ]
     words = [sys.executable, __file__, str(tmp_path), *map(str, real)]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    beside = str(Path(__file__).resolve().parents[1])
+    places = {**os.environ, "PYTHONPATH": beside}
+    done = subprocess.run(words, capture_output=True, text=True, check=False, env=places)
     assert done.returncode == 0, done.stderr[-3000:]
     assert "UnreadableError" in done.stdout
     assert "read" in done.stdout

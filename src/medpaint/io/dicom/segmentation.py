@@ -50,6 +50,9 @@ _DEIDENTIFICATION: Final = (
 )
 """What an image says of its de-identification, and what is made of it says too."""
 
+_NO_DATE, _NO_TIME = "19000101", "000000"
+"""What stands where a date and a time have to, if the image has none."""
+
 _LABEL: Final = "Repaired"
 
 
@@ -90,6 +93,7 @@ def write_segmentation(source: DicomSource, mask: Mask, path: Path, derivation: 
         for keyword in _DEIDENTIFICATION:
             if keyword in images[0]:
                 written[keyword] = images[0][keyword]
+        _make_repeatable(written, images[0])
         with replacing(path) as part:
             written.save_as(part)
 
@@ -121,6 +125,19 @@ def _segmentation(images: list[FileDataset], frames: Array, derivation: Derivati
         content_description=STATEMENT[:64],
     )
     return written
+
+
+def _make_repeatable(written: Dataset, image: Dataset) -> None:
+    """Let a segmentation be the same on every run: its dates are the image's, and no identifier is random."""
+    for keyword in ("InstanceCreationDate", "InstanceCreationTime"):
+        written.pop(keyword, None)
+    written.ContentDate = text(image, "ContentDate") or text(image, "StudyDate") or _NO_DATE
+    written.ContentTime = text(image, "ContentTime") or text(image, "StudyTime") or _NO_TIME
+    for item in written.get("ContributingEquipmentSequence") or ():
+        item.pop("ContributionDateTime", None)
+    organization = derived_uid(text(written, "SOPInstanceUID"), "dimensions")
+    for item in [*written.DimensionOrganizationSequence, *written.DimensionIndexSequence]:
+        item.DimensionOrganizationUID = organization
 
 
 def _read(source: DicomSource, number: int, secret: bytes) -> FileDataset:

@@ -221,7 +221,7 @@ def _derivation(draft: Draft, mask: Mask) -> Derivation:
     parts = [
         draft.scan.sha256,
         _mask_digest(mask),
-        repr(sorted(draft.parameters.items())),
+        repr(sorted((name, value) for name, value in draft.parameters.items() if name != "deidentify")),
     ]
     return Derivation(
         description=f"medpaint: {int(np.count_nonzero(mask))} voxels inpainted by engine {engine}",

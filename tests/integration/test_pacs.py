@@ -139,6 +139,15 @@ def test_a_series_that_is_not_there_is_said_so(tmp_path: Path, server: Server) -
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("row", ["1.2\t", "1.2", "1.2\t../elsewhere"])
+def test_a_table_without_identifiers_fetches_nothing(tmp_path: Path, row: str) -> None:
+    (tmp_path / "wanted.tsv").write_text(f"study\tseries\n{row}\n")
+    where = ("--table", str(tmp_path / "wanted.tsv"), "--output", str(tmp_path))
+    run = medpaint("fetch", "http://127.0.0.1:1/dicom-web", *where)
+    assert run.returncode == 2
+    assert "expected a DICOM identifier" in run.stderr
+
+
 def test_a_server_that_is_away_is_tried_again_and_then_given_up() -> None:
     with pytest.raises(ServerError, match="after 4 attempts: it was not reached"):
         Server(f"http://127.0.0.1:{free_port()}/dicom-web").series({})

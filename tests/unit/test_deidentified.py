@@ -11,6 +11,7 @@ import pydicom
 import pytest
 from dicom_phantom import OBLIQUE, Phantom, validator_errors
 from pydicom import Dataset, FileDataset
+from pydicom.uid import CTImageStorage
 
 from medpaint.core.errors import UsageError
 from medpaint.pipeline import Restoration, restore
@@ -33,6 +34,15 @@ def marked(dataset: FileDataset, _index: int) -> None:
     item = Dataset()
     item.RequestedProcedureDescription, item.PerformingPhysicianName = MARKER, MARKER
     dataset.RequestAttributesSequence = [item]
+    other, code = Dataset(), Dataset()
+    other.ReferencedSOPClassUID, other.ReferencedSOPInstanceUID = CTImageStorage, "1.2.3.777"
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning, code.ContextUID = (
+        "1",
+        "99X",
+        MARKER,
+        "1.2.3.778",
+    )
+    dataset.ReferencedInstanceSequence, dataset.AcquisitionContextSequence = [other], [code]
     dataset.AnatomicRegionSequence = [item]
     dataset.add_new((0x0009, 0x0010), "LO", f"{MARKER} CREATOR")
     dataset.add_new((0x0009, 0x1001), "LT", MARKER)
@@ -107,12 +117,14 @@ def test_no_identifier_of_the_source_is_left_and_what_belonged_together_still_do
 
 
 def test_identifiers_follow_from_the_secret(tmp_path: Path) -> None:
-    def study(folder: str, line: str) -> str:
-        return str(written(restored(tmp_path / folder, line=line))[0].StudyInstanceUID)
+    def identifiers(folder: str, line: str) -> list[str]:
+        first = written(restored(tmp_path / folder, line=line))[0]
+        found = [str(element.value) for element in first.iterall() if element.VR == "UI"]
+        return [uid for uid in found if uid and not uid.startswith("1.2.840.10008.")]
 
-    first = study("a", LINE)
-    assert study("b", LINE) == first
-    assert study("c", LINE[::-1]) != first
+    first, again, other = (identifiers(*one) for one in (("a", LINE), ("b", LINE), ("c", LINE[::-1])))
+    assert first == again
+    assert not set(first) & set(other)
 
 
 @pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dciodvfy is not installed")

@@ -84,6 +84,7 @@ def _fetch(server: Server, parsed: argparse.Namespace) -> int:
     """Fetch each series into a folder of its own."""
     from medpaint.cli.progress import progress_bar
     from medpaint.core.errors import UsageError
+    from medpaint.pacs import check_uids
 
     if parsed.output is None or (parsed.table is None) == (not (parsed.study and parsed.series)):
         message = "expected --output, and either --table or --study with --series"
@@ -91,6 +92,7 @@ def _fetch(server: Server, parsed: argparse.Namespace) -> int:
     wanted = _table(parsed.table) if parsed.table else [(parsed.study, parsed.series)]
     fetched = []
     for study, series in wanted:
+        check_uids(study, series)
         folder = parsed.output / series
         if not folder.exists():
             with progress_bar() as progress:
@@ -133,7 +135,8 @@ def _table(path: Path) -> list[tuple[str, str]]:
 
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
-            return [(row["study"], row["series"]) for row in csv.DictReader(stream, delimiter="\t")]
+            rows = csv.DictReader(stream, delimiter="\t")
+            return [(row["study"] or "", row["series"] or "") for row in rows]
     except (OSError, KeyError, UnicodeDecodeError) as error:
         message = f"{path}: expected a table with the columns study and series"
         raise UsageError(message) from error

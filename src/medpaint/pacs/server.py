@@ -17,7 +17,7 @@ from medpaint.io.dicom import quiet
 from medpaint.pacs.credentials import Credentials
 from medpaint.pacs.insistence import BrokenOffError, OnTheWayError, insist
 
-__all__ = ["RemoteSeries", "Server"]
+__all__ = ["RemoteSeries", "Server", "check_uids"]
 
 UID: Final = re.compile(r"[0-9]+(\.[0-9]+)*")
 """An identifier of DICOM (PS3.5, 9.1)."""
@@ -112,13 +112,10 @@ class Server:
         """Fetch a series into a folder, which appears when it is complete; return the number of files.
 
         Raises:
-            UsageError: study or series is no identifier; such words could lead anywhere.
+            UsageError: study or series is no identifier.
             ServerError: the server was not reached, refused, or sent something else or too little.
         """
-        for uid in (study, series):
-            if not UID.fullmatch(uid):
-                message = f"expected a DICOM identifier, digits and dots, got {uid!r}"
-                raise UsageError(message)
+        check_uids(study, series)
         known = self.series({"StudyInstanceUID": study, "SeriesInstanceUID": series})
         if not known:
             message = f"expected series {series} on {self.url}, found none"
@@ -173,6 +170,18 @@ class Server:
             yield from self._client.iter_series(study, series, media_types=as_stored)
         except requests.RequestException as error:
             raise OnTheWayError(error) from error
+
+
+def check_uids(*uids: str) -> None:
+    """Refuse words that are no identifiers: one becomes the name of a folder, and could lead anywhere.
+
+    Raises:
+        UsageError: one is not digits and dots.
+    """
+    for uid in uids:
+        if not UID.fullmatch(uid):
+            message = f"expected a DICOM identifier, digits and dots, got {uid!r}"
+            raise UsageError(message)
 
 
 def _first(answer: Mapping[str, Any], tag: str) -> str | int:

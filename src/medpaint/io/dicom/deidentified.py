@@ -70,13 +70,16 @@ def deidentify(dataset: Dataset, secret: bytes) -> None:
 
 
 def _replacements(dataset: Dataset, secret: bytes) -> dict[str, str]:
-    """Return for each identifier in a dataset the one that takes its place."""
+    """Return for each identifier in a dataset the one that takes its place; those that have, and none, stay.
+
+    The profile reaches what is nested more than once.
+    """
     found: dict[str, str] = {}
     for element in dataset.iterall():
         if element.VR == "UI" and element.value:
             values = [element.value] if isinstance(element.value, str) else list(element.value)
             found.update({str(value): str(replaced_uid(str(value), secret)) for value in values})
-    return found
+    return found | {new: new for new in found.values()} | {"": ""}
 
 
 def _apply(anonymise: Callable[..., None], dataset: Dataset, actions: _Actions) -> None:

@@ -43,10 +43,12 @@ def execute(parsed: argparse.Namespace) -> int:
             **given_parameters(parsed),
         )
     record, products = restoration.record, restoration.products
+    roles = {product.role for product in record.products}
     told: dict[str, Any] = {
         "status": record.status,
         "restored": str(products.restored) if products else "",
         "mask": str(products.mask) if products else "",
+        "dicom_mask": str(products.segmentation) if products and "segmentation" in roles else "",
         "record": str(products.record) if products else "",
         "engine": record.engine.name if record.engine else "",
         "why": record.engine.reason if record.engine else "",
@@ -70,5 +72,7 @@ def _print(told: dict[str, Any]) -> None:
         print(f"  {'why':<9} {told['why']}")
     for name in ("restored", "mask", "record"):
         print(f"  {name:<9} {told[name]}")
+        if name == "mask" and told["dicom_mask"]:
+            print(f"  {'':<9} {told['dicom_mask']}")
     for warning in told["warnings"]:
         print(f"  warning   {warning}")

@@ -9,7 +9,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -28,6 +28,12 @@ from medpaint.provenance import Draft, Identity, Product, Record, Repaired, chec
 __all__ = ["RECORD_SUFFIX", "Products", "product_name", "write_failure", "write_products", "write_record"]
 
 RECORD_SUFFIX = "_record.json"
+
+
+_KINDS_END: Final = re.compile(
+    r"(\.nii)?(\.gz)?$|\.(nrrd|nhdr|mha|mhd|dcm|ima|zip|tgz|tbz2|txz)$|\.tar(\.gz|\.bz2|\.xz)?$", re.IGNORECASE
+)
+"""What the names of images and archives end in."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +70,7 @@ def product_name(path: Path, name: str | None = None) -> str:
         UsageError: the name holds anything but letters, digits, dots, dashes and underscores.
     """
     if name is None:
-        own = re.sub(
-            r"(\.nii)?(\.gz)?$|\.(nrrd|nhdr|mha|mhd|dcm|ima)$", "", path.resolve().name, flags=re.IGNORECASE
-        )
+        own = _KINDS_END.sub("", path.resolve().name)
         return re.sub(r"[^A-Za-z0-9_.-]+", "-", own).strip(".-") or "scan"
     if not re.fullmatch(SCAN_ID, name):
         message = f"expected a name of letters, digits, dots, dashes and underscores, got {name!r}"

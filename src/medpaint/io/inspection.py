@@ -7,6 +7,7 @@ from pathlib import Path
 
 from medpaint.core.errors import InputError, MedpaintError
 from medpaint.core.types import Progress
+from medpaint.io.archive import ENDINGS, is_archive
 from medpaint.io.finding import Finding
 from medpaint.io.reading import read_scan
 from medpaint.io.sniff import Kind, files_below, kind_of, kind_of_content
@@ -19,7 +20,7 @@ def inspect(path: str | Path, *, progress: Progress | None = None) -> list[Findi
     """Say what images a file or folder holds, with their grid, and which cannot be restored and why.
 
     Of a folder and its subfolders only headers are read, and files that are no images are passed over.
-    A single file is read whole, so that one that is cut off or damaged is found out.
+    Archives are such folders. A single file is read whole, so that one that is cut off or damaged is found out.
 
     Args:
         path: a file, or a folder.
@@ -40,7 +41,7 @@ def _in_file(path: Path) -> list[Finding]:
     kind = kind_of(path)
     if kind == "dicom":
         findings = _dicom(path)
-        return [_read_whole(finding) for finding in findings]
+        return findings if is_archive(path) else [_read_whole(finding) for finding in findings]
     finding = _from_header(path, kind)
     return [_read_whole(finding, frame=0 if int(finding.facts.get("frames", 1)) > 1 else None)]
 
@@ -59,6 +60,8 @@ def _in_folder(folder: Path, progress: Progress | None) -> list[Finding]:
             continue
         if kind == "dicom":
             has_dicom = True
+        elif is_archive(file):
+            findings += _in_archive(file)
         elif kind is not None:
             findings.append(_from_header(file, kind))
     if has_dicom:
@@ -67,6 +70,15 @@ def _in_folder(folder: Path, progress: Progress | None) -> list[Finding]:
         message = f"{folder}: expected images, found none among {len(files)} files"
         raise InputError(message)
     return findings
+
+
+def _in_archive(path: Path) -> list[Finding]:
+    """Return what DICOM series are in an archive that was met with: none in most."""
+    try:
+        return _dicom(path)
+    except MedpaintError as error:
+        refused = Finding(path, "dicom", path.name, restorable=False, reason=str(error))
+        return [refused] if path.name.lower().endswith(ENDINGS) else []
 
 
 def _from_header(path: Path, kind: Kind) -> Finding:

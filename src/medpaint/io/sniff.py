@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from medpaint.core.errors import InputError, UnreadableError
+from medpaint.io.archive import is_archive
 from medpaint.io.stored import read_errors
 
 __all__ = ["Kind", "files_below", "kind_of", "kind_of_content"]
@@ -28,7 +29,9 @@ _ENDINGS: Final[dict[str, Kind]] = {
     ".ima": "dicom",
 }
 
-_EXPECTED: Final = "expected NIfTI (.nii, .nii.gz), NRRD (.nrrd, .nhdr), MetaImage (.mha, .mhd) or DICOM"
+_EXPECTED: Final = (
+    "expected NIfTI (.nii, .nii.gz), NRRD (.nrrd, .nhdr), MetaImage (.mha, .mhd), DICOM or an archive of it"
+)
 
 _LIKENESSES: Final[dict[bytes, str]] = {
     b"\x1f\x8b": "a gzip archive of something else",
@@ -36,7 +39,6 @@ _LIKENESSES: Final[dict[bytes, str]] = {
     b"\xff\xd8\xff": "a JPEG picture",
     b"II*\0": "a TIFF picture",
     b"MM\0*": "a TIFF picture",
-    b"PK": "a zip archive",
     b"%PDF": "a PDF document",
     b"\x89HDF": "an HDF5 file, perhaps MINC",
     b"CDF": "a NetCDF file, perhaps MINC",
@@ -56,6 +58,8 @@ _LONGEST_FIRST_ELEMENT: Final = 64
 def kind_of(path: Path) -> Kind:
     """Return the kind of image that a file is; a folder that holds DICOM files is of that kind.
 
+    So is any archive, as nothing else is read from one.
+
     Raises:
         UnreadableError: no image that is known here; the message says what it looks like.
         InputError: nothing is there, or it cannot be read.
@@ -63,6 +67,8 @@ def kind_of(path: Path) -> Kind:
     if path.is_dir():
         return _kind_of_folder(path)
     head = _head(path)
+    if is_archive(path):
+        return "dicom"
     kind = _kind_of_bytes(head) or _ENDINGS.get(_ending(path))
     if kind is None:
         message = f"{path}: {_EXPECTED}; this looks like {_likeness(head)}"

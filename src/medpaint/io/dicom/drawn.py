@@ -46,8 +46,10 @@ def is_drawn(path: Path) -> bool:
         return False
     try:
         with quiet():
-            content = path.read_bytes()
-            return content[128:132] == b"DICM" and _class_of(parsed(content, path)) != ""
+            with path.open("rb") as stream:
+                if stream.read(132)[128:] != b"DICM":
+                    return False
+            return _class_of(parsed(path.read_bytes(), path)) != ""
     except (OSError, UnreadableError):
         return False
 

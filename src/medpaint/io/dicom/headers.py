@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from pydicom import Dataset, FileDataset
 from pydicom.uid import UID
 
+from medpaint.io.archive import File
 from medpaint.io.dicom.frames import GROUP_KEYWORDS, frame_datasets
 from medpaint.io.dicom.mosaic import CSA_TAGS, is_mosaic, mosaic_of
 from medpaint.io.dicom.parsing import integer, numbers, text, transfer_syntax_of, words
@@ -62,7 +62,7 @@ class Header:
         facets: what tells volumes of one series apart, by name.
     """
 
-    path: Path
+    path: File
     sop_class: UID
     sop_uid: str
     series_uid: str
@@ -102,7 +102,7 @@ class Header:
         return (-(2.0 ** (stored - 1)), 2.0 ** (stored - 1) - 1) if signed else (0.0, 2.0**stored - 1)
 
 
-def headers_of(path: Path, dataset: FileDataset) -> tuple[Header, ...]:
+def headers_of(path: File, dataset: FileDataset) -> tuple[Header, ...]:
     """Return the headers of the slices in a file: one, one a frame, or one a tile.
 
     Raises:
@@ -116,7 +116,7 @@ def headers_of(path: Path, dataset: FileDataset) -> tuple[Header, ...]:
     )
 
 
-def _tiles(path: Path, dataset: FileDataset, syntax: UID) -> Iterator[Header]:
+def _tiles(path: File, dataset: FileDataset, syntax: UID) -> Iterator[Header]:
     """Yield the headers of the slices of a mosaic; each mosaic is a volume of its own."""
     whole = _header(path, dataset, syntax)
     try:
@@ -137,7 +137,7 @@ def _tiles(path: Path, dataset: FileDataset, syntax: UID) -> Iterator[Header]:
         )
 
 
-def _header(path: Path, dataset: Dataset, syntax: UID) -> Header:
+def _header(path: File, dataset: Dataset, syntax: UID) -> Header:
     """Return what is needed of a parsed header, flat."""
     between, thickness = (_positive(dataset, key) for key in ("SpacingBetweenSlices", "SliceThickness"))
     return Header(

@@ -15,6 +15,7 @@ from pydicom.uid import MediaStorageDirectoryStorage
 
 from medpaint.core.errors import InputError, UnreadableError
 from medpaint.core.types import Progress
+from medpaint.io.archive import File, is_archive, members
 from medpaint.io.dicom.headers import KEYWORDS, Header, headers_of
 from medpaint.io.dicom.parsing import PARSE_ERRORS, text
 
@@ -37,21 +38,22 @@ class Inventory:
     """
 
     series: dict[str, list[Header]]
-    damaged: dict[Path, str]
+    damaged: dict[File, str]
 
 
 def take_inventory(path: Path, progress: Progress | None = None) -> Inventory:
-    """Read the header of `path`, or of every file in and below the folder `path`.
+    """Read the header of `path`, or of every file in and below the folder or in the archive `path`.
 
     Files that are not DICOM are passed over. A DICOMDIR stands for the folder that it lies in: what it lists is
     there, and tells itself.
 
     Args:
-        path: a file or a folder.
+        path: a file, a folder, or a zip or tar archive.
         progress: told the fraction of the files that were looked at.
 
     Raises:
         InputError: there is no such file or folder.
+        UnreadableError: the archive is damaged.
     """
     if not path.exists():
         message = f"expected a DICOM file or folder, found nothing: {path}"
@@ -70,7 +72,7 @@ def take_inventory(path: Path, progress: Progress | None = None) -> Inventory:
     return inventory
 
 
-def _examined(path: Path) -> tuple[Header, ...] | str:
+def _examined(path: File) -> tuple[Header, ...] | str:
     """Return the headers of the slices in a file, none where it is not DICOM; why not, where it is damaged."""
     try:
         return _read_headers(path)
@@ -78,8 +80,11 @@ def _examined(path: Path) -> tuple[Header, ...] | str:
         return str(error)
 
 
-def _files(path: Path) -> Iterator[Path]:
-    """Yield the regular files in and below `path`, in the order of their names."""
+def _files(path: Path) -> Iterator[File]:
+    """Yield the regular files in and below `path`, or those in the archive `path`, in the order of their names."""
+    if is_archive(path):
+        yield from members(path)
+        return
     if path.is_file():
         yield path
         return
@@ -91,7 +96,7 @@ def _files(path: Path) -> Iterator[Path]:
                 yield file
 
 
-def _read_headers(path: Path) -> tuple[Header, ...]:
+def _read_headers(path: File) -> tuple[Header, ...]:
     """Return the headers of the slices in a DICOM file, none where it is not one.
 
     Raises:

@@ -8,7 +8,6 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
-from pathlib import Path
 from typing import Any, Final, TypeGuard
 
 import numpy as np
@@ -23,6 +22,7 @@ from pydicom.uid import (
 )
 
 from medpaint.core.errors import UnreadableError
+from medpaint.io.archive import File
 
 __all__ = [
     "LABEL_MAP_STORAGE",
@@ -69,7 +69,7 @@ def quiet() -> Iterator[None]:
         yield
 
 
-def parsed(content: bytes, path: Path) -> FileDataset:
+def parsed(content: bytes, path: File) -> FileDataset:
     """Return the dataset in a whole file's bytes, its transfer syntax always stated.
 
     Raises:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -12,6 +11,7 @@ from pydicom.uid import HTJ2K, HTJ2KLossless, HTJ2KLosslessRPCL, RLELossless
 
 from medpaint.core.errors import UnreadableError
 from medpaint.core.types import Array
+from medpaint.io.archive import File
 from medpaint.io.dicom.mosaic import is_mosaic, mosaic_of
 from medpaint.io.dicom.parsing import PARSE_ERRORS, integer
 
@@ -27,7 +27,7 @@ _DECODERS: Final = {
 damaged JPEG-LS to noise without a word where gdcm refuses it, and panics on damaged RLE."""
 
 
-def stored_slices(dataset: FileDataset, path: Path) -> Array:
+def stored_slices(dataset: FileDataset, path: File) -> Array:
     """Return the stored values of an image, (slices, rows, columns), bits above BitsStored masked off.
 
     Raises:
@@ -37,14 +37,14 @@ def stored_slices(dataset: FileDataset, path: Path) -> Array:
     return mosaic_of(dataset).untiled(frames[0]) if is_mosaic(dataset) else frames
 
 
-def with_slices(dataset: FileDataset, path: Path, slices: Array) -> Array:
+def with_slices(dataset: FileDataset, path: File, slices: Array) -> Array:
     """Return the frames of an image, (frames, rows, columns), with other slices, (slices, rows, columns)."""
     if not is_mosaic(dataset):
         return slices
     return mosaic_of(dataset).tiled(slices, _stored_frames(dataset, path)[0])[np.newaxis]
 
 
-def _stored_frames(dataset: FileDataset, path: Path) -> Array:
+def _stored_frames(dataset: FileDataset, path: File) -> Array:
     """Return the stored values of all frames, (frames, rows, columns)."""
     syntax = dataset.file_meta.TransferSyntaxUID
     rows, columns = integer(dataset, "Rows", 0), integer(dataset, "Columns", 0)

@@ -142,7 +142,7 @@ def _make_repeatable(written: Dataset, image: Dataset) -> None:
 
 def _read(source: DicomSource, number: int, secret: bytes) -> FileDataset:
     """Return one file of a series, parsed; with a secret, without what names a person."""
-    file = source.files[number]
+    file = source.instances[number]
     dataset = parsed(unchanged(file, source.digests[number]), file)
     if secret:
         deidentify(dataset, secret)

@@ -15,6 +15,7 @@ from medpaint.core.errors import AmbiguousError, InputError, UnreadableError
 from medpaint.core.geometry import axis_codes, spacing_of
 from medpaint.core.types import Array, Progress
 from medpaint.core.volume import Volume
+from medpaint.io.archive import File, on_disk
 from medpaint.io.dicom.assessment import Assessment, with_gaps
 from medpaint.io.dicom.headers import Header
 from medpaint.io.dicom.inventory import Inventory, take_inventory
@@ -37,7 +38,7 @@ def read_series(
     value in column i, row j of slice k; MONOCHROME1 images keep their stored values as well.
 
     Args:
-        path: one file, or a folder that is searched with all folders below it.
+        path: one file, a folder that is searched with all folders below it, or a zip or tar archive.
         series: series instance UID, needed where the folder holds several series of images. Where a series holds
             several volumes, such as echoes, the one is named after a ``#``, as `list_series` names it.
         absent_slices: put slices that are absent between others back, as zeros; the source says which.
@@ -67,7 +68,7 @@ def list_series(path: Path, progress: Progress | None = None) -> list[Finding]:
     Pixels are not read: a series that is listed as restorable can still turn out to be truncated.
 
     Args:
-        path: a file or a folder.
+        path: a file, a folder, or a zip or tar archive.
         progress: told the fraction of the files that were looked at.
 
     Raises:
@@ -77,7 +78,7 @@ def list_series(path: Path, progress: Progress | None = None) -> list[Finding]:
         inventory = take_inventory(path, progress)
         found = [_finding(part) for headers in inventory.series.values() for part in parts_of(headers)]
     damaged = [
-        Finding(file, "dicom", file.name, restorable=False, reason=reason)
+        Finding(on_disk(file), "dicom", file.name, restorable=False, reason=reason)
         for file, reason in inventory.damaged.items()
     ]
     return found + damaged
@@ -153,7 +154,7 @@ def differing_slices(path: Path, data: Array, *, series: str | None = None) -> t
         headers = part.assessment.headers
         if data.shape != (headers[0].columns, headers[0].rows, len(headers)) or data.dtype != headers[0].dtype:
             return len(headers), ""
-        digests: dict[Path, str] = {}
+        digests: dict[File, str] = {}
         differing = sum(
             not np.array_equal(values, data[:, :, number].T)
             for numbers, slices in _slices(headers, digests)
@@ -162,17 +163,17 @@ def differing_slices(path: Path, data: Array, *, series: str | None = None) -> t
     return differing, _digest(part, digests)
 
 
-def _load(assessment: Assessment) -> tuple[Array, dict[Path, str]]:
+def _load(assessment: Assessment) -> tuple[Array, dict[File, str]]:
     """Read and hash each file once; return stored values (I, J, K) and the SHA-256 of each file."""
     first, slots = assessment.headers[0], np.array(assessment.slots)
     stack = np.zeros((int(slots[-1]) + 1, first.rows, first.columns), first.dtype)
-    digests: dict[Path, str] = {}
+    digests: dict[File, str] = {}
     for numbers, slices in _slices(assessment.headers, digests):
         stack[slots[numbers]] = slices
     return stack.transpose(2, 1, 0), digests
 
 
-def _slices(headers: Sequence[Header], digests: dict[Path, str]) -> Iterator[tuple[list[int], Array]]:
+def _slices(headers: Sequence[Header], digests: dict[File, str]) -> Iterator[tuple[list[int], Array]]:
     """Yield for each file the numbers of its slices in the volume and their values, (slices, rows, columns).
 
     Args:
@@ -180,7 +181,7 @@ def _slices(headers: Sequence[Header], digests: dict[Path, str]) -> Iterator[tup
         digests: takes up the SHA-256 of each file.
     """
     first = headers[0]
-    wanted: dict[Path, list[int]] = {}
+    wanted: dict[File, list[int]] = {}
     for number, header in enumerate(headers):
         wanted.setdefault(header.path, []).append(number)
     for path, numbers in wanted.items():
@@ -208,7 +209,7 @@ def _encoding(assessment: Assessment) -> Encoding:
     return Encoding.of(first.dtype, slope=slopes, intercept=intercepts, limits=first.limits, padding=padding)
 
 
-def _source(path: Path, part: Part, digests: Mapping[Path, str], volume: Volume) -> DicomSource:
+def _source(path: Path, part: Part, digests: Mapping[File, str], volume: Volume) -> DicomSource:
     """Return the source of a volume that was read."""
     headers, numbers = part.assessment.headers, {file: number for number, file in enumerate(digests)}
     return DicomSource(
@@ -216,7 +217,7 @@ def _source(path: Path, part: Part, digests: Mapping[Path, str], volume: Volume)
         sha256=_digest(part, digests),
         facts={**_facts(headers), **_part_fact(part), "axes": axis_codes(volume.affine)},
         warnings=(*part.assessment.warnings, *dict.fromkeys(note for header in headers for note in header.notes)),
-        files=tuple(digests),
+        instances=tuple(digests),
         digests=tuple(digests.values()),
         places=tuple((numbers[header.path], header.index) for header in headers),
         slots=part.assessment.slots,
@@ -226,7 +227,7 @@ def _source(path: Path, part: Part, digests: Mapping[Path, str], volume: Volume)
     )
 
 
-def _digest(part: Part, digests: Mapping[Path, str]) -> str:
+def _digest(part: Part, digests: Mapping[File, str]) -> str:
     """Return the hash of a volume: of its files, and of the frames in them where those are but some."""
     headers = part.assessment.headers
     frames = [f"frame {header.index} of {header.frames}" for header in headers if part.words and header.frames > 1]
@@ -253,8 +254,8 @@ def _facts(headers: Sequence[Header]) -> dict[str, str | int | float]:
 
 
 def _place(headers: Sequence[Header]) -> Path:
-    """Return the file of a series, or the folder that holds all of its files."""
-    files = {header.path for header in headers}
+    """Return the file or archive of a series, or the folder that holds all of its files."""
+    files = {on_disk(header.path) for header in headers}
     return files.pop() if len(files) == 1 else Path(os.path.commonpath([file.parent for file in files]))
 
 

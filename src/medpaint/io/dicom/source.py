@@ -14,6 +14,7 @@ from medpaint.core.encoding import Encoding
 from medpaint.core.errors import InputError, UnreadableError, UsageError
 from medpaint.core.geometry import LPS_TO_RAS
 from medpaint.core.types import Affine, Array, Mask
+from medpaint.io.archive import File, on_disk
 from medpaint.io.atomic import replacing_folder
 from medpaint.io.dicom.deidentified import deidentify
 from medpaint.io.dicom.derived import Extremes, derived_uid, mark_derived, place_slice, set_extremes
@@ -31,12 +32,12 @@ class DicomSource:
     """One DICOM series, kept as its files' paths and hashes: pixels are read again when they are needed.
 
     Attributes:
-        path: the file or folder that was read.
+        path: the file, folder or archive that was read.
         sha256: combined hash of `digests`.
         facts: modality, SOP class, series UID, transfer syntax, number of instances, axes.
         warnings: what was noticed while reading, a sentence each.
-        files: the files, in the order of their first slices.
-        digests: SHA-256 of each file.
+        instances: what was read, in the order of their first slices.
+        digests: SHA-256 of each instance.
         places: of each slice that was read, the number of its file and its own number in that.
         slots: of each slice that was read, its number in the volume.
         affine: voxel to RAS+ mm, (4, 4).
@@ -50,7 +51,7 @@ class DicomSource:
     sha256: str
     facts: Mapping[str, str | int | float]
     warnings: tuple[str, ...]
-    files: tuple[Path, ...]
+    instances: tuple[File, ...]
     digests: tuple[str, ...]
     places: tuple[tuple[int, int], ...]
     slots: tuple[int, ...]
@@ -59,6 +60,11 @@ class DicomSource:
     encoding: Encoding
     kind: str = "dicom"
     suffix: str = ""
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Every file that was read."""
+        return tuple(dict.fromkeys(on_disk(file) for file in self.instances))
 
     @property
     def absent(self) -> tuple[int, ...]:
@@ -92,7 +98,7 @@ class DicomSource:
         change = _Change(data, mask, Extremes(int(data.min()), int(data.max())))
         with quiet(), replacing_folder(path) as folder:
             names = self._names()
-            for index, (file, slices) in enumerate(zip(self.files, self.slices_by_file(), strict=True)):
+            for index, (file, slices) in enumerate(zip(self.instances, self.slices_by_file(), strict=True)):
                 target = folder / names[index]
                 content = unchanged(file, self.digests[index])
                 if not mask.any() and not derivation.secret:
@@ -106,12 +112,12 @@ class DicomSource:
 
     def slices_by_file(self) -> list[list[tuple[int, int]]]:
         """Return for each file its slices: the number in the volume, and the number in the file."""
-        found: list[list[tuple[int, int]]] = [[] for _ in self.files]
+        found: list[list[tuple[int, int]]] = [[] for _ in self.instances]
         for k, (number, place) in zip(self.slots, self.places, strict=True):
             found[number].append((k, place))
         return found
 
-    def _told(self, content: bytes, file: Path, derivation: Derivation) -> FileDataset:
+    def _told(self, content: bytes, file: File, derivation: Derivation) -> FileDataset:
         """Return what is told of a file in a product: all, or what names nobody."""
         dataset = parsed(content, file)
         if derivation.secret:
@@ -120,13 +126,13 @@ class DicomSource:
 
     def _names(self) -> list[str]:
         """Return what the files of a derived series are called: by their slice where others come between."""
-        numbers = self.slots if self.absent else range(len(self.files))
+        numbers = self.slots if self.absent else range(len(self.instances))
         return [f"{number + 1:04d}.dcm" for number in numbers]
 
     def _put_between(self, k: int, change: _Change, derivation: Derivation, target: Path) -> None:
         """Write an instance for a slice that was absent, after the image of its nearest neighbour."""
         number = min(range(len(self.slots)), key=lambda one: abs(self.slots[one] - k))
-        file = self.files[number]
+        file = self.instances[number]
         dataset = self._told(unchanged(file, self.digests[number]), file, derivation)
         to_plain_syntax(dataset)
         values = change.data[:, :, k].T[np.newaxis]
@@ -163,7 +169,7 @@ class _Change:
 
 
 def _change_pixels(
-    dataset: FileDataset, file: Path, slices: Sequence[tuple[int, int]], change: _Change
+    dataset: FileDataset, file: File, slices: Sequence[tuple[int, int]], change: _Change
 ) -> frozenset[int]:
     """Put the values of the slices of one file into its dataset; return the numbers of its filled frames."""
     stored, filled = stored_slices(dataset, file), set()
@@ -196,7 +202,7 @@ def _check_apart(source: Path, target: Path) -> None:
         raise UsageError(message)
 
 
-def unchanged(file: Path, digest: str) -> bytes:
+def unchanged(file: File, digest: str) -> bytes:
     """Return the bytes of a file that is still what it was when it was read.
 
     Raises:
@@ -215,7 +221,7 @@ def unchanged(file: Path, digest: str) -> bytes:
 
 
 def _save(
-    dataset: FileDataset, derivation: Derivation, file: Path, target: Path, *, filled: frozenset[int]
+    dataset: FileDataset, derivation: Derivation, file: File, target: Path, *, filled: frozenset[int]
 ) -> None:
     """Mark a dataset as derived and write it."""
     try:

@@ -1,0 +1,292 @@
+"""Zip and tar archives as a folder of files: nothing is unpacked under a name that the archive chooses.
+
+What the members hold lies in a temporary file that has no name, or in the tar itself where that is not
+compressed; each member is a stretch of it. How much an archive may unpack to is limited, as a few kilobytes can
+claim anything.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import os
+import tarfile
+import weakref
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count as count_from
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO, BinaryIO, Final, TypeAlias
+
+from medpaint.core.errors import UnreadableError
+
+__all__ = ["ENDINGS", "MOST_BYTES", "MOST_MEMBERS", "File", "Member", "is_archive", "members", "on_disk"]
+
+ENDINGS: Final = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+"""What the name of an archive may end in."""
+
+MOST_MEMBERS: Final = 100_000
+"""Files that an archive may hold; a scan has thousands at most."""
+
+MOST_BYTES: Final = 32 * 2**30
+"""Size that an archive may unpack to."""
+
+_MOST_AT_ONCE: Final = 64 * 2**20
+"""Longest stretch that is read at once: the directory of a zip is, and the long names of a tar are."""
+
+_CHUNK: Final = 2**20
+
+_ZIP: Final = (b"PK\3\4", b"PK\5\6")
+_TAR_MARK: Final = slice(257, 262)
+_HEAD: Final = 512
+"""Bytes that tell an archive."""
+
+_Entry: TypeAlias = tuple[str, int, int]
+"""Name, offset and size of a member."""
+
+_Unpack: TypeAlias = Callable[[BinaryIO], BinaryIO]
+_UNPACKERS: Final[dict[bytes, _Unpack]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}  # type: ignore[dict-item]
+"""How the compressed kinds of tar start, and what unpacks them."""
+
+_DAMAGE: Final = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    lzma.LZMAError,
+    zlib.error,
+    gzip.BadGzipFile,
+    EOFError,
+    NotImplementedError,
+    UnicodeDecodeError,
+    ValueError,
+)
+"""What damaged archives, and those of unknown kinds, raise."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """A file in an archive; it can be read for as long as it is held.
+
+    Attributes:
+        archive: the archive.
+        name: of the member; for people, nothing is opened by it.
+    """
+
+    archive: Path
+    name: str
+    _offset: int
+    _size: int
+    _held: _Held = field(repr=False, compare=False)
+
+    def open(self, mode: str = "rb") -> BinaryIO:
+        """Return a stream of its bytes."""
+        if mode != "rb":
+            message = f"a member of an archive is read only, not opened as {mode}"
+            raise ValueError(message)
+        return io.BufferedReader(_Stretch(self._held, self._offset, self._size))
+
+    def read_bytes(self) -> bytes:
+        """Return its bytes."""
+        with self.open() as stream:
+            return stream.read()
+
+    def __str__(self) -> str:
+        """Return what messages call it."""
+        return f"{self.archive}, {self.name}"
+
+
+File: TypeAlias = Path | Member
+"""What holds a DICOM object: a file of the disk, or a member of an archive."""
+
+
+def on_disk(file: File) -> Path:
+    """Return the file of the disk that holds a DICOM object."""
+    return file.archive if isinstance(file, Member) else file
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a file is a zip or tar archive, by its first bytes; where those are damaged, by its name.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+        if head.startswith(_ZIP) or head[_TAR_MARK] == b"ustar":
+            return True
+        unpack = _unpacker(head)
+        if unpack is None:
+            return False
+        file.seek(0)
+        try:
+            with unpack(file) as stream:
+                return stream.read(_HEAD)[_TAR_MARK] == b"ustar"
+        except (*_DAMAGE, OSError):
+            return path.name.lower().endswith(ENDINGS)
+
+
+def members(path: Path) -> list[Member]:
+    """Return the files in an archive, in the order of their names.
+
+    Folders, links and devices are passed over, and archives in it are files like others.
+
+    Args:
+        path: a zip, or a tar, plain or compressed by gzip, bzip2 or xz.
+
+    Raises:
+        UnreadableError: it is damaged or encrypted, or holds more than is allowed.
+        OSError: it cannot be read, or the disk for temporary files is full.
+    """
+    with path.open("rb") as file, TemporaryFile() as spool, _damage_told(path):
+        start = file.read(_HEAD)
+        unpack = _unpacker(start)
+        file.seek(0)
+        content: BinaryIO = file
+        if start.startswith(_ZIP):
+            content, found = spool, _in_zip(path, file, spool)
+        elif unpack is None:
+            found = _in_tar(path, file)
+        else:
+            with unpack(file) as stream:
+                _copied(stream, spool, path, 0)
+            content, found = spool, _in_tar(path, spool)
+        held = _Held(os.dup(content.fileno()))
+    return sorted((Member(path, *one, held) for one in found), key=lambda member: member.name)
+
+
+def _in_zip(path: Path, file: BinaryIO, spool: BinaryIO) -> list[_Entry]:
+    """Return the files in a zip, after unpacking them into a spool."""
+    with zipfile.ZipFile(_Guarded(file)) as archive:
+        inside = [one for one in archive.infolist() if not one.is_dir()]
+        _check(path, len(inside), sum(one.file_size for one in inside))
+        if any(one.flag_bits & 1 for one in inside):
+            message = f"{path}: expected an archive that is not encrypted"
+            raise UnreadableError(message)
+        found, offset = [], 0
+        for one in inside:
+            with archive.open(one) as stream:
+                size = _copied(stream, spool, path, offset)
+            found.append((one.filename, offset, size))
+            offset += size
+    return found
+
+
+def _in_tar(path: Path, file: BinaryIO) -> list[_Entry]:
+    """Return the files in a tar that is not compressed."""
+    found = []
+    length = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    with tarfile.TarFile(fileobj=_Guarded(file)) as archive:  # type: ignore[arg-type]
+        for count in count_from(1):
+            one = archive.next()
+            if one is None:
+                break
+            _check(path, count, 0)
+            if one.offset_data + one.size > length:
+                message = "a member is cut off"
+                raise EOFError(message)
+            if one.isreg() and not one.issparse():
+                found.append((one.name, one.offset_data, one.size))
+        file.seek(archive.offset)
+        if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+            message = "it ends without the mark of the end"  # for the library, damage is an end like any other
+            raise EOFError(message)
+    return found
+
+
+def _unpacker(start: bytes) -> _Unpack | None:
+    """Return what unpacks a file that starts so; None where it is not compressed."""
+    return next((unpack for known, unpack in _UNPACKERS.items() if start.startswith(known)), None)
+
+
+def _copied(stream: IO[bytes], target: BinaryIO, path: Path, before: int) -> int:
+    """Copy a stream, and return its size; `before` bytes of the archive came before it."""
+    size = 0
+    while chunk := stream.read(_CHUNK):
+        size += len(chunk)
+        _check(path, 0, before + size)
+        target.write(chunk)
+    target.flush()
+    return size
+
+
+def _check(path: Path, count: int, size: int) -> None:
+    """Refuse an archive of too many files, or that unpacks to too much."""
+    if count > MOST_MEMBERS or size > MOST_BYTES:
+        message = f"{path}: expected at most {MOST_MEMBERS} files and {MOST_BYTES / 2**30:.0f} GiB in an archive, "
+        message += "got more: unpack it and name the folder"
+        raise UnreadableError(message)
+
+
+@contextmanager
+def _damage_told(path: Path) -> Iterator[None]:
+    """Turn what damaged archives raise into one line."""
+    try:
+        yield
+    except _DAMAGE as error:
+        message = f"{path}: expected an archive that can be unpacked, got a damaged or unknown one"
+        raise UnreadableError(message) from error
+
+
+class _Guarded:
+    """A file that is never read a long stretch at once, whatever its contents make a library ask for."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next bytes.
+
+        Raises:
+            ValueError: too many were asked for.
+        """
+        content = self._file.read(_MOST_AT_ONCE + 1 if size < 0 else min(size, _MOST_AT_ONCE + 1))
+        if len(content) > _MOST_AT_ONCE:
+            message = "a directory or a name of more than 64 MiB"
+            raise ValueError(message)
+        return content
+
+    def close(self) -> None:
+        """Leave the file open, for its members."""
+
+
+class _Held:
+    """A descriptor of a file, closed when nobody holds it."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        weakref.finalize(self, os.close, descriptor)
+
+
+class _Stretch(io.RawIOBase):
+    """A stretch of an open file, read without moving in that file, so that threads can share it."""
+
+    def __init__(self, held: _Held, offset: int, size: int) -> None:
+        self.name = ""  # of a file of the disk: pydicom asks every stream for one
+        self._held, self._offset, self._size, self._at = held, offset, size, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        content = os.pread(
+            self._held.descriptor, min(len(buffer), max(0, self._size - self._at)), self._offset + self._at
+        )
+        buffer[: len(content)] = content
+        self._at += len(content)
+        return len(content)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        self._at = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
+        return self._at

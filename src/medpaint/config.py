@@ -74,6 +74,10 @@ class RestoreConfig(BaseModel):
         description="File with a secret that only its owner can read: DICOM products name nobody (Basic Profile), "
         "and their identifiers follow from it.",
     )
+    compress: Literal["none", "rle", "jpeg-ls", "jpeg-2000"] = Field(
+        "none",
+        description="How the pixels of DICOM products are compressed, always without loss.",
+    )
     absent_slices: bool = Field(
         default=False,
         description="Put slices that are absent between others of a DICOM series back, as a gap that is filled.",
@@ -102,7 +106,7 @@ INGEST_FIELDS = (
     "series",
 )
 INPAINT_FIELDS = ("engine", "effort", "weights", "device", "seed", "membrane")
-EXPORT_FIELDS = ("edge_mm", "deidentify")
+EXPORT_FIELDS = ("edge_mm", "compress", "deidentify")
 
 
 class EvaluateConfig(BaseModel):

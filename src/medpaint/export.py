@@ -230,6 +230,7 @@ def _derivation(draft: Draft, mask: Mask) -> Derivation:
     return Derivation(
         description=f"medpaint: {int(np.count_nonzero(mask))} voxels inpainted by engine {engine}",
         key=hashlib.sha256("\n".join(parts).encode()).hexdigest(),
+        compress=str(draft.parameters.get("compress", "none")),
         secret=read_secret(Path(secret)) if isinstance(secret, str) and secret else b"",
     )
 

@@ -17,7 +17,7 @@ INGEST = (
     "max_fraction",
 )
 INPAINT = ("effort", "weights", "device", "seed", "membrane")
-EXPORT = ("edge_mm", "deidentify")
+EXPORT = ("edge_mm", "compress", "deidentify")
 EVALUATE = ("effort", "seed", "membrane")
 SCORED = ("engines", "kinds", "holes")
 

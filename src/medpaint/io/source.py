@@ -19,12 +19,14 @@ class Derivation:
     Attributes:
         description: one plain sentence.
         key: text that is the same whenever scan, mask and parameters are; new identifiers derive from it.
+        compress: ``none``, or how pixels are compressed without loss, for formats that have such ways.
         secret: with one, what names a person is taken out, and identifiers that take the place of others follow
             from it; empty leaves everything in. For formats that say who was scanned.
     """
 
     description: str
     key: str
+    compress: str = "none"
     secret: bytes = field(default=b"", repr=False)
 
 

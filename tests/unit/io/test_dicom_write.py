@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,11 @@ from pydicom.uid import (
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
+    JPEGLSLossless,
     RLELossless,
 )
 
-from medpaint.core.errors import InputError, UsageError
+from medpaint.core.errors import InputError, UnsupportedError, UsageError
 from medpaint.core.types import Array, Mask
 from medpaint.io.dicom import DicomSource, read_series
 from medpaint.io.dicom.derived import derived_uid
@@ -312,3 +314,46 @@ def test_validator_finds_no_error(tmp_path: Path, modality: str) -> None:
     for folder in ("scan", "out"):
         for file in (tmp_path / folder).iterdir():
             assert not validator_errors(file), folder
+
+
+LOSSLESS = {"rle": RLELossless, "jpeg-ls": JPEGLSLossless, "jpeg-2000": JPEG2000Lossless}
+
+
+@pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRBigEndian, RLELossless, JPEG2000Lossless])
+@pytest.mark.parametrize("how", LOSSLESS)
+@pytest.mark.parametrize(("dtype", "bits"), [("int16", 12), ("uint16", 16), ("uint8", 8)])
+def test_series_are_compressed_without_loss(
+    tmp_path: Path, syntax: pydicom.uid.UID, how: str, dtype: str, bits: int
+) -> None:
+    Phantom(syntax=syntax, dtype=dtype, bits_stored=bits, shape=(35, 33, 4)).write(tmp_path / "scan")
+    data, mask, source = _changed(tmp_path / "scan")
+    for name in ("out", "again"):
+        source.write(data, mask, tmp_path / name, replace(DERIVATION, compress=how))
+    np.testing.assert_array_equal(read_series(tmp_path / "out")[0].data, data)
+    files = sorted((tmp_path / "out").iterdir())
+    assert [file.read_bytes() for file in files] == [
+        file.read_bytes() for file in sorted((tmp_path / "again").iterdir())
+    ]
+    after = [pydicom.dcmread(file) for file in files]
+    assert {dataset.file_meta.TransferSyntaxUID for dataset in after} == {LOSSLESS[how]}
+    if syntax == LOSSLESS[how]:
+        before = [pydicom.dcmread(file) for file in source.files]
+        same = [old.PixelData == new.PixelData for old, new in zip(before, after, strict=True)]
+        assert same == [not touched for touched in _touched(mask)]
+
+
+@pytest.mark.parametrize("how", LOSSLESS)
+def test_compressed_series_are_valid(tmp_path: Path, how: str) -> None:
+    Phantom(shape=(35, 33, 4)).write(tmp_path / "scan")
+    data, mask, source = _changed(tmp_path / "scan")
+    source.write(data, mask, tmp_path / "out", replace(DERIVATION, compress=how))
+    for file in (tmp_path / "out").iterdir():
+        assert not validator_errors(file)
+
+
+def test_pixels_that_a_way_does_not_take_are_refused(tmp_path: Path) -> None:
+    Phantom(dtype="int32", bits_stored=20).write(tmp_path / "scan")
+    data, mask, source = _changed(tmp_path / "scan")
+    with pytest.raises(UnsupportedError, match=r"20 of 32 bits.*: choose another way"):
+        source.write(data, mask, tmp_path / "out", replace(DERIVATION, compress="rle"))
+    assert not (tmp_path / "out").exists()

@@ -21,7 +21,7 @@ from medpaint.io.dicom.derived import Extremes, derived_uid, mark_derived, place
 from medpaint.io.dicom.mosaic import is_mosaic
 from medpaint.io.dicom.parsing import PARSE_ERRORS, parsed, quiet
 from medpaint.io.dicom.pixels import stored_slices, with_slices
-from medpaint.io.dicom.transfer import set_stored_values, to_plain_syntax
+from medpaint.io.dicom.transfer import compress, is_compressed_so, set_stored_values, to_plain_syntax
 from medpaint.io.source import Derivation
 
 __all__ = ["DicomSource", "unchanged"]
@@ -77,7 +77,8 @@ class DicomSource:
         Study, patient, frame of reference, geometry, bits and rescaling stay; identifiers are new and follow
         from the source's and `derivation.key`. Multi-frame images stay so, and so do mosaics; frames that are not
         part of the volume stay as they are. Files that the mask does not touch keep their pixel data
-        byte for byte unless it was compressed; compressed and big-endian series become explicit little endian.
+        byte for byte unless it was compressed in another way than asked for; compressed and big-endian series
+        become explicit little endian where nothing is asked for.
         The same arguments give the same bytes.
 
         With an empty mask nothing is derived: the instances are copied as they are.
@@ -105,7 +106,7 @@ class DicomSource:
                     target.write_bytes(content)
                     continue
                 dataset = self._told(content, file, derivation)
-                filled = _change_pixels(dataset, file, slices, change)
+                filled = _change_pixels(dataset, file, slices, change, derivation.compress)
                 _save(dataset, derivation, file, target, filled=filled)
             for k in self.absent:
                 self._put_between(k, change, derivation, folder / f"{k + 1:04d}.dcm")
@@ -137,6 +138,8 @@ class DicomSource:
         to_plain_syntax(dataset)
         values = change.data[:, :, k].T[np.newaxis]
         set_stored_values(dataset, values)
+        if derivation.compress != "none":
+            compress(dataset, derivation.compress)
         set_extremes(dataset, values, change.extremes)
         series = dataset.SeriesInstanceUID
         own = replace(derivation, key=f"{derivation.key} absent {k}")
@@ -169,7 +172,7 @@ class _Change:
 
 
 def _change_pixels(
-    dataset: FileDataset, file: File, slices: Sequence[tuple[int, int]], change: _Change
+    dataset: FileDataset, file: File, slices: Sequence[tuple[int, int]], change: _Change, how: str
 ) -> frozenset[int]:
     """Put the values of the slices of one file into its dataset; return the numbers of its filled frames."""
     stored, filled = stored_slices(dataset, file), set()
@@ -183,8 +186,11 @@ def _change_pixels(
             stored[place] = values
             filled.add(0 if is_mosaic(dataset) else place)
     frames = with_slices(dataset, file, stored)
-    if not to_plain_syntax(dataset) or filled:
-        set_stored_values(dataset, frames)
+    if filled or not is_compressed_so(dataset, how):
+        if not to_plain_syntax(dataset) or filled:
+            set_stored_values(dataset, frames)
+        if how != "none":
+            compress(dataset, how)
     set_extremes(dataset, frames, change.extremes)
     return frozenset(filled)
 

@@ -7,11 +7,26 @@ from typing import Final
 import numpy as np
 from pydicom import DataElement, Dataset, FileDataset
 from pydicom.tag import BaseTag, Tag
-from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian
+from pydicom.uid import (
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGLSLossless,
+    RLELossless,
+)
 
+from medpaint.core.errors import UnsupportedError
 from medpaint.core.types import Array
+from medpaint.io.dicom.parsing import PARSE_ERRORS
 
-__all__ = ["set_stored_values", "to_plain_syntax"]
+__all__ = ["compress", "is_compressed_so", "set_stored_values", "to_plain_syntax"]
+
+_LOSSLESS: Final = {
+    "rle": (RLELossless, "pydicom"),
+    "jpeg-ls": (JPEGLSLossless, "pyjpegls"),
+    "jpeg-2000": (JPEG2000Lossless, "pylibjpeg"),
+}
+"""Transfer syntaxes that lose nothing, and what encodes each."""
 
 _PIXEL_DATA: Final = Tag("PixelData")
 
@@ -38,6 +53,26 @@ def to_plain_syntax(dataset: FileDataset) -> bool:
         return True
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     return False
+
+
+def is_compressed_so(dataset: FileDataset, how: str) -> bool:
+    """Return whether the pixels of a dataset are compressed in a way that `compress` knows."""
+    return how in _LOSSLESS and bool(dataset.file_meta.TransferSyntaxUID == _LOSSLESS[how][0])
+
+
+def compress(dataset: FileDataset, how: str) -> None:
+    """Compress uncompressed pixel data without loss: ``rle``, ``jpeg-ls`` or ``jpeg-2000``.
+
+    Raises:
+        UnsupportedError: that does not take pixels of this kind.
+    """
+    syntax, encoder = _LOSSLESS[how]
+    try:
+        dataset.compress(syntax, encoding_plugin=encoder, generate_instance_uid=False)
+    except PARSE_ERRORS as error:
+        bits = f"{dataset.BitsStored} of {dataset.BitsAllocated} bits, {dataset.Rows}x{dataset.Columns}"
+        message = f"expected pixels that {syntax.name} takes, got {bits}: choose another way to compress them"
+        raise UnsupportedError(message) from error
 
 
 def set_stored_values(dataset: FileDataset, values: Array) -> None:

@@ -28,6 +28,7 @@ from medpaint.core.errors import InputError, UnsupportedError, UsageError
 from medpaint.core.types import Array, Mask
 from medpaint.io.dicom import DicomSource, read_series
 from medpaint.io.dicom.derived import derived_uid
+from medpaint.io.dicom.stale import REMOVED_PRIVATE
 from medpaint.io.source import Derivation
 
 DERIVATION = Derivation("A lesion was filled by harmonic interpolation.", "scan:mask:harmonic")
@@ -177,6 +178,28 @@ def test_what_would_no_longer_hold_is_removed(tmp_path: Path) -> None:
             assert keyword not in dataset
         assert "DataSetTrailingPadding" not in dataset
         assert "SourceApplicationEntityTitle" not in dataset.file_meta
+
+
+def test_private_attributes_stay_but_for_those_of_the_pixels(tmp_path: Path) -> None:
+    def change(dataset: FileDataset, _index: int) -> None:
+        dataset.private_block(0x0009, "GEIIS", create=True).add_new(0x10, "SQ", [Dataset()])
+        ours = dataset.private_block(0x0043, "GEMS_PARM_01", create=True)
+        ours.add_new(0x29, "OB", b"\1\2")
+        ours.add_new(0x30, "SS", 7)
+        dataset.private_block(0x0043, "SOMEBODY", create=True).add_new(0x29, "SS", 8)
+
+    _, after, _, _ = _restored(tmp_path, Phantom(change=change))
+    for dataset in after:
+        assert 0x10 not in dataset.private_block(0x0009, "GEIIS")
+        assert 0x29 not in dataset.private_block(0x0043, "GEMS_PARM_01")
+        assert dataset.private_block(0x0043, "GEMS_PARM_01")[0x30].value == 7
+        assert dataset.private_block(0x0043, "SOMEBODY")[0x29].value == 8
+
+
+@pytest.mark.parametrize(("creator", "group", "element"), REMOVED_PRIVATE)
+def test_the_list_of_private_attributes_names_known_ones(creator: str, group: int, element: int) -> None:
+    tag = pydicom.tag.Tag(group, 0x1000 + element)
+    assert pydicom.datadict.private_dictionary_description(tag, creator)
 
 
 def test_extremes_follow_the_values(tmp_path: Path) -> None:

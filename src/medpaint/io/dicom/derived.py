@@ -4,54 +4,32 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom import DataElement, Dataset, FileDataset
+from pydicom import Dataset, FileDataset
 from pydicom.dataset import FileMetaDataset
-from pydicom.tag import Tag
 from pydicom.uid import UID
 
 from medpaint.__about__ import __version__
-from medpaint.core.types import Array
 from medpaint.io.dicom.frames import is_multi_frame, mark_frames
 from medpaint.io.dicom.parsing import coded, integer, text, words
+from medpaint.io.dicom.stale import remove_stale
 from medpaint.io.source import Derivation
 
 __all__ = [
-    "REMOVED",
     "SERIES_NUMBER_STEP",
     "STATEMENT",
-    "Extremes",
     "derived_uid",
     "mark_derived",
     "place_slice",
-    "set_extremes",
 ]
 
 _NAMESPACE: Final = uuid.UUID("7d9f7a53-5ad0-5c1c-9d27-0b5a3a4a6c11")
 """Of every UUID that is derived here; chosen once, never to change."""
 
 IMPLEMENTATION_UID: Final = UID(f"2.25.{uuid.uuid5(_NAMESPACE, 'implementation').int}")
-
-REMOVED: Final = (
-    "IconImageSequence",  # a picture of the pixels as they were
-    "HistogramSequence",  # their distribution as it was
-    "DigitalSignaturesSequence",  # signs the dataset as it was
-    "MACParametersSequence",  # belongs to the signatures
-    "SOPInstanceStatus",  # authorised was the source
-    "SOPAuthorizationDateTime",
-    "SOPAuthorizationComment",
-    "AuthorizationEquipmentCertificationNumber",
-    "InstanceOriginStatus",  # imported was the source
-    "InstanceCreationDate",  # the source's; a new one would make each run's bytes differ
-    "InstanceCreationTime",
-    "InstanceCreatorUID",
-    "DataSetTrailingPadding",
-)
-"""Attributes that say something about the source's instance which is not true of the derived one."""
 
 STATEMENT: Final = (
     "Voxels inside a mask were synthesised by medpaint and are not measurements. "
@@ -63,14 +41,6 @@ _LARGEST_NUMBER: Final = 2**31 - 1  # of an integer string (IS)
 _LONGEST_DESCRIPTION: Final = 64  # characters of a long string (LO), DICOM PS3.5, 6.2
 _LONGEST_TEXT: Final = 1024  # characters of a short text (ST)
 _SUFFIX: Final = " restored"
-
-
-@dataclass(frozen=True)
-class Extremes:
-    """Smallest and largest stored value."""
-
-    smallest: int
-    largest: int
 
 
 def derived_uid(uid: str, key: str) -> UID:
@@ -89,9 +59,7 @@ def mark_derived(dataset: FileDataset, derivation: Derivation, *, filled: Abstra
         derivation: what to say.
         filled: numbers of the frames that hold synthesised pixels, from 0; 0 is also the one of a single frame.
     """
-    for keyword in REMOVED:
-        if keyword in dataset:
-            del dataset[keyword]
+    remove_stale(dataset)
     told = _told(dataset, derivation)
     if is_multi_frame(dataset):
         mark_frames(dataset, told, filled)
@@ -114,25 +82,6 @@ def mark_derived(dataset: FileDataset, derivation: Derivation, *, filled: Abstra
     dataset.SeriesDescription = f"{kept}{_SUFFIX}".strip()
     dataset.preamble = bytes(128)
     dataset.file_meta = _file_meta(dataset)
-
-
-def set_extremes(dataset: Dataset, values: Array, series: Extremes) -> None:
-    """Bring the smallest and largest values that a dataset states up to date; what it does not state stays so."""
-    own = Extremes(int(values.min()), int(values.max()))
-    stated = {
-        "SmallestImagePixelValue": own.smallest,
-        "LargestImagePixelValue": own.largest,
-        "SmallestPixelValueInSeries": series.smallest,
-        "LargestPixelValueInSeries": series.largest,
-    }
-    vr, lowest, highest = ("SS", -(2**15), 2**15 - 1) if dataset.PixelRepresentation else ("US", 0, 2**16 - 1)
-    for keyword, value in stated.items():
-        if keyword not in dataset:
-            continue
-        if lowest <= value <= highest:
-            dataset[keyword] = DataElement(Tag(keyword), vr, value)
-        else:
-            del dataset[keyword]
 
 
 def place_slice(dataset: Dataset, position: NDArray[np.float64], number: int) -> None:

@@ -17,10 +17,11 @@ from medpaint.core.types import Affine, Array, Mask
 from medpaint.io.archive import File, on_disk
 from medpaint.io.atomic import replacing_folder
 from medpaint.io.dicom.deidentified import deidentify
-from medpaint.io.dicom.derived import Extremes, derived_uid, mark_derived, place_slice, set_extremes
+from medpaint.io.dicom.derived import derived_uid, mark_derived, place_slice
 from medpaint.io.dicom.mosaic import is_mosaic
 from medpaint.io.dicom.parsing import PARSE_ERRORS, parsed, quiet
 from medpaint.io.dicom.pixels import stored_slices, with_slices
+from medpaint.io.dicom.stale import Extremes, set_extremes
 from medpaint.io.dicom.transfer import compress, is_compressed_so, set_stored_values, to_plain_syntax
 from medpaint.io.source import Derivation
 

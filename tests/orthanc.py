@@ -1,4 +1,4 @@
-"""A DICOMweb server of its own for a test: Orthanc on loopback, with a user, a password and an empty store."""
+"""A server of its own for a test: Orthanc on loopback, with a user, a password and an empty store."""
 
 from __future__ import annotations
 
@@ -10,12 +10,23 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 PLUGIN: Final = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 USER, PASSWORD = "tester", "secret-of-a-test"
+TITLE = "ORTHANC"
 PATIENCE_S: Final = 30.0
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where the server is: its DICOMweb service, its application entity, and the port that it sends to."""
+
+    web: str
+    entity: str
+    receive: int
 
 
 def missing() -> str:
@@ -32,14 +43,17 @@ def free_port() -> int:
 
 
 @contextmanager
-def orthanc(folder: Path) -> Iterator[str]:
-    """Run Orthanc, and yield the address of its DICOMweb service."""
-    port = free_port()
+def orthanc(folder: Path) -> Iterator[Addresses]:
+    """Run Orthanc, and yield its addresses."""
+    port, dicom, receive = free_port(), free_port(), free_port()
     settings = {
         "StorageDirectory": str(folder / "store"),
         "IndexDirectory": str(folder / "store"),
         "HttpPort": port,
-        "DicomServerEnabled": False,
+        "DicomAet": TITLE,
+        "DicomPort": dicom,
+        "DicomCheckCalledAet": True,
+        "DicomModalities": {"ours": ["MEDPAINT", "127.0.0.1", receive]},
         "RemoteAccessAllowed": False,
         "AuthenticationEnabled": True,
         "RegisteredUsers": {USER: PASSWORD},
@@ -52,7 +66,8 @@ def orthanc(folder: Path) -> Iterator[str]:
         process = subprocess.Popen(["Orthanc", str(folder / "orthanc.json")], stdout=log, stderr=log)
         try:
             _wait(port, process, folder / "log")
-            yield f"http://127.0.0.1:{port}/dicom-web"
+            web = f"http://127.0.0.1:{port}/dicom-web"
+            yield Addresses(web, f"dicom://{TITLE}@127.0.0.1:{dicom}", receive)
         finally:
             process.terminate()
             process.wait(PATIENCE_S)

@@ -1,4 +1,4 @@
-"""Series from a DICOMweb server and products to it: Orthanc, and servers that are away, slow or break off."""
+"""Series from a server and products to it, by DICOMweb and DIMSE: Orthanc. DICOMweb servers that fail."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ import numpy as np
 import pydicom
 import pytest
 from dicom_phantom import Phantom
-from orthanc import PASSWORD, USER, free_port, missing, orthanc
+from orthanc import PASSWORD, USER, Addresses, free_port, missing, orthanc
 
 from medpaint.core.errors import InputError, ServerError, UsageError
 from medpaint.io.dicom import list_series, read_series
 from medpaint.io.reading import product_part
-from medpaint.pacs import Credentials, Server, insistence, read_credentials
+from medpaint.pacs import Credentials, Server, connect, insistence, read_credentials
 from medpaint.pipeline import restore
 
 pytestmark = [pytest.mark.slow, pytest.mark.orthanc]
@@ -37,16 +37,23 @@ REAL = [
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Addresses]:
     if reason := missing():
         pytest.skip(reason)
-    with orthanc(tmp_path_factory.mktemp("orthanc")) as address:
-        yield address
+    with orthanc(tmp_path_factory.mktemp("orthanc")) as found:
+        yield found
 
 
-@pytest.fixture
-def server(url: str) -> Server:
-    return Server(url, credentials=Credentials(USER, PASSWORD))
+@pytest.fixture(scope="module")
+def url(addresses: Addresses) -> str:
+    return addresses.web
+
+
+@pytest.fixture(params=["DICOMweb", "C-GET", "C-MOVE"])
+def server(request: pytest.FixtureRequest, addresses: Addresses) -> Server:
+    if request.param == "DICOMweb":
+        return connect(addresses.web, credentials=Credentials(USER, PASSWORD))
+    return connect(addresses.entity, receive=addresses.receive if request.param == "C-MOVE" else None)
 
 
 @pytest.fixture(autouse=True)
@@ -93,7 +100,11 @@ def test_a_phantom_goes_there_and_back(tmp_path: Path, server: Server, modality:
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("name", REAL)
+@pytest.mark.parametrize(
+    ("server", "name"),
+    [("DICOMweb", name) for name in REAL] + [(way, name) for way in ("C-GET", "C-MOVE") for name in REAL[2:]],
+    indirect=["server"],
+)
 def test_series_of_scanners_go_there_and_back(tmp_path: Path, server: Server, real_data: Path, name: str) -> None:
     round_trip(real_data / "dicom" / name, server, tmp_path)
 
@@ -125,7 +136,7 @@ def test_the_command_line_lists_fetches_and_stores(tmp_path: Path, url: str) -> 
 
 def test_other_credentials_are_refused_at_once_and_not_repeated(url: str) -> None:
     with pytest.raises(ServerError, match=r"it wants other credentials \(401\)") as caught:
-        Server(url, credentials=Credentials(USER, "wrong-secret")).series({})
+        connect(url, credentials=Credentials(USER, "wrong-secret")).series({})
     assert "attempts" not in str(caught.value)
     assert "wrong-secret" not in str(caught.value)
     run = medpaint("list", url)
@@ -150,7 +161,7 @@ def test_a_table_without_identifiers_fetches_nothing(tmp_path: Path, row: str) -
 
 def test_a_server_that_is_away_is_tried_again_and_then_given_up() -> None:
     with pytest.raises(ServerError, match="after 4 attempts: it was not reached"):
-        Server(f"http://127.0.0.1:{free_port()}/dicom-web").series({})
+        connect(f"http://127.0.0.1:{free_port()}/dicom-web").series({})
 
 
 class Broken(BaseHTTPRequestHandler):
@@ -196,14 +207,14 @@ def broken(slow_s: float = 0.0) -> Iterator[tuple[str, type[Broken]]]:
 
 def test_a_transfer_that_breaks_off_leaves_nothing_behind(tmp_path: Path) -> None:
     with broken() as (address, handler), pytest.raises(ServerError, match="after 4 attempts"):
-        Server(address).fetch("1.2", "1.2.3", tmp_path / "out")
+        connect(address).fetch("1.2", "1.2.3", tmp_path / "out")
     assert handler.asked == 5
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_server_that_says_nothing_is_given_up_in_time() -> None:
     with broken(slow_s=1.0) as (address, _), pytest.raises(ServerError, match="it did not answer in time"):
-        Server(address, timeout_s=0.1).series({})
+        connect(address, timeout_s=0.1).series({})
 
 
 @pytest.mark.parametrize(
@@ -228,7 +239,7 @@ def test_credentials_come_from_a_file_of_the_owner_alone(
 
 def test_a_password_in_the_address_is_refused() -> None:
     with pytest.raises(UsageError, match="without a user or a password in it") as caught:
-        Server("http://me:hidden@127.0.0.1/dicom-web")
+        connect("http://me:hidden@127.0.0.1/dicom-web")
     assert "hidden" not in str(caught.value)
 
 
@@ -239,4 +250,4 @@ def test_credentials_do_not_show() -> None:
 @pytest.mark.parametrize("series", ["../../elsewhere", "1.2/3", "", "1.2.x"])
 def test_words_that_are_no_identifiers_are_refused(tmp_path: Path, series: str) -> None:
     with pytest.raises(UsageError, match="expected a DICOM identifier"):
-        Server("http://127.0.0.1:1/dicom-web").fetch("1.2", series, tmp_path / "out")
+        connect("http://127.0.0.1:1/dicom-web").fetch("1.2", series, tmp_path / "out")

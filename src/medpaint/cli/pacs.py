@@ -1,4 +1,4 @@
-"""`medpaint pacs`: list, fetch and store series of a DICOMweb server."""
+"""`medpaint pacs`: list, fetch and store series of a server."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ __all__ = ["configure", "execute"]
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("what", choices=("list", "fetch", "store"), help="what to do")
-    parser.add_argument("url", metavar="URL", help="DICOMweb service, such as https://pacs.example/dicom-web")
+    parser.add_argument(
+        "url",
+        metavar="URL",
+        help="DICOMweb service, such as https://pacs.example/dicom-web; or dicom://TITLE@HOST:PORT",
+    )
     parser.add_argument(
         "files", nargs="*", type=Path, metavar="PATH", help="store: DICOM files, or folders of them"
     )
@@ -38,16 +42,30 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--authority", type=Path, metavar="PEM", help="certificates to trust besides the system's")
     parser.add_argument(
+        "--calling", default="MEDPAINT", metavar="TITLE", help="dicom://: what we are called there"
+    )
+    parser.add_argument(
+        "--receive",
+        type=int,
+        metavar="PORT",
+        help="dicom://, fetch: have series sent to this port (C-MOVE), not over the same association (C-GET)",
+    )
+    parser.add_argument(
         "--timeout", type=float, default=30.0, metavar="S", help="seconds of silence (default: 30)"
     )
 
 
 def execute(parsed: argparse.Namespace) -> int:
     """Do what was asked for."""
-    from medpaint.pacs import Server
+    from medpaint.pacs import connect
 
-    server = Server(
-        parsed.url, credentials=_credentials(parsed), authority=parsed.authority, timeout_s=parsed.timeout
+    server = connect(
+        parsed.url,
+        credentials=_credentials(parsed),
+        authority=parsed.authority,
+        timeout_s=parsed.timeout,
+        calling=parsed.calling,
+        receive=parsed.receive,
     )
     return {"list": _list, "fetch": _fetch, "store": _store}[parsed.what](server, parsed)
 

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
-from medpaint.core.errors import InputError, ServerError, UsageError
+from medpaint.core.errors import ServerError, UsageError
 from medpaint.core.types import Progress
 from medpaint.io.atomic import replacing_folder
 from medpaint.io.dicom import quiet
 from medpaint.pacs.credentials import Credentials
-from medpaint.pacs.insistence import BrokenOffError, OnTheWayError, insist
+from medpaint.pacs.insistence import OnTheWayError, insist
+from medpaint.pacs.remote import Intake, RemoteSeries, check_uids, only, read_object
 
-__all__ = ["RemoteSeries", "Server", "check_uids"]
-
-UID: Final = re.compile(r"[0-9]+(\.[0-9]+)*")
-"""An identifier of DICOM (PS3.5, 9.1)."""
+__all__ = ["DicomWeb"]
 
 REQUEST_BYTES: Final = 64 * 2**20
 """Size of the instances that are stored by one request, about."""
@@ -34,17 +30,7 @@ _TABLE: Final = {
 """Columns of a listing, and the attributes that they hold. None of them names a patient."""
 
 
-@dataclass(frozen=True)
-class RemoteSeries:
-    """A series that a server has."""
-
-    study: str
-    series: str
-    modality: str
-    instances: int
-
-
-class Server:
+class DicomWeb:
     """A DICOMweb server, which is asked again where it fails for a moment.
 
     Args:
@@ -116,26 +102,15 @@ class Server:
             ServerError: the server was not reached, refused, or sent something else or too little.
         """
         check_uids(study, series)
-        known = self.series({"StudyInstanceUID": study, "SeriesInstanceUID": series})
-        if not known:
-            message = f"expected series {series} on {self.url}, found none"
-            raise ServerError(message)
-        expected = known[0].instances
+        found = self.series({"StudyInstanceUID": study, "SeriesInstanceUID": series})
+        wanted = only(found, self.url, series)
 
         def attempt() -> int:
             with quiet(), replacing_folder(folder) as part:
-                count = 0
-                for count, dataset in enumerate(self._instances(study, series), start=1):
-                    if dataset.SeriesInstanceUID != series:
-                        message = f"expected instances of series {series} from {self.url}, got others"
-                        raise ServerError(message)
-                    dataset.save_as(part / f"{count:04d}.dcm", enforce_file_format=True)
-                    if progress is not None:
-                        progress("fetch", min(1.0, count / max(1, expected)))
-                if count < expected:
-                    message = f"expected {expected} instances of series {series}, got {count}"
-                    raise BrokenOffError(message)
-                return count
+                intake = Intake(self.url, wanted, part, progress)
+                for dataset in self._instances(study, series):
+                    intake.take(dataset.SeriesInstanceUID, partial(dataset.save_as, enforce_file_format=True))
+                return intake.check()
 
         return insist(self.url, attempt)
 
@@ -149,7 +124,7 @@ class Server:
         done = 0
         for part in _batches(files):
             with quiet():
-                datasets = [_dataset(file) for file in part]
+                datasets = [read_object(file) for file in part]
             answer = insist(self.url, partial(self._client.store_instances, datasets))
             refused = answer.get("FailedSOPSequence") or []
             if refused:
@@ -172,18 +147,6 @@ class Server:
             raise OnTheWayError(error) from error
 
 
-def check_uids(*uids: str) -> None:
-    """Refuse words that are no identifiers: one becomes the name of a folder, and could lead anywhere.
-
-    Raises:
-        UsageError: one is not digits and dots.
-    """
-    for uid in uids:
-        if not UID.fullmatch(uid):
-            message = f"expected a DICOM identifier, digits and dots, got {uid!r}"
-            raise UsageError(message)
-
-
 def _first(answer: Mapping[str, Any], tag: str) -> str | int:
     """Return the first value of an attribute in DICOM's JSON, empty where there is none."""
     values = answer.get(tag, {}).get("Value") or [""]
@@ -203,17 +166,3 @@ def _batches(files: Iterable[Path]) -> Iterator[list[Path]]:
         size += file.stat().st_size
     if part:
         yield part
-
-
-def _dataset(file: Path) -> Any:  # noqa: ANN401 - of pydicom, which is loaded late
-    """Read a DICOM file to be stored.
-
-    Raises:
-        InputError: it is none.
-    """
-    pydicom: Any = import_module("pydicom")
-    try:
-        return pydicom.dcmread(file)
-    except (OSError, pydicom.errors.InvalidDicomError) as error:
-        message = f"{file}: expected a DICOM file to store"
-        raise InputError(message) from error

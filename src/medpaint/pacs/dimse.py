@@ -1,0 +1,313 @@
+"""A server that is spoken to by DIMSE (DICOM PS3.4, PS3.7): C-FIND, C-GET or C-MOVE, and C-STORE."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from itertools import product
+from pathlib import Path
+from typing import Any, Final
+
+from medpaint.core.errors import InputError, MedpaintError, ServerError, UsageError
+from medpaint.core.types import Progress
+from medpaint.io.atomic import replacing_folder
+from medpaint.io.dicom import quiet
+from medpaint.pacs.association import Entity
+from medpaint.pacs.insistence import BrokenOffError, insist
+from medpaint.pacs.remote import Intake, RemoteSeries, check_uids, only
+
+__all__ = ["Dimse"]
+
+_FIND: Final = "1.2.840.10008.5.1.4.1.2.2.1"
+_MOVE: Final = "1.2.840.10008.5.1.4.1.2.2.2"
+_GET: Final = "1.2.840.10008.5.1.4.1.2.2.3"
+"""Of the study root: series are asked for below a study (DICOM PS3.4, C.6.2)."""
+
+_CLASSES: Final = (
+    "1.2.840.10008.5.1.4.1.1.2",  # CT
+    "1.2.840.10008.5.1.4.1.1.2.1",  # enhanced CT
+    "1.2.840.10008.5.1.4.1.1.2.2",  # legacy converted enhanced CT
+    "1.2.840.10008.5.1.4.1.1.4",  # MR
+    "1.2.840.10008.5.1.4.1.1.4.1",  # enhanced MR
+    "1.2.840.10008.5.1.4.1.1.4.4",  # legacy converted enhanced MR
+    "1.2.840.10008.5.1.4.1.1.66.4",  # segmentation
+    "1.2.840.10008.5.1.4.1.1.481.3",  # structure set
+)
+"""What is read here, and so fetched."""
+
+_SYNTAXES: Final = (
+    "1.2.840.10008.1.2.1",  # explicit little endian
+    "1.2.840.10008.1.2",  # implicit little endian
+    "1.2.840.10008.1.2.1.99",  # deflated
+    "1.2.840.10008.1.2.5",  # RLE
+    "1.2.840.10008.1.2.4.50",  # JPEG baseline
+    "1.2.840.10008.1.2.4.51",  # JPEG extended
+    "1.2.840.10008.1.2.4.57",  # JPEG lossless
+    "1.2.840.10008.1.2.4.70",  # JPEG lossless, first-order prediction
+    "1.2.840.10008.1.2.4.80",  # JPEG-LS lossless
+    "1.2.840.10008.1.2.4.81",  # JPEG-LS near-lossless
+    "1.2.840.10008.1.2.4.90",  # JPEG 2000 lossless
+    "1.2.840.10008.1.2.4.91",  # JPEG 2000
+    "1.2.840.10008.1.2.4.201",  # high-throughput JPEG 2000 lossless
+    "1.2.840.10008.1.2.4.203",  # high-throughput JPEG 2000
+)
+"""Each is asked for on its own, so that instances come as they are stored; an association has room for 128."""
+
+_OF_SERIES: Final = frozenset(
+    {
+        "Modality",
+        "SeriesInstanceUID",
+        "SeriesNumber",
+        "SeriesDescription",
+        "SeriesDate",
+        "SeriesTime",
+        "ProtocolName",
+        "BodyPartExamined",
+        "Laterality",
+        "Manufacturer",
+        "ManufacturerModelName",
+        "InstitutionName",
+        "StationName",
+        "PerformedProcedureStepStartDate",
+        "PerformedProcedureStepStartTime",
+    }
+)
+"""Keys of a series; the others are of its study."""
+
+_OUT_OF_RESOURCES: Final = 0xA7
+"""First byte of statuses that can be others a moment later (DICOM PS3.4, tables B.2-1, C.4-2)."""
+
+_NOT_WANTED: Final = 0xA900
+
+
+class Dimse:
+    """A server that is spoken to by DIMSE, which is asked again where it fails for a moment.
+
+    Args:
+        entity: the server.
+        receive: port that it knows us by, to which it is told to send (C-MOVE); None: it sends over the same
+            association (C-GET), which not all servers do.
+    """
+
+    def __init__(self, entity: Entity, *, receive: int | None = None) -> None:
+        self._entity, self._receive = entity, receive
+        self.url = entity.url
+
+    def series(self, query: Mapping[str, str]) -> list[RemoteSeries]:
+        """Return the series that match a query, such as ``{"Modality": "MR", "StudyDate": "20250101-"}``.
+
+        Raises:
+            UsageError: a key is no keyword of DICOM.
+            ServerError: the server was not reached, or refused.
+        """
+        _check_keywords(query)
+        with quiet():
+            return insist(self.url, lambda: list(self._found(query)))
+
+    def fetch(self, study: str, series: str, folder: Path, progress: Progress | None = None) -> int:
+        """Fetch a series into a folder, which appears when it is complete; return the number of files.
+
+        Raises:
+            UsageError: study or series is no identifier.
+            ServerError: the server was not reached, refused, or sent something else or too little.
+        """
+        check_uids(study, series)
+        found = self.series({"StudyInstanceUID": study, "SeriesInstanceUID": series})
+        wanted = only(found, self.url, series)
+        way = self._got if self._receive is None else self._moved
+
+        def attempt() -> int:
+            with quiet(), replacing_folder(folder) as part:
+                intake = Intake(self.url, wanted, part, progress)
+                way(wanted, intake)
+                return intake.check()
+
+        return insist(self.url, attempt)
+
+    def store(self, files: Sequence[Path], progress: Progress | None = None) -> int:
+        """Store DICOM files; return how many. Stored again, an instance stays what it was.
+
+        Raises:
+            InputError: a file is no DICOM.
+            ServerError: the server was not reached, or refused some; what it has taken it keeps.
+        """
+        kinds = [_kind(file) for file in files]
+        left = list(zip(files, kinds, strict=True))
+
+        def attempt() -> None:
+            with (
+                quiet(),
+                self._entity.associated([_context(*kind) for kind in dict.fromkeys(kinds)]) as association,
+            ):
+                taken = {(one.abstract_syntax, one.transfer_syntax[0]) for one in association.accepted_contexts}
+                while left:
+                    file, kind = left[0]
+                    if kind not in taken:
+                        named = " in ".join(_name(uid) for uid in kind)
+                        message = (
+                            f"{self.url} took {len(files) - len(left)} of {len(files)} instances, but no {named}"
+                        )
+                        raise ServerError(message)
+                    self._check(association.send_c_store(file), "instance")
+                    del left[0]
+                    if progress is not None:
+                        progress("store", 1.0 - len(left) / len(files))
+
+        insist(self.url, attempt)
+        return len(files)
+
+    def _found(self, query: Mapping[str, str]) -> Iterator[RemoteSeries]:
+        """Yield the series that match: those of each study, as servers need not search across studies."""
+        of_series = {key: value for key, value in query.items() if key in _OF_SERIES}
+        of_study = {key: value for key, value in query.items() if key not in _OF_SERIES}
+        if "Modality" in of_series:
+            of_study.setdefault("ModalitiesInStudy", of_series["Modality"])
+        with self._entity.associated([_context(_FIND, *_SYNTAXES[:2])]) as association:
+            studies = [of_study["StudyInstanceUID"]] if "StudyInstanceUID" in of_study else []
+            if not studies:
+                asked = {"StudyInstanceUID": "", **of_study}
+                studies = [answer.StudyInstanceUID for answer in self._answers(association, "STUDY", asked)]
+            wanted = {"SeriesInstanceUID": "", "Modality": "", "NumberOfSeriesRelatedInstances": "", **of_series}
+            for study in studies:
+                for answer in self._answers(association, "SERIES", {"StudyInstanceUID": study, **wanted}):
+                    count = answer.get("NumberOfSeriesRelatedInstances") or 0
+                    modality = str(answer.get("Modality") or "")
+                    yield RemoteSeries(str(study), str(answer.SeriesInstanceUID), modality, int(count))
+
+    def _answers(self, association: Any, level: str, keys: Mapping[str, str]) -> Iterator[Any]:  # noqa: ANN401
+        """Yield what the server has at a level."""
+        for status, answer in association.send_c_find(_identifier(level, keys), _FIND):
+            self._check(status, "query")
+            if answer is not None:
+                yield answer
+
+    def _got(self, wanted: RemoteSeries, intake: Intake) -> None:
+        """Have a series sent over the association that asks for it."""
+        net: Any = import_module("pynetdicom")
+        contexts = [_context(*kind) for kind in product(_CLASSES, _SYNTAXES)]
+        roles = [net.build_role(one, scp_role=True) for one in _CLASSES]
+        with (
+            _taking(intake) as handler,
+            self._entity.associated(
+                [_context(_GET, *_SYNTAXES[:2]), *contexts], roles=roles, handlers=[handler]
+            ) as association,
+        ):
+            if all(one.abstract_syntax != _GET for one in association.accepted_contexts):
+                message = f"{self.url} does not offer C-GET: have it send to a port here (C-MOVE), with --receive"
+                raise ServerError(message)
+            for status, _ in association.send_c_get(_series_of(wanted), _GET):
+                self._check(status, "request")
+
+    def _moved(self, wanted: RemoteSeries, intake: Intake) -> None:
+        """Have a series sent to a port here, where nobody but the server is listened to."""
+        ours = self._entity.application()
+        ours.require_called_aet, ours.require_calling_aet = True, [self._entity.title]
+        with _taking(intake) as handler:
+            receiver = self._listening(ours, handler)
+            try:
+                with self._entity.associated([_context(_MOVE, *_SYNTAXES[:2])]) as association:
+                    for status, _ in association.send_c_move(_series_of(wanted), self._entity.calling, _MOVE):
+                        self._check(status, "request")
+            finally:
+                receiver.shutdown()
+
+    def _listening(self, ours: Any, handler: Any) -> Any:  # noqa: ANN401 - of pynetdicom
+        """Start to listen."""
+        contexts = [_context(one, *_SYNTAXES) for one in _CLASSES]
+        try:
+            return ours.start_server(("", self._receive), block=False, contexts=contexts, evt_handlers=[handler])
+        except OSError as error:
+            message = f"expected port {self._receive} to receive at, cannot have it: {error.strerror or error}"
+            raise UsageError(message) from error
+
+    def _check(self, status: Any, what: str) -> None:  # noqa: ANN401 - a dataset
+        """Refuse an answer that says that something failed; answers in between and warnings pass."""
+        code = status.get("Status")
+        if code is None:
+            message = "it ended the association, or did not answer in time"
+            raise BrokenOffError(message)
+        failed = status.get("NumberOfFailedSuboperations") or 0
+        if code >> 8 == _OUT_OF_RESOURCES:
+            message = f"it has no room for the {what} ({code:#06x})"
+            raise BrokenOffError(message)
+        if failed or (code not in {0x0000, 0xFF00, 0xFF01} and code >> 12 != 0xB):
+            more = f", and could not send {failed} instances" if failed else ""
+            message = f"{self.url} refused the {what} (status {code:#06x}){more}"
+            raise ServerError(message)
+
+
+@contextmanager
+def _taking(intake: Intake) -> Iterator[Any]:
+    """Yield what hands instances that come to an intake; what went wrong there is raised in the end."""
+    events: Any = import_module("pynetdicom.events")
+    errors: list[Exception] = []
+
+    def take(event: Any) -> int:  # noqa: ANN401 - of pynetdicom
+        try:
+            content = event.encoded_dataset()
+            intake.take(str(event.dataset.get("SeriesInstanceUID")), lambda path: path.write_bytes(content))
+        except (MedpaintError, OSError) as error:
+            errors.append(error)
+            return _NOT_WANTED
+        return 0x0000
+
+    try:
+        yield events.EVT_C_STORE, take
+    except (MedpaintError, BrokenOffError):
+        if not errors:
+            raise
+    if errors:
+        raise errors[0]
+
+
+def _context(abstract: str, *syntaxes: str) -> Any:  # noqa: ANN401 - of pynetdicom
+    """Return what is spoken of, and in which transfer syntaxes."""
+    build: Callable[..., Any] = import_module("pynetdicom").build_context
+    return build(abstract, list(syntaxes))
+
+
+def _identifier(level: str, keys: Mapping[str, str]) -> Any:  # noqa: ANN401 - of pydicom
+    """Return a question."""
+    pydicom: Any = import_module("pydicom")
+    found = pydicom.Dataset()
+    found.QueryRetrieveLevel = level
+    for key, value in keys.items():
+        setattr(found, key, value)
+    return found
+
+
+def _series_of(wanted: RemoteSeries) -> Any:  # noqa: ANN401 - of pydicom
+    """Return the question for a series."""
+    return _identifier("SERIES", {"StudyInstanceUID": wanted.study, "SeriesInstanceUID": wanted.series})
+
+
+def _check_keywords(query: Mapping[str, str]) -> None:
+    """Refuse keys that are no keywords."""
+    tag_of: Callable[[str], int | None] = import_module("pydicom.datadict").tag_for_keyword
+    unknown = [key for key in query if tag_of(key) is None]
+    if unknown:
+        message = f"expected keywords of DICOM to look for, such as Modality, got {', '.join(unknown)}"
+        raise UsageError(message)
+
+
+def _kind(file: Path) -> tuple[str, str]:
+    """Return class and transfer syntax of a DICOM file.
+
+    Raises:
+        InputError: it is none.
+    """
+    pydicom: Any = import_module("pydicom")
+    try:
+        with quiet():
+            meta = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=[]).file_meta
+        return str(meta.MediaStorageSOPClassUID), str(meta.TransferSyntaxUID)
+    except (OSError, AttributeError, pydicom.errors.InvalidDicomError) as error:
+        message = f"{file}: expected a DICOM file to store"
+        raise InputError(message) from error
+
+
+def _name(uid: str) -> str:
+    """Return the name that an identifier is known by."""
+    uids: Any = import_module("pydicom.uid")
+    return str(uids.UID(uid).name)

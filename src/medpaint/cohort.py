@@ -12,14 +12,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from medpaint.config import Parameters, ScanRow
-from medpaint.core.errors import InputError, MedpaintError, UnreadableError, UsageError
+from medpaint.core.errors import InputError, MedpaintError, ServerError, UnreadableError, UsageError
 from medpaint.core.types import Progress
 from medpaint.export import RECORD_SUFFIX, product_name, write_failure
 from medpaint.io.atomic import replacing
 from medpaint.io.reading import read_scan
 from medpaint.pipeline import Case, blend, ingest, inpaint
 from medpaint.provenance import Record
-from medpaint.staging import Failure, load_case, load_filled, save_case, save_failure, save_filled
+from medpaint.staging import Failure, load_case, load_fetch, load_filled, save_case, save_failure, save_filled
 
 __all__ = ["SUMMARY_COLUMNS", "export_scan", "ingest_scan", "inpaint_scans", "read_table", "summarise"]
 
@@ -38,10 +38,22 @@ SUMMARY_COLUMNS = (
 )
 
 
-def ingest_scan(image: Path, mask: Path | None, parameters: Parameters, output: Path) -> str:
-    """Read a scan and its mask into the case file `output`; return the reason if it failed, else nothing."""
+def ingest_scan(
+    image: Path, mask: Path | None, parameters: Parameters, output: Path, *, fetched: Path | None = None
+) -> str:
+    """Read a scan and its mask into the case file `output`; return the reason if it failed, else nothing.
+
+    Args:
+        image: the scan.
+        mask: its mask; None: damage is looked for.
+        parameters: how.
+        output: file to write.
+        fetched: what became of fetching the scan from a server, JSON; if that failed, so has the scan.
+    """
 
     def work() -> str:
+        if fetched is not None and (failed := load_fetch(fetched)):
+            raise ServerError(failed)
         save_case(ingest(image, mask, parameters), output)
         return ""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from medpaint.core.errors import UsageError
 
@@ -16,6 +16,7 @@ __all__ = [
     "SCAN_ID",
     "CohortConfig",
     "EvaluateConfig",
+    "PacsConfig",
     "Parameters",
     "RestoreConfig",
     "ScanRow",
@@ -123,6 +124,32 @@ class EvaluateConfig(BaseModel):
     holes: int = Field(1, ge=1, description="Holes of each kind in a scan.")
 
 
+class PacsConfig(BaseModel):
+    """The server that scans of a cohort come from, and that `medpaint run store` sends products to."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str = Field(
+        "",
+        description="Its address: https://... of a DICOMweb service, dicom://TITLE@HOST:PORT, or dicoms:// for "
+        "TLS; empty: none.",
+    )
+    credentials: str = Field(
+        "",
+        description="File with user:password or token:..., that only its owner can read; empty: from the "
+        "environment.",
+    )
+    authority: str = Field("", description="File of certificates to trust besides the system's, PEM.")
+    calling: str = Field("MEDPAINT", min_length=1, description="Our title; with dicom:// addresses.")
+    receive: int | None = Field(
+        None,
+        ge=1,
+        lt=2**16,
+        description="Port here that the server is told to send to (C-MOVE); null: it sends over the same "
+        "association.",
+    )
+
+
 class CohortConfig(BaseModel):
     """The keys of config/config.yaml."""
 
@@ -142,6 +169,7 @@ class CohortConfig(BaseModel):
     restore: RestoreConfig = Field(
         default_factory=RestoreConfig, description="How to restore; a scan's row may name another engine."
     )
+    pacs: PacsConfig = Field(default_factory=PacsConfig, description="The server that scans come from.")
     evaluate: EvaluateConfig = Field(
         default_factory=EvaluateConfig, description="What `medpaint run evaluate` scores."
     )
@@ -150,14 +178,45 @@ class CohortConfig(BaseModel):
 class ScanRow(BaseModel):
     """The columns of config/scans.tsv."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        json_schema_extra={
+            "oneOf": [
+                {"properties": {"image": {"minLength": 1}, "study": {"maxLength": 0}}, "required": ["image"]},
+                {
+                    "properties": {
+                        "image": {"maxLength": 0},
+                        "study": {"minLength": 1},
+                        "series": {"minLength": 1},
+                    },
+                    "required": ["study", "series"],
+                },
+            ]
+        },
+    )
 
     scan: Annotated[str, Field(pattern=SCAN_ID, description="Name of the scan in the results; unique.")]
-    image: str = Field(min_length=1, description="The scan: a file, or the folder of a DICOM series.")
+    image: str = Field(
+        "", description="The scan: a file, or the folder or archive of a DICOM series; empty: it is on the server."
+    )
+    study: str = Field(
+        "", pattern=r"^[0-9.]*$", description="UID of its study, for a scan that is fetched from the server."
+    )
     mask: str = Field("", description="The mask; empty: look for missing slices and non-finite voxels.")
     engine: str = Field("", pattern=ENGINE_NAME, description="Engine for this scan; empty: the configured one.")
-    series: str = Field("", description="UID of the series, for a folder that holds several.")
+    series: str = Field(
+        "", description="UID of the series, for a folder that holds several, and for a scan that is fetched."
+    )
     frame: str = Field("", pattern=r"^\d*$", description="Frame of a 4D scan, from 0.")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> ScanRow:
+        """Refuse a row that says of no place, or of two, where its scan is."""
+        if bool(self.image) == bool(self.study) or (self.study and not self.series):
+            message = "expected an image, or a study and a series to fetch"
+            raise ValueError(message)
+        return self
 
 
 def checked(values: dict[str, Any]) -> Parameters:

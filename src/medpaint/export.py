@@ -20,7 +20,7 @@ from medpaint.core.volume import Volume
 from medpaint.io.atomic import replacing
 from medpaint.io.digest import file_digest
 from medpaint.io.nifti import write_mask
-from medpaint.io.private import read_secret
+from medpaint.io.private import keyed_name, read_secret
 from medpaint.io.reading import product_part, read_scan
 from medpaint.io.source import Derivation, Source
 from medpaint.provenance import Draft, Identity, Product, Record, Repaired, checksum_outside, now, software
@@ -109,11 +109,11 @@ def write_products(
     if source is None or output is None:
         after = checksum_outside(restored.data, mask)
         return _record(restored, mask, draft, (before, after), ()), None
-    products = Products.of(output, product_name(source.path, name), source.suffix)
+    derivation = _derivation(draft, mask)
+    products = Products.of(output, _name_for(source, name, derivation.secret), source.suffix)
     _make_folder(output)
     _check_target(products, source, draft.mask.path, overwrite=overwrite)
     products.record.unlink(missing_ok=True)
-    derivation = _derivation(draft, mask)
     source.write(restored.data, mask, products.restored, derivation)
     write_mask(mask, restored.affine, products.mask)
     after, restored_sha256 = _reread(source, products.restored, restored.data, mask, draft)
@@ -128,6 +128,13 @@ def write_products(
     record = _record(restored, mask, draft, (before, after), written)
     write_record(record, products.record)
     return record, products
+
+
+def _name_for(source: Source, name: str | None, secret: bytes) -> str:
+    """Return what the products are called: where they shall name nobody, not by the name of a file or folder."""
+    if name is None and secret and source.kind == "dicom":
+        return keyed_name(secret, f"{source.facts['series_uid']} {source.facts.get('part', '')}".strip())
+    return product_name(source.path, name)
 
 
 def write_failure(reason: str, parameters: dict[str, Any], output: Path, name: str) -> Record:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,24 @@ from typing import Any
 import numpy as np
 
 from medpaint.core.encoding import Encoding
+from medpaint.core.errors import UnreadableError
 from medpaint.core.types import Array, Mask
 from medpaint.core.volume import Volume
 from medpaint.io.arrays import load_arrays, save_arrays
+from medpaint.io.atomic import replacing
 from medpaint.pipeline import Case, Filled
 from medpaint.provenance import Draft
 
-__all__ = ["Failure", "load_case", "load_filled", "save_case", "save_failure", "save_filled"]
+__all__ = [
+    "Failure",
+    "load_case",
+    "load_fetch",
+    "load_filled",
+    "save_case",
+    "save_failure",
+    "save_fetch",
+    "save_filled",
+]
 
 
 @dataclass(frozen=True)
@@ -83,6 +95,26 @@ def load_filled(path: Path) -> Filled | Failure:
         return _failure(facts)
     mask = _unpacked(arrays["mask"], tuple(facts["shape"]))
     return Filled(mask, arrays["values"], Draft.model_validate(facts["draft"]))
+
+
+def save_fetch(reason: str, path: Path) -> None:
+    """Write what became of fetching a scan from a server: an empty reason where it was fetched."""
+    with replacing(path) as part:
+        told = {"status": "failed" if reason else "fetched", "reason": reason}
+        part.write_text(json.dumps(told) + "\n", encoding="utf-8")
+
+
+def load_fetch(path: Path) -> str:
+    """Return why a scan was not fetched, nothing where it was.
+
+    Raises:
+        UnreadableError: the file does not say.
+    """
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))["reason"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        message = f"{path}: expected what became of fetching a scan"
+        raise UnreadableError(message) from error
 
 
 def _failure(facts: dict[str, Any]) -> Failure:

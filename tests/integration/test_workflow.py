@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import signal
@@ -16,6 +15,7 @@ import numpy as np
 import psutil
 import pytest
 import yaml
+from cohorts import snakemake, summary
 from dicom_phantom import Phantom
 from scans import hole, phantom, save, save_pair
 
@@ -58,18 +58,6 @@ def _block() -> Any:
     mask = np.zeros((18, 20, 6), bool)
     mask[6:10, 8:12, 2:4] = True
     return mask
-
-
-def snakemake(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run the workflow in `folder`."""
-    command = snakemake_command(["--directory", str(folder), "--cores", "2", *options])
-    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-
-
-def summary(folder: Path) -> dict[str, dict[str, str]]:
-    """Return the rows of the summary by scan."""
-    with (folder / "results" / "summary.tsv").open(newline="") as file:
-        return {row["scan"]: row for row in csv.DictReader(file, delimiter="\t")}
 
 
 def jobs_of(output: str) -> dict[str, int]:
@@ -212,6 +200,7 @@ def test_the_configuration_that_is_shipped_holds_the_defaults_and_every_key() ->
     assert CohortConfig.model_validate(shipped) == CohortConfig()
     assert set(shipped) == set(CohortConfig.model_fields)
     assert set(shipped["restore"]) == set(type(CohortConfig().restore).model_fields)
+    assert set(shipped["pacs"]) == set(type(CohortConfig().pacs).model_fields)
     assert set(shipped["evaluate"]) == set(type(CohortConfig().evaluate).model_fields)
 
 
@@ -222,6 +211,9 @@ def test_the_configuration_that_is_shipped_holds_the_defaults_and_every_key() ->
         ("scan\timage\na\tx.nii\na\ty.nii\n", {}, "each scan once"),
         ("scan\timage\n../a\tx.nii\n", {}, "does not match"),
         ("scan\timage\n", {}, "at least one scan"),
+        ("scan\timage\tstudy\tseries\na\tx.nii\t1.2\t1.2.3\n", {}, "valid under"),
+        ("scan\tstudy\tseries\na\t1.2\t\n", {}, "valid under"),
+        ("scan\tstudy\tseries\na\t1.2\t1.2.3\n", {}, "expected the address of a server"),
         ("scan\timage\na\tx.nii\n", {"colour": "red"}, "colour"),
         ("scan\timage\na\tx.nii\n", {"restore": {"dilate_mm": -1}}, "dilate_mm"),
     ],

@@ -14,6 +14,7 @@ from pydicom import Dataset, FileDataset
 from pydicom.uid import CTImageStorage
 
 from medpaint.core.errors import UsageError
+from medpaint.io.private import keyed_name
 from medpaint.pipeline import Restoration, restore
 from medpaint.verification import verify
 
@@ -144,3 +145,15 @@ def test_a_secret_that_can_be_guessed_or_read_is_refused_before_anything_is_done
     path.chmod(0o640)
     with pytest.raises(UsageError, match="only its owner can read"):
         restore(tmp_path / "scan", deidentify=str(path))
+
+
+def test_without_a_name_products_are_called_by_a_keyed_hash(tmp_path: Path) -> None:
+    Phantom(shape=(12, 13, 5)).write(tmp_path / "DOE^JANE")
+    mask = np.zeros((13, 12, 5), bool)
+    mask[4:6, 4:6, 2] = True
+    restore(tmp_path / "DOE^JANE", mask, output=tmp_path / "out", engine="nearest", deidentify=key(tmp_path))
+    expected = keyed_name(LINE.encode(), "1.2.3.4")
+    assert expected != keyed_name(b"somebody knows this line", "1.2.3.4")
+    assert {path.name.removeprefix(expected) for path in (tmp_path / "out").iterdir()} == {
+        "_restored", "_mask.nii.gz", "_mask.dcm", "_record.json"
+    }  # fmt: skip

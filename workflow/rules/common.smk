@@ -18,6 +18,7 @@ INGEST = (
 )
 INPAINT = ("effort", "weights", "device", "seed", "membrane")
 EXPORT = ("edge_mm", "compress", "deidentify")
+PACS = ("credentials", "authority", "calling", "receive")
 EVALUATE = ("effort", "seed", "membrane")
 SCORED = ("engines", "kinds", "holes")
 
@@ -98,7 +99,14 @@ def files_of(path):
     return [file for file in sorted(found) if not set(file) & set("{}")]
 
 
+def is_fetched(scan):
+    """Return whether a scan comes from the server."""
+    return bool(SCANS[scan].get("study"))
+
+
 def image_files(wildcards):
+    if is_fetched(wildcards.scan):
+        return [f"results/fetched/{wildcards.scan}"]
     return files_of(SCANS[wildcards.scan]["image"])
 
 
@@ -107,12 +115,34 @@ def mask_files(wildcards):
 
 
 def image_path(wildcards):
+    if is_fetched(wildcards.scan):
+        return f"results/fetched/{wildcards.scan}"
     return SCANS[wildcards.scan]["image"]
+
+
+def fetch_status(wildcards):
+    """Return the file that says what became of fetching a scan; nothing where it is on the disk."""
+    scan = wildcards.scan
+    return f"results/fetched/{scan}.json" if is_fetched(scan) else []
+
+
+def fetch_flags(wildcards):
+    """Return which series is fetched; the part of it that is restored, after a #, is for ingest."""
+    row = SCANS[wildcards.scan]
+    which = {"study": row["study"], "series": row["series"].partition("#")[0]}
+    return " ".join([flags(which, which), flags(SERVER, PACS)])
 
 
 def ingest_flags(wildcards):
     row = SCANS[wildcards.scan]
-    return " ".join([flags(row, ("mask", "series", "frame")), flags(RESTORE, INGEST)])
+    fetched = {"fetched": fetch_status(wildcards)}
+    return " ".join(
+        [
+            flags(row, ("mask", "series", "frame")),
+            flags(fetched, fetched),
+            flags(RESTORE, INGEST),
+        ]
+    )
 
 
 def batch_cases(wildcards):
@@ -152,8 +182,14 @@ def evaluate_flags(wildcards):
 validate(config, "../schemas/config.schema.yaml")
 
 RESTORE = config.get("restore", {})
+SERVER = config.get("pacs", {})
 VERSION = version("medpaint")
 SCANS = read_scans(config["scans"])
+if any(map(is_fetched, SCANS)) and not SERVER.get("url"):
+    raise WorkflowError(
+        f"{config['scans']}: expected the address of a server (pacs: url: in config/config.yaml) "
+        "for the scans that name a study"
+    )
 BATCHES = make_batches()
 BATCH_OF = {scan: batch for batch, scans in BATCHES.items() for scan in scans}
 

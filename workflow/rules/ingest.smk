@@ -2,6 +2,7 @@ rule ingest:
     input:
         image=image_files,
         mask=mask_files,
+        fetched=fetch_status,
     output:
         temp("results/work/cases/{scan}.npz"),
     log:

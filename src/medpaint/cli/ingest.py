@@ -18,6 +18,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("image", type=Path, help="the scan")
     parser.add_argument("--mask", type=Path, help="its mask; without one, damage is detected")
     parser.add_argument("--output", type=Path, required=True, help="case file to write")
+    parser.add_argument(
+        "--fetched", type=Path, metavar="JSON", help="what `pacs fetch --status` wrote; its failure is the scan's"
+    )
     add_parameters(parser, INGEST_FIELDS)
 
 
@@ -26,7 +29,8 @@ def execute(parsed: argparse.Namespace) -> int:
     from medpaint.cohort import ingest_scan
     from medpaint.config import checked
 
-    reason = ingest_scan(parsed.image, parsed.mask, checked(given_parameters(parsed)), parsed.output)
+    parameters = checked(given_parameters(parsed))
+    reason = ingest_scan(parsed.image, parsed.mask, parameters, parsed.output, fetched=parsed.fetched)
     if reason:
         print(f"failed: {reason}", file=sys.stderr)
     if parsed.json:

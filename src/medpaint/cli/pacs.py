@@ -6,6 +6,7 @@ import argparse
 import csv
 import json
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--study", metavar="UID", help="fetch: study of the series")
     parser.add_argument("--series", metavar="UID", help="fetch: which series")
     parser.add_argument("--table", type=Path, metavar="TSV", help="fetch: table with the columns study and series")
+    parser.add_argument(
+        "--scans", type=Path, metavar="FILE", help="list: print a cohort's table, its scans named by this secret"
+    )
+    parser.add_argument(
+        "--status", type=Path, metavar="JSON", help="fetch: write here what became of it, and end well either way"
+    )
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="fetch: where a folder a series is made")
     parser.add_argument(
         "--credentials",
@@ -83,14 +90,20 @@ def _credentials(parsed: argparse.Namespace) -> Credentials:
 def _list(server: Server, parsed: argparse.Namespace) -> int:
     """Print the series that match."""
     from medpaint.core.errors import UsageError
+    from medpaint.io.private import keyed_name, read_secret
 
     query = dict(word.partition("=")[::2] for word in parsed.query)
     if not all(query.values()):
         message = f"expected --query KEY=VALUE, such as Modality=MR, got {' '.join(parsed.query)}"
         raise UsageError(message)
+    secret = read_secret(parsed.scans) if parsed.scans else b""
     found = server.series(query)
     if parsed.json:
         print(json.dumps({"status": "listed", "series": [vars(one) for one in found]}))
+        return 0
+    if secret:
+        print("scan\tstudy\tseries")
+        print("\n".join(f"{keyed_name(secret, one.series)}\t{one.study}\t{one.series}" for one in found))
         return 0
     print("study\tseries\tmodality\tinstances")
     for one in found:
@@ -99,25 +112,40 @@ def _list(server: Server, parsed: argparse.Namespace) -> int:
 
 
 def _fetch(server: Server, parsed: argparse.Namespace) -> int:
-    """Fetch each series into a folder of its own."""
-    from medpaint.cli.progress import progress_bar
-    from medpaint.core.errors import UsageError
-    from medpaint.pacs import check_uids
+    """Fetch each series into a folder of its own; say what became of it, where there is a file for that."""
+    from medpaint.core.errors import ServerError, UsageError
+    from medpaint.staging import save_fetch
 
     if parsed.output is None or (parsed.table is None) == (not (parsed.study and parsed.series)):
         message = "expected --output, and either --table or --study with --series"
         raise UsageError(message)
     wanted = _table(parsed.table) if parsed.table else [(parsed.study, parsed.series)]
-    fetched = []
-    for study, series in wanted:
-        check_uids(study, series)
-        folder = parsed.output / series
-        if not folder.exists():
-            with progress_bar() as progress:
-                server.fetch(study, series, folder, progress)
-        fetched.append(str(folder))
+    try:
+        fetched = [str(_fetched(server, study, series, parsed.output)) for study, series in wanted]
+    except ServerError as error:
+        if parsed.status is None:
+            raise
+        parsed.output.mkdir(parents=True, exist_ok=True)
+        save_fetch(str(error), parsed.status)
+        print(f"failed: {error}", file=sys.stderr)
+        return 0
+    if parsed.status is not None:
+        save_fetch("", parsed.status)
     print(json.dumps({"status": "fetched", "folders": fetched}) if parsed.json else "\n".join(fetched))
     return 0
+
+
+def _fetched(server: Server, study: str, series: str, output: Path) -> Path:
+    """Return the folder of a series, fetched unless it is there."""
+    from medpaint.cli.progress import progress_bar
+    from medpaint.pacs import check_uids
+
+    check_uids(study, series)
+    folder = output / series
+    if not folder.exists():
+        with progress_bar() as progress:
+            server.fetch(study, series, folder, progress)
+    return folder
 
 
 def _store(server: Server, parsed: argparse.Namespace) -> int:

@@ -1,13 +1,15 @@
-"""Files that only their owner may read: credentials and secrets."""
+"""Files that only their owner may read: credentials and secrets; and names that tell nothing without one."""
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import stat
 from pathlib import Path
 
 from medpaint.core.errors import InputError, UsageError
 
-__all__ = ["SHORTEST_SECRET", "read_private", "read_secret"]
+__all__ = ["SHORTEST_SECRET", "keyed_name", "read_private", "read_secret"]
 
 SHORTEST_SECRET = 16
 """Characters that a secret has at least, so that it cannot be guessed by trying."""
@@ -48,3 +50,8 @@ def read_secret(path: Path) -> bytes:
         message = f"{path}: expected a secret of {SHORTEST_SECRET} characters or more, got {len(secret)}"
         raise UsageError(message)
     return secret.encode()
+
+
+def keyed_name(secret: bytes, uid: str) -> str:
+    """Return what to call the scan of a series: the same for the same secret, and nothing to guess without it."""
+    return f"scan-{hmac.new(secret, uid.encode(), hashlib.sha256).hexdigest()[:16]}"

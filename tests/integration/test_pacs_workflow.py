@@ -1,0 +1,75 @@
+"""A cohort whose scans come from a server, and whose products go back there: Orthanc and the real Snakemake."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+import yaml
+from cohorts import snakemake, summary
+from dicom_phantom import Phantom
+from orthanc import PASSWORD, USER, missing, orthanc
+from scans import save
+
+from medpaint.io.dicom import read_series
+from medpaint.pacs import Credentials, connect
+from medpaint.verification import find_records, verify
+
+pytestmark = [pytest.mark.slow, pytest.mark.orthanc]
+
+SHAPE = (24, 26, 12)
+
+
+def listed(url: str, key: Path) -> str:
+    """Return the cohort's table that the command line makes."""
+    command = [sys.executable, "-m", "medpaint", "pacs", "list", url, "--query", "StudyInstanceUID=1.2.3"]
+    done = subprocess.run([*command, "--scans", str(key)], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def test_a_cohort_comes_from_a_server_and_its_products_go_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if reason := missing():
+        pytest.skip(reason)
+    (tmp_path / "server").mkdir()
+    (tmp_path / "config").mkdir()
+    key = tmp_path / "key"
+    key.write_text("0123456789abcdef")
+    key.chmod(0o600)
+    monkeypatch.setenv("MEDPAINT_PACS_USER", USER)
+    monkeypatch.setenv("MEDPAINT_PACS_PASSWORD", PASSWORD)
+    phantom = Phantom(shape=SHAPE, series="1.2.3.7")
+    with orthanc(tmp_path / "server") as addresses:
+        server = connect(addresses.web, credentials=Credentials(USER, PASSWORD))
+        server.store(phantom.write(tmp_path / "scan"))
+        mask = np.zeros((26, 24, 12), np.uint8)
+        mask[10:14, 9:14, 4:7] = 1
+        save(mask, tmp_path / "mask.nii.gz", phantom.affine())
+        head, row = listed(addresses.web, key).splitlines()
+        name = row.split("\t")[0]
+        assert (head, row) == ("scan\tstudy\tseries", f"{name}\t1.2.3\t1.2.3.7")
+        rows = [f"{head}\tmask", f"{row}\tmask.nii.gz", "absent\t1.2.3\t1.2.3.8\t"]
+        (tmp_path / "config" / "scans.tsv").write_text("\n".join(rows) + "\n")
+        config = {"pacs": {"url": addresses.web}, "restore": {"engine": "nearest"}}
+        (tmp_path / "config" / "config.yaml").write_text(yaml.safe_dump(config))
+        done = snakemake(tmp_path)
+        assert done.returncode == 1, done.stdout
+        rows_by_scan = summary(tmp_path)
+        assert rows_by_scan[name]["status"] == "restored"
+        assert rows_by_scan["absent"]["status"] == "failed"
+        assert "expected series 1.2.3.8" in rows_by_scan["absent"]["reason"]
+        assert all(verify(record).holds for record in find_records([tmp_path / "results" / "restored" / name]))
+        assert snakemake(tmp_path, "store").returncode == 0
+        products = tmp_path / "results" / "restored" / name / f"{name}_restored"
+        uid = pydicom.dcmread(next(products.iterdir())).SeriesInstanceUID
+        server.fetch("1.2.3", uid, tmp_path / "again")
+        stored = {one.modality for one in server.series({"StudyInstanceUID": "1.2.3"})}
+    np.testing.assert_array_equal(read_series(tmp_path / "again")[0].data, read_series(products)[0].data)
+    assert stored == {"CT", "SEG"}
+    for log in (tmp_path / "results" / "logs").rglob("*.log"):
+        assert PASSWORD not in log.read_text(), log

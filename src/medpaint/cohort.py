@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from medpaint.config import Parameters, ScanRow
+from medpaint.core.crash import described, tell
 from medpaint.core.errors import InputError, MedpaintError, ServerError, UnreadableError, UsageError
 from medpaint.core.types import Progress
 from medpaint.export import RECORD_SUFFIX, product_name, write_failure
@@ -193,8 +193,8 @@ def _guarded(work: Callable[[], str], fail: Callable[[str], None]) -> str:
     except OSError:
         raise
     except Exception as error:  # noqa: BLE001 - one scan's fault must not stop the others
-        traceback.print_exc()
-        reason = f"internal error, please report it: {type(error).__name__}: {error}"
+        tell(error)
+        reason = f"internal error, please report it: {described(error)}"
     fail(reason)
     return reason
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -10,6 +9,7 @@ from typing import Final
 
 import numpy as np
 
+from medpaint.core.crash import described, tell
 from medpaint.core.errors import MedpaintError
 from medpaint.core.types import Progress
 from medpaint.corrupt import LesionShape
@@ -167,8 +167,8 @@ def _on_hole(
             found[name] = LeftOut(path, f"{what}, {name}", str(error))
             continue
         except Exception as error:  # noqa: BLE001 - one engine's fault must not stop the others
-            traceback.print_exc()
-            found[name] = LeftOut(path, f"{what}, {name}", f"internal error: {type(error).__name__}: {error}")
+            tell(error)
+            found[name] = LeftOut(path, f"{what}, {name}", f"internal error: {described(error)}")
             continue
         scores = trial.yardstick.scores(work.result.intensities())
         reference = scores.rmse if name == REFERENCE else reference

@@ -7,14 +7,19 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pytest
+import yaml
+from cohorts import snakemake, summary
 from dicom_phantom import Phantom
 from pydicom import DataElement, Dataset, FileDataset
 from pydicom._dicom_dict import DicomDictionary
 from pydicom.tag import Tag
 from scans import save
+
+from medpaint.cli.main import main
 
 pytestmark = pytest.mark.slow
 
@@ -114,3 +119,47 @@ def test_messages_about_bad_series_do_not_name_anyone(tmp_path: Path, spoil: str
         run = medpaint(*words)
         assert "Traceback" not in run.stderr
         assert not leaks(run.stdout + run.stderr)
+
+
+class FaultError(Exception):
+    """Of no kind that is expected anywhere."""
+
+
+@pytest.mark.parametrize(
+    "words", [("restore", "--output", "out"), ("ingest", "--output", "case.npz"), ("inspect",)]
+)
+def test_faults_of_the_program_do_not_name_anyone(
+    tmp_path: Path, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def quote(dataset: FileDataset, *_rest: object) -> NoReturn:
+        message = f"cannot make sense of {dataset.PatientName if 'PatientName' in dataset else MARKER}"
+        raise FaultError(message)
+
+    scan = series(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("medpaint.io.dicom.inventory.text", quote)
+    code = main([words[0], str(scan), *(["--mask", "mask.nii.gz"] if words[1:] else []), *words[1:]])
+    told = "".join(capfd.readouterr())
+    assert code == (0 if words[0] == "ingest" else 1)
+    assert "Traceback" in told
+    assert "FaultError, message withheld" in told
+    assert not leaks(told)
+    assert not [path for path, content in contents(tmp_path) if leaks(content)]
+
+
+def test_logs_and_pages_of_a_cohort_do_not_name_anyone(tmp_path: Path) -> None:
+    scan = series(tmp_path)
+    Phantom(series="1.2.3.5", change=marked).write(tmp_path / "bad")[1].unlink()
+    (tmp_path / "config").mkdir()
+    rows = ["scan\timage\tmask", f"one\t{scan}\tmask.nii.gz", f"two\t{scan}\t", "bad\tbad\t"]
+    (tmp_path / "config" / "scans.tsv").write_text("\n".join(rows) + "\n")
+    evaluated = {"engines": ["nearest"], "kinds": ["blob:0.05"]}
+    config = {"restore": {"engine": "nearest"}, "evaluate": evaluated}
+    (tmp_path / "config" / "config.yaml").write_text(yaml.safe_dump(config))
+    done = [snakemake(tmp_path), snakemake(tmp_path, "evaluate")]
+    assert summary(tmp_path)["bad"]["status"] == "failed"
+    assert summary(tmp_path)["one"]["status"] == "restored"
+    assert not [run for run in done if leaks(run.stdout)]
+    looked = [*contents(tmp_path / "results"), *contents(tmp_path / ".snakemake")]
+    assert [path for path, content in looked if leaks(content)] == []
+    assert {path.parent.name for path, _ in looked} >= {"ingest", "export", "one", "evaluation"}

@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Final
@@ -60,8 +59,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _fail(parsed, error, str(error), 1)
     except Exception as error:  # noqa: BLE001 - the last line of defence; the trace follows
-        traceback.print_exc()
-        return _fail(parsed, error, f"internal error, please report it: {error}", 1)
+        from medpaint.core.crash import described, tell
+
+        tell(error)
+        return _fail(parsed, error, f"internal error, please report it: {described(error)}", 1)
 
 
 def _parser(wanted: str) -> argparse.ArgumentParser:

@@ -1,0 +1,65 @@
+"""What is told of a fault of the program: where it was, but never what a DICOM attribute said."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Iterator
+from typing import Final
+
+__all__ = ["described", "tell", "trace_of"]
+
+_QUOTING: Final = (
+    "medpaint.io.dicom",
+    "medpaint.pacs",
+    "pydicom",
+    "highdicom",
+    "dicomanonymizer",
+    "dicomweb_client",
+    "pynetdicom",
+)
+"""Packages whose faults can quote what an attribute says, a patient's name among it."""
+
+_HEAD: Final = "Traceback (most recent call last):\n"
+
+
+def described(error: BaseException) -> str:
+    """Return kind and message of a fault; the kind alone where the message could name a patient."""
+    kind = type(error).__name__
+    return f"{kind}, message withheld: it could name a patient" if _may_quote(error) else f"{kind}: {error}"
+
+
+def trace_of(error: BaseException) -> str:
+    """Return the trace of a fault; without messages where one of them could name a patient."""
+    if not _may_quote(error):
+        return "".join(traceback.format_exception(error))
+    parts = [
+        "".join([_HEAD, *traceback.format_tb(one.__traceback__), type(one).__name__, "\n"])
+        for one in reversed(list(_chain(error)))
+    ]
+    return "\n".join(parts)
+
+
+def tell(error: BaseException) -> None:
+    """Write the trace of a fault to stderr, for the log."""
+    sys.stderr.write(trace_of(error))
+
+
+def _may_quote(error: BaseException) -> bool:
+    """Whether one of the packages had a hand in a fault, or in one that led to it."""
+    modules = (
+        frame.f_globals.get("__name__", "")
+        for one in _chain(error)
+        for frame, _ in traceback.walk_tb(one.__traceback__)
+    )
+    return any(module == name or module.startswith(f"{name}.") for module in modules for name in _QUOTING)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield a fault and what led to it."""
+    found: BaseException | None = error
+    seen: set[int] = set()
+    while found is not None and id(found) not in seen:
+        seen.add(id(found))
+        yield found
+        found = found.__cause__ or found.__context__

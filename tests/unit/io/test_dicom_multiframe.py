@@ -79,6 +79,19 @@ def test_frames_are_read_in_the_order_of_their_places(tmp_path: Path, shared: bo
     assert source.facts["instances"] == 1
 
 
+def test_real_world_values_of_functional_groups_are_intensities(tmp_path: Path) -> None:
+    enhanced(tmp_path / "image")
+    dataset = pydicom.dcmread(tmp_path / "image")
+    line = Dataset()
+    line.RealWorldValueSlope, line.RealWorldValueIntercept = 0.25, 7.0
+    (common,) = dataset.SharedFunctionalGroupsSequence
+    del common.PixelValueTransformationSequence
+    common.RealWorldValueMappingSequence = [line]
+    dataset.save_as(tmp_path / "image")
+    volume, _ = read_series(tmp_path / "image")
+    np.testing.assert_array_equal(volume.intensities(), volume.data * 0.25 + 7.0)
+
+
 def test_an_enhanced_image_goes_out_as_one_and_says_which_frames_were_filled(tmp_path: Path) -> None:
     enhanced(tmp_path / "e.dcm")
     volume, source = read_series(tmp_path / "e.dcm")

@@ -11,7 +11,7 @@ import pytest
 from dicom_phantom import AXIAL, CORONAL, OBLIQUE, SAGITTAL, Phantom
 from hypothesis import given
 from hypothesis import strategies as st
-from pydicom import FileDataset
+from pydicom import Dataset, FileDataset
 from pydicom.data import get_testdata_file
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
@@ -151,6 +151,40 @@ def test_one_slope_is_a_number(tmp_path: Path) -> None:
     Phantom().write(tmp_path)
     encoding = read_series(tmp_path)[0].encoding
     assert (encoding.slope.shape, float(encoding.slope), float(encoding.intercept)) == ((), 1.0, -1024.0)
+
+
+def real_world(slope: float, intercept: float, scheme: str = "UCUM") -> Dataset:
+    """Return a mapping of all stored values to real-world values."""
+    unit, line = Dataset(), Dataset()
+    unit.CodeValue, unit.CodingSchemeDesignator, unit.CodeMeaning = "mm2/s", scheme, "square millimetres a second"
+    line.RealWorldValueSlope, line.RealWorldValueIntercept = slope, intercept
+    line.MeasurementUnitsCodeSequence = [unit]
+    return line
+
+
+def test_real_world_values_are_intensities_where_nothing_else_says_so(tmp_path: Path) -> None:
+    def change(dataset: FileDataset, _index: int) -> None:
+        dataset.RealWorldValueMappingSequence = [real_world(0.5, -3.0)]
+
+    Phantom(modality="MR", dtype="uint16", change=change).write(tmp_path)
+    volume, source = read_series(tmp_path)
+    np.testing.assert_array_equal(volume.intensities(), volume.data * 0.5 - 3.0)
+    assert source.facts["unit"] == "mm2/s"
+
+
+@pytest.mark.parametrize("case", ["rescaled", "several", "flat", "words"])
+def test_real_world_values_are_left_alone_where_they_are_not_the_intensities(tmp_path: Path, case: str) -> None:
+    def change(dataset: FileDataset, _index: int) -> None:
+        lines = [real_world(0.0 if case == "flat" else 0.5, -3.0, "SOMEBODY")]
+        dataset.RealWorldValueMappingSequence = lines * (2 if case == "several" else 1)
+        if case == "rescaled":
+            dataset.RescaleSlope, dataset.RescaleIntercept = "2", "0"
+
+    Phantom(modality="MR", dtype="uint16", change=change).write(tmp_path)
+    volume, source = read_series(tmp_path)
+    slope, intercept = {"rescaled": (2.0, 0.0), "words": (0.5, -3.0)}.get(case, (1.0, 0.0))
+    np.testing.assert_array_equal(volume.intensities(), volume.data * slope + intercept)
+    assert "unit" not in source.facts
 
 
 def test_slopes_that_differ_are_kept_by_slice(tmp_path: Path) -> None:

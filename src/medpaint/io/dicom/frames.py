@@ -33,6 +33,9 @@ _MACROS: Final = (
 )
 """Functional groups whose attributes a single-frame image has at its top level (DICOM PS3.3 C.7.6.16.2)."""
 
+_REAL_WORLD: Final = "RealWorldValueMappingSequence"
+"""Stands at the top level of a single-frame image as it stands in a functional group."""
+
 _DERIVATION: Final = "DerivationImageSequence"
 _FRAME_TYPES: Final = ("MRImageFrameTypeSequence", "CTImageFrameTypeSequence")
 
@@ -118,6 +121,8 @@ def _move_to_frames(dataset: Dataset, macro: str) -> None:
 
 def _flatten(groups: Dataset, flat: Dataset) -> None:
     """Put the attributes of an item's functional groups into a flat dataset."""
+    if _REAL_WORLD in groups:
+        flat[_REAL_WORLD] = groups[_REAL_WORLD]
     for macro in _MACROS:
         for item in groups.get(macro) or ():
             for element in item:

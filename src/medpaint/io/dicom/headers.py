@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -35,8 +35,8 @@ KEYWORDS: Final[tuple[str | int, ...]] = (
     "SeriesInstanceUID", "ImagePositionPatient", "ImageOrientationPatient", "FrameOfReferenceUID",
     "SamplesPerPixel", "PhotometricInterpretation", "NumberOfFrames", "Rows", "Columns", "PixelSpacing",
     "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "RescaleIntercept", "RescaleSlope",
-    "ModalityLUTSequence", "InstanceNumber", "PixelPaddingValue", "PixelPaddingRangeLimit",
-    "BurnedInAnnotation", 0x60000010, *_FACETS, *GROUP_KEYWORDS, *CSA_TAGS,
+    "ModalityLUTSequence", "RealWorldValueMappingSequence", "InstanceNumber", "PixelPaddingValue",
+    "PixelPaddingRangeLimit", "BurnedInAnnotation", 0x60000010, *_FACETS, *GROUP_KEYWORDS, *CSA_TAGS,
 )  # fmt: skip
 """What is parsed of a file at first."""
 
@@ -50,8 +50,9 @@ class Header:
         position: centre of the first voxel, LPS mm; None where absent or malformed, as the next three.
         orientation: direction cosines of the rows, then of the columns, LPS.
         pixel_spacing: distance between rows, then between columns, mm.
-        slope: rescale slope, 1 where absent.
-        intercept: rescale intercept, 0 where absent.
+        slope: what a stored value is multiplied by; see `_scaling`.
+        intercept: what is then added.
+        unit: of the result, by the Unified Code for Units of Measure; empty where it is not told.
         depth_mm: SpacingBetweenSlices, or SliceThickness where that is absent; None without both.
         spacing_between: SpacingBetweenSlices, mm; None where absent.
         padding: lowest and highest stored value that stands for no image; None where there is none.
@@ -88,6 +89,7 @@ class Header:
     notes: tuple[str, ...] = ()
     index: int = 0
     tiled: bool = False
+    unit: str = ""
     facets: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -139,6 +141,7 @@ def _tiles(path: File, dataset: FileDataset, syntax: UID) -> Iterator[Header]:
 
 def _header(path: File, dataset: Dataset, syntax: UID) -> Header:
     """Return what is needed of a parsed header, flat."""
+    slope, intercept, unit = _scaling(dataset)
     between, thickness = (_positive(dataset, key) for key in ("SpacingBetweenSlices", "SliceThickness"))
     return Header(
         path=path,
@@ -163,8 +166,9 @@ def _header(path: File, dataset: Dataset, syntax: UID) -> Header:
         position=numbers(dataset, "ImagePositionPatient", 3),
         orientation=numbers(dataset, "ImageOrientationPatient", 6),
         pixel_spacing=numbers(dataset, "PixelSpacing", 2),
-        slope=(numbers(dataset, "RescaleSlope", 1) or (1.0,))[0],
-        intercept=(numbers(dataset, "RescaleIntercept", 1) or (0.0,))[0],
+        slope=slope,
+        intercept=intercept,
+        unit=unit,
         depth_mm=between or thickness,
         spacing_between=between,
         has_lookup_table="ModalityLUTSequence" in dataset,
@@ -184,6 +188,29 @@ def _facets(dataset: Dataset) -> dict[str, str]:
     orientation = numbers(dataset, "ImageOrientationPatient", 6) or ()
     told["orientation"] = tuple(f"{cosine + 0.0:.3f}" for cosine in orientation)
     return {name: "/".join(values) for name, values in told.items()}
+
+
+def _scaling(dataset: Dataset) -> tuple[float, float, str]:
+    """Return slope, intercept and unit of the intensities.
+
+    They are those of the rescaling (DICOM PS3.3 C.11.1); without one, those of the real-world values where these
+    are one line for all stored values (C.7.6.16.2.11); without either, stored values are intensities.
+    """
+    slope, intercept = numbers(dataset, "RescaleSlope", 1), numbers(dataset, "RescaleIntercept", 1)
+    mappings: Sequence[Dataset] = dataset.get("RealWorldValueMappingSequence") or ()
+    if slope is None and intercept is None and len(mappings) == 1:
+        line = mappings[0]
+        slope, intercept = numbers(line, "RealWorldValueSlope", 1), numbers(line, "RealWorldValueIntercept", 1)
+        if slope and intercept and slope[0]:
+            units = [one for one in line.get("MeasurementUnitsCodeSequence") or () if _is_unit(one)]
+            return slope[0], intercept[0], text(units[0], "CodeValue") if units else ""
+        return 1.0, 0.0, ""
+    return (slope or (1.0,))[0], (intercept or (0.0,))[0], ""
+
+
+def _is_unit(code: Dataset) -> bool:
+    """Whether a code is one of the Unified Code for Units of Measure, and no words of somebody."""
+    return text(code, "CodingSchemeDesignator") == "UCUM"
 
 
 def _padding(dataset: Dataset) -> tuple[float, float] | None:

@@ -250,6 +250,7 @@ def _facts(headers: Sequence[Header]) -> dict[str, str | int | float]:
         "instances": len({header.path for header in headers}),
         "photometric": first.photometric,
         "bits_stored": first.bits[1],
+        **({"unit": first.unit} if first.unit else {}),
     }
 
 

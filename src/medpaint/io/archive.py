@@ -12,6 +12,7 @@ import gzip
 import io
 import lzma
 import os
+import struct
 import tarfile
 import weakref
 import zipfile
@@ -59,10 +60,13 @@ _DAMAGE: Final = (
     zipfile.BadZipFile,
     lzma.LZMAError,
     zlib.error,
-    gzip.BadGzipFile,
+    struct.error,
+    ArithmeticError,
     EOFError,
-    NotImplementedError,
-    UnicodeDecodeError,
+    LookupError,
+    MemoryError,
+    RuntimeError,
+    TypeError,
     ValueError,
 )
 """What damaged archives, and those of unknown kinds, raise."""
@@ -230,7 +234,9 @@ def _damage_told(path: Path) -> Iterator[None]:
     """Turn what damaged archives raise into one line."""
     try:
         yield
-    except _DAMAGE as error:
+    except (*_DAMAGE, OSError) as error:
+        if getattr(error, "errno", None) is not None:  # of the disk; that of a decompressor has no number
+            raise
         message = f"{path}: expected an archive that can be unpacked, got a damaged or unknown one"
         raise UnreadableError(message) from error
 
@@ -240,7 +246,19 @@ class _Guarded:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
+        self.tell, self.seekable = file.tell, file.seekable
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a place.
+
+        Raises:
+            ValueError: there is no such place.
+        """
+        try:
+            return self._file.seek(offset, whence)
+        except OSError as error:
+            message = "a place before the beginning"
+            raise ValueError(message) from error
 
     def read(self, size: int = -1) -> bytes:
         """Return the next bytes.

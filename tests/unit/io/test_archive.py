@@ -116,21 +116,21 @@ def test_a_cut_archive_is_refused_and_never_read_in_part(
             read_scan(path)
 
 
-@pytest.mark.parametrize("kind", ["zip", "tar", "tar.xz"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_damage_is_refused_and_never_read_over(tmp_path: Path, contents: dict[str, bytes], kind: str) -> None:
     whole = pack(tmp_path / f"scan.{kind}", contents).read_bytes()
     path = tmp_path / f"damaged.{kind}"
-    expected, _ = read_scan(tmp_path / f"scan.{kind}")
     rng = np.random.default_rng(3)
-    for _ in range(40):
+    for _ in range(80):
         content = bytearray(whole)
-        content[rng.integers(512, len(whole))] ^= 0xFF
+        at, length = rng.integers(len(whole)), rng.integers(1, 300)
+        content[at : at + length] = rng.bytes(int(rng.choice([1, length, 2 * length])))
         path.write_bytes(content)
         try:
             volume, _ = read_scan(path)
         except InputError:
             continue
-        assert volume.shape == expected.shape
+        assert volume.shape == (5, 6, 4)
 
 
 def test_an_encrypted_zip_is_refused(tmp_path: Path, contents: dict[str, bytes]) -> None:

@@ -15,7 +15,7 @@ test: $(STAMP)
 	pytest -n 2 -m "not slow and not real"
 
 test-slow: $(STAMP)
-	pytest -n 2 -m "slow or real"
+	pytest -n 2 -m "slow or real" --durations 20
 
 test-all: test test-slow
 

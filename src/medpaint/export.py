@@ -117,7 +117,7 @@ def write_products(
     source.write(restored.data, mask, products.restored, derivation)
     write_mask(mask, restored.affine, products.mask)
     after, restored_sha256 = _reread(source, products.restored, restored.data, mask, draft)
-    segmentation, warnings = _segmentation(source, mask, products.segmentation, derivation)
+    segmentation, warnings = _segmentation(source, mask, products, derivation)
     written = (
         Product(role="restored", path=products.restored.name, sha256=restored_sha256),
         Product(role="mask", path=products.mask.name, sha256=file_digest(products.mask)),
@@ -205,11 +205,12 @@ def _make_folder(output: Path) -> None:
 
 
 def _segmentation(
-    source: Source, mask: Mask, path: Path, derivation: Derivation
+    source: Source, mask: Mask, products: Products, derivation: Derivation
 ) -> tuple[tuple[Product, ...], tuple[str, ...]]:
     """Write the mask of a DICOM series as one that refers to it, where that is possible; and say why it is not."""
     if source.kind != "dicom":
         return (), ()
+    path = products.segmentation
     path.unlink(missing_ok=True)
     if not mask.any():
         return (), ()
@@ -219,7 +220,7 @@ def _segmentation(
         message = f"expected the source of a DICOM series, got {type(source).__name__}"
         raise TypeError(message)
     try:
-        write_segmentation(source, mask, path, derivation)
+        write_segmentation(source, mask, path, derivation, restored=products.restored)
     except UnsupportedError as error:
         return (), (str(error),)
     return (Product(role="segmentation", path=path.name, sha256=file_digest(path)),), ()

@@ -77,11 +77,25 @@ def test_the_same_gap_gives_the_same_identifiers(tmp_path: Path) -> None:
     assert found[0] == found[1]
 
 
+def test_the_segmentation_refers_to_the_series_that_has_the_slices(tmp_path: Path) -> None:
+    done = restored(tmp_path, 2, 5)
+    assert done.products is not None
+    segmentation = pydicom.dcmread(done.products.segmentation)
+    images = [pydicom.dcmread(file) for file in sorted(done.products.restored.iterdir())]
+    (series,) = segmentation.ReferencedSeriesSequence
+    assert series.SeriesInstanceUID == images[0].SeriesInstanceUID
+    assert {item.ReferencedSOPInstanceUID for item in series.ReferencedInstanceSequence} == {
+        images[k].SOPInstanceUID for k in (2, 5)
+    }
+    again = restore(done.products.restored, done.products.segmentation, engine="nearest")
+    np.testing.assert_array_equal(again.mask, done.mask)
+
+
 @pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dciodvfy is not installed")
 def test_what_was_put_between_is_valid(tmp_path: Path) -> None:
     done = restored(tmp_path, 3)
     assert done.products is not None
-    for file in done.products.restored.iterdir():
+    for file in (*done.products.restored.iterdir(), done.products.segmentation):
         assert not validator_errors(file)
 
 

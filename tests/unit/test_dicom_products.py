@@ -62,6 +62,36 @@ def test_the_segmentation_is_valid(tmp_path: Path, modality: str) -> None:
     assert not validator_errors(done.products.segmentation)
 
 
+def two_slices() -> Mask:
+    """Return a mask of two slices with others between."""
+    found = np.zeros(SHAPE, bool)
+    found[4:8, 3:8, [0, 3]] = True
+    return found
+
+
+@pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dciodvfy is not installed")
+def test_a_mask_of_slices_that_lie_apart_is_written_and_read_on_the_grid_of_the_scan(tmp_path: Path) -> None:
+    done = restored(tmp_path, hole=two_slices())
+    assert done.products is not None
+    assert not verify(done.products.record).problems
+    assert not validator_errors(done.products.segmentation)
+    again = restore(tmp_path / "scan", done.products.segmentation, engine="nearest")
+    np.testing.assert_array_equal(again.mask, two_slices())
+
+
+def test_a_mask_whose_file_states_the_step_of_the_slices_that_it_has_is_read_on_the_grid_of_the_scan(
+    tmp_path: Path,
+) -> None:
+    done = restored(tmp_path, hole=two_slices())
+    assert done.products is not None
+    dataset = pydicom.dcmread(done.products.segmentation)
+    (measures,) = dataset.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence
+    measures.SpacingBetweenSlices = 3 * measures.SpacingBetweenSlices
+    dataset.save_as(tmp_path / "other.dcm")
+    again = restore(tmp_path / "scan", tmp_path / "other.dcm", engine="nearest")
+    np.testing.assert_array_equal(again.mask, two_slices())
+
+
 def test_it_is_the_same_on_every_run(tmp_path: Path) -> None:
     written = []
     for run in ("a", "b"):

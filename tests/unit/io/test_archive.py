@@ -124,7 +124,7 @@ def test_damage_is_refused_and_never_read_over(tmp_path: Path, contents: dict[st
     for _ in range(80):
         content = bytearray(whole)
         at, length = rng.integers(len(whole)), rng.integers(1, 300)
-        content[at : at + length] = rng.bytes(int(rng.choice([1, length, 2 * length])))
+        content[at : at + length] = rng.bytes(int(length * rng.integers(3)))
         path.write_bytes(content)
         try:
             volume, _ = read_scan(path)
@@ -143,13 +143,19 @@ def test_an_encrypted_zip_is_refused(tmp_path: Path, contents: dict[str, bytes])
         read_scan(path)
 
 
-@pytest.mark.parametrize("kind", ["zip", "tar", "tar.gz"])
-@pytest.mark.parametrize(("limit", "value"), [("MOST_BYTES", 1500), ("MOST_MEMBERS", 3)])
+@pytest.mark.parametrize(
+    ("kind", "limit", "value"),
+    [
+        ("zip", "MOST_BYTES", 1500),
+        ("tar.gz", "MOST_BYTES", 1500),
+        ("zip", "MOST_MEMBERS", 3),
+        ("tar", "MOST_MEMBERS", 3),
+        ("tar.gz", "MOST_MEMBERS", 3),
+    ],
+)
 def test_an_archive_of_too_much_is_refused(
     tmp_path: Path, contents: dict[str, bytes], kind: str, limit: str, value: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if (kind, limit) == ("tar", "MOST_BYTES"):
-        pytest.skip("a tar that is not compressed holds no more than it says")
     path = pack(tmp_path / f"scan.{kind}", contents)
     monkeypatch.setattr(archive, limit, value)
     with pytest.raises(UnreadableError, match="expected at most"):

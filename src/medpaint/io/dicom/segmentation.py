@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from pydicom import Dataset, FileDataset
@@ -55,9 +55,16 @@ _NO_DATE, _NO_TIME = "19000101", "000000"
 
 _LABEL: Final = "Repaired"
 
+_Slices: TypeAlias = list[list[tuple[int, int]]]
+"""Of each file its slices: the number in the volume, and the number in the file."""
 
-def write_segmentation(source: DicomSource, mask: Mask, path: Path, derivation: Derivation) -> None:
+
+def write_segmentation(
+    source: DicomSource, mask: Mask, path: Path, derivation: Derivation, *, restored: Path
+) -> None:
     """Write a mask as a binary DICOM segmentation of one segment, which refers to the images that it touches.
+
+    These are the images of the scan; where slices of it were absent, those of the restored series, which has them.
 
     It lies in the study and the frame of reference of the scan, so that a viewer opens both together; frames
     without a voxel of the mask are left out. Its identifiers follow from the source's and `derivation.key`.
@@ -67,18 +74,17 @@ def write_segmentation(source: DicomSource, mask: Mask, path: Path, derivation: 
         mask: True = repaired, (I, J, K), at least one voxel.
         path: the file to make.
         derivation: how the scan was restored.
+        restored: folder of the restored series.
 
     Raises:
         UnsupportedError: a segmentation cannot refer to such images; the message says why.
         InputError: a file of the source has changed since it was read.
     """
     with quiet():
-        if source.absent and mask[:, :, list(source.absent)].any():
-            message = "no DICOM segmentation was written: slices that were absent cannot be referred to"
-            raise UnsupportedError(message)
-        slices = source.slices_by_file()
-        touched = [number for number, own in enumerate(slices) if any(mask[:, :, k].any() for k, _ in own)]
-        images = [_completed(_read(source, number, derivation.secret)) for number in touched]
+        if source.absent:
+            images, slices = _restored_images(restored, mask)
+        else:
+            images, slices = _source_images(source, mask, derivation.secret)
         if is_mosaic(images[0]):
             message = "no DICOM segmentation was written: the slices of a mosaic cannot be referred to"
             raise UnsupportedError(message)
@@ -86,10 +92,11 @@ def write_segmentation(source: DicomSource, mask: Mask, path: Path, derivation: 
             message = "no DICOM segmentation was written: the series has no frame of reference"
             raise UnsupportedError(message)
         try:
-            written = _segmentation(images, _frames(images, [slices[one] for one in touched], mask), derivation)
+            written = _segmentation(images, _frames(images, slices, mask), derivation)
         except PARSE_ERRORS as error:
             message = f"no DICOM segmentation was written: the series lacks what it needs ({type(error).__name__})"
             raise UnsupportedError(message) from error
+        _say_how_far_apart(written, slices, source)
         for keyword in _DEIDENTIFICATION:
             if keyword in images[0]:
                 written[keyword] = images[0][keyword]
@@ -127,6 +134,16 @@ def _segmentation(images: list[FileDataset], frames: Array, derivation: Derivati
     return written
 
 
+def _say_how_far_apart(written: Dataset, slices: _Slices, source: DicomSource) -> None:
+    """Let a segmentation say the step of the scan's slices, also where its own frames are farther apart."""
+    step_mm = float(np.linalg.norm(source.affine[:3, 2]))
+    for item in written.SharedFunctionalGroupsSequence[0].get("PixelMeasuresSequence") or ():
+        item.SpacingBetweenSlices = f"{step_mm:.10g}"
+    numbers = [k for own in slices for k, _ in own]
+    if np.ptp(numbers) >= len(numbers):
+        written.pop("DimensionOrganizationType", None)  # 3D are frames without a gap
+
+
 def _make_repeatable(written: Dataset, image: Dataset) -> None:
     """Let a segmentation be the same on every run: its dates are the image's, and no identifier is random."""
     for keyword in ("InstanceCreationDate", "InstanceCreationTime"):
@@ -138,6 +155,20 @@ def _make_repeatable(written: Dataset, image: Dataset) -> None:
     organization = derived_uid(text(written, "SOPInstanceUID"), "dimensions")
     for item in [*written.DimensionOrganizationSequence, *written.DimensionIndexSequence]:
         item.DimensionOrganizationUID = organization
+
+
+def _source_images(source: DicomSource, mask: Mask, secret: bytes) -> tuple[list[FileDataset], _Slices]:
+    """Return the images of a scan that a mask touches, and their slices."""
+    slices = source.slices_by_file()
+    touched = [number for number, own in enumerate(slices) if any(mask[:, :, k].any() for k, _ in own)]
+    return [_completed(_read(source, number, secret)) for number in touched], [slices[one] for one in touched]
+
+
+def _restored_images(folder: Path, mask: Mask) -> tuple[list[FileDataset], _Slices]:
+    """Return the images of a restored series, a file a slice in their order, that a mask touches."""
+    files = sorted(folder.iterdir(), key=lambda file: int(file.stem))
+    touched = [(k, file) for k, file in enumerate(files) if mask[:, :, k].any()]
+    return [_completed(parsed(file.read_bytes(), file)) for _, file in touched], [[(k, 0)] for k, _ in touched]
 
 
 def _read(source: DicomSource, number: int, secret: bytes) -> FileDataset:

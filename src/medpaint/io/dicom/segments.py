@@ -52,14 +52,14 @@ def segmented(
         UnreadableError: the pixels cannot be decoded.
         MaskError: a frame has no place, or the frames make no even stack.
     """
-    spaced = all(numbers(frame, "SpacingBetweenSlices", 1) for frame in frame_datasets(dataset))
+    depths_mm = _depths_mm(dataset)
     planes = [(values, affine) for values, affine in _planes(dataset, path, wanted) if values.any()]
     warnings: tuple[str, ...] = ()
     if text(dataset, "SegmentationType") == "FRACTIONAL":
         warnings = (f"the segmentation is fractional: voxels that belong to it by {_HALF:.0%} or more are taken",)
     mask = np.zeros(scan.shape, dtype=bool)
     for values, affine in planes:
-        if not _put(mask, values, affine, scan, spaced=spaced):
+        if not _put(mask, values, affine, scan, depths_mm):
             return *_stacked(planes, path), warnings
     return mask, scan.affine, warnings
 
@@ -96,21 +96,44 @@ def _affine(frame: Dataset, path: Path) -> Affine:
     return placed
 
 
-def _same_edges(mapping: Affine, *, spaced: bool) -> bool:
-    """Whether the edges of a frame's voxels are those of the scan's; the third where it is known."""
-    edges = np.abs(mapping[:3, : 3 if spaced else 2])
-    whole = np.rint(edges)
-    return bool((whole.sum(axis=0) == 1).all() and np.allclose(edges, whole, atol=EDGE_TOLERANCE))
+def _depths_mm(dataset: FileDataset) -> set[float]:
+    """Return how deep the frames' voxels are, by step or by thickness; empty where nothing says so.
+
+    Where frames are left out, some writers state the step of those that are there: then the thickness is right.
+    """
+    told = [
+        [numbers(frame, keyword, 1) for keyword in ("SpacingBetweenSlices", "SliceThickness")]
+        for frame in frame_datasets(dataset)
+    ]
+    if not all(step for step, _ in told):
+        return set()
+    return {depth[0] for pair in told for depth in pair if depth}
 
 
-def _put(mask: Mask, values: Mask, affine: Affine, scan: Volume, *, spaced: bool) -> bool:
+def _same_edges(mapping: Affine, depths: Sequence[float]) -> bool:
+    """Whether the edges of a frame's voxels are those of the scan's; the third where it is known.
+
+    Args:
+        mapping: voxel of the frame to voxel of the scan.
+        depths: of a frame's voxel, in multiples of what `mapping` takes it for; any of them may be right.
+    """
+    in_plane = np.abs(mapping[:3, :2])
+    candidates = [np.column_stack([in_plane, depth * np.abs(mapping[:3, 2])]) for depth in depths] or [in_plane]
+    return any(
+        bool((np.rint(edges).sum(axis=0) == 1).all() and np.allclose(edges, np.rint(edges), atol=EDGE_TOLERANCE))
+        for edges in candidates
+    )
+
+
+def _put(mask: Mask, values: Mask, affine: Affine, scan: Volume, depths_mm: set[float]) -> bool:
     """Draw a plane into `mask` where its voxels are voxels of the scan; return whether they are."""
     mapping = np.linalg.inv(scan.affine) @ affine
+    step_mm = float(np.linalg.norm(affine[:3, 2]))
     spots = np.argwhere(values)
     places = spots @ mapping[:3, :2].T + mapping[:3, 3]
     whole = np.rint(places)
     off_grid = np.abs(places - whole).max() > GRID_TOLERANCE_VOXELS
-    if off_grid or not _same_edges(mapping, spaced=spaced):
+    if off_grid or not _same_edges(mapping, [depth / step_mm for depth in depths_mm]):
         return False
     if (whole < 0).any() or (whole >= np.array(mask.shape)).any():
         return False

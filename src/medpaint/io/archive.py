@@ -12,6 +12,7 @@ import gzip
 import io
 import lzma
 import os
+import stat
 import struct
 import tarfile
 import weakref
@@ -23,7 +24,7 @@ from dataclasses import dataclass, field
 from itertools import count as count_from
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO, BinaryIO, Final, TypeAlias
+from typing import IO, Any, BinaryIO, Final, NoReturn, TypeAlias
 
 from medpaint.core.errors import UnreadableError
 
@@ -38,8 +39,14 @@ MOST_MEMBERS: Final = 100_000
 MOST_BYTES: Final = 32 * 2**30
 """Size that an archive may unpack to."""
 
-_MOST_AT_ONCE: Final = 64 * 2**20
-"""Longest stretch that is read at once: the directory of a zip is, and the long names of a tar are."""
+_LONGEST_DIRECTORY: Final = 32 * 2**20
+"""Size of the directory of a zip, which is read at once."""
+
+_LONGEST_HEADER: Final = 2**20
+"""Size of a name or an extended header of a tar, each of which is read at once."""
+
+_MOST_HEADERS: Final = 256 * 2**20
+"""Size of all headers of a tar."""
 
 _CHUNK: Final = 2**20
 
@@ -48,8 +55,13 @@ _TAR_MARK: Final = slice(257, 262)
 _HEAD: Final = 512
 """Bytes that tell an archive."""
 
+_START: Final = 132
+"""Bytes that tell a DICOM file."""
+
 _Entry: TypeAlias = tuple[str, int, int]
 """Name, offset and size of a member."""
+
+_Look: TypeAlias = Callable[[bytes], bool]
 
 _Unpack: TypeAlias = Callable[[BinaryIO], BinaryIO]
 _UNPACKERS: Final[dict[bytes, _Unpack]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}  # type: ignore[dict-item]
@@ -78,14 +90,20 @@ class Member:
 
     Attributes:
         archive: the archive.
-        name: of the member; for people, nothing is opened by it.
+        number: of the member, from 1, in the order of names. The name itself is not kept: folders in archives are
+            often called after patients, and nobody who names the archive has chosen it.
     """
 
     archive: Path
-    name: str
+    number: int
     _offset: int
     _size: int
     _held: _Held = field(repr=False, compare=False)
+
+    @property
+    def name(self) -> str:
+        """What to call it."""
+        return f"file {self.number}"
 
     def open(self, mode: str = "rb") -> BinaryIO:
         """Return a stream of its bytes."""
@@ -101,7 +119,7 @@ class Member:
 
     def __str__(self) -> str:
         """Return what messages call it."""
-        return f"{self.archive}, {self.name}"
+        return f"{self.name} of {self.archive}"
 
 
 File: TypeAlias = Path | Member
@@ -114,7 +132,7 @@ def on_disk(file: File) -> Path:
 
 
 def is_archive(path: Path) -> bool:
-    """Whether a file is a zip or tar archive, by its first bytes; where those are damaged, by its name.
+    """Whether a file is a zip or tar archive, by its first bytes; where those do not tell, by its name.
 
     Raises:
         OSError: it cannot be read.
@@ -127,7 +145,7 @@ def is_archive(path: Path) -> bool:
             return True
         unpack = _unpacker(head)
         if unpack is None:
-            return False
+            return path.name.lower().endswith(".tar")  # the oldest kind has no mark
         file.seek(0)
         try:
             with unpack(file) as stream:
@@ -136,16 +154,17 @@ def is_archive(path: Path) -> bool:
             return path.name.lower().endswith(ENDINGS)
 
 
-def members(path: Path) -> list[Member]:
-    """Return the files in an archive, in the order of their names.
+def members(path: Path, wanted: Callable[[bytes], bool]) -> list[Member]:
+    """Return files in an archive, in the order of their names.
 
-    Folders, links and devices are passed over, and archives in it are files like others.
+    Folders and devices are passed over, and archives in it are files like others.
 
     Args:
         path: a zip, or a tar, plain or compressed by gzip, bzip2 or xz.
+        wanted: says by its first 132 bytes whether a file is.
 
     Raises:
-        UnreadableError: it is damaged or encrypted, or holds more than is allowed.
+        UnreadableError: it is damaged or encrypted, holds links or sparse files, or more than is allowed.
         OSError: it cannot be read, or the disk for temporary files is full.
     """
     with path.open("rb") as file, TemporaryFile() as spool, _damage_told(path):
@@ -154,55 +173,89 @@ def members(path: Path) -> list[Member]:
         file.seek(0)
         content: BinaryIO = file
         if start.startswith(_ZIP):
-            content, found = spool, _in_zip(path, file, spool)
+            content, found = spool, _in_zip(path, file, spool, wanted)
         elif unpack is None:
-            found = _in_tar(path, file)
+            found = _in_tar(path, file, wanted)
         else:
             with unpack(file) as stream:
                 _copied(stream, spool, path, 0)
-            content, found = spool, _in_tar(path, spool)
+            content, found = spool, _in_tar(path, spool, wanted)
         held = _Held(os.dup(content.fileno()))
-    return sorted((Member(path, *one, held) for one in found), key=lambda member: member.name)
+    return [
+        Member(path, number, offset, size, held) for number, (_, offset, size) in enumerate(sorted(found), start=1)
+    ]
 
 
-def _in_zip(path: Path, file: BinaryIO, spool: BinaryIO) -> list[_Entry]:
+def _in_zip(path: Path, file: BinaryIO, spool: BinaryIO, wanted: _Look) -> list[_Entry]:
     """Return the files in a zip, after unpacking them into a spool."""
-    with zipfile.ZipFile(_Guarded(file)) as archive:
+    with zipfile.ZipFile(_Guarded(file, _LONGEST_DIRECTORY)) as archive:
         inside = [one for one in archive.infolist() if not one.is_dir()]
         _check(path, len(inside), sum(one.file_size for one in inside))
         if any(one.flag_bits & 1 for one in inside):
             message = f"{path}: expected an archive that is not encrypted"
             raise UnreadableError(message)
+        if any(stat.S_ISLNK(one.external_attr >> 16) for one in inside):
+            _refuse(path, "links")
         found, offset = [], 0
         for one in inside:
             with archive.open(one) as stream:
-                size = _copied(stream, spool, path, offset)
+                start = stream.read(_START)
+                if not wanted(start):
+                    continue
+                spool.write(start)
+                size = len(start) + _copied(stream, spool, path, offset + len(start))
             found.append((one.filename, offset, size))
             offset += size
     return found
 
 
-def _in_tar(path: Path, file: BinaryIO) -> list[_Entry]:
+def _in_tar(path: Path, file: BinaryIO, wanted: _Look) -> list[_Entry]:
     """Return the files in a tar that is not compressed."""
-    found = []
+    places: dict[str, tuple[int, int]] = {}
+    found: list[_Entry] = []
     length = file.seek(0, os.SEEK_END)
     file.seek(0)
-    with tarfile.TarFile(fileobj=_Guarded(file)) as archive:  # type: ignore[arg-type]
+    guarded: Any = _Guarded(file, _LONGEST_HEADER, _MOST_HEADERS)
+    with tarfile.TarFile(fileobj=guarded) as opened:
+        archive: Any = opened
         for count in count_from(1):
             one = archive.next()
             if one is None:
                 break
             _check(path, count, 0)
-            if one.offset_data + one.size > length:
-                message = "a member is cut off"
-                raise EOFError(message)
-            if one.isreg() and not one.issparse():
-                found.append((one.name, one.offset_data, one.size))
-        file.seek(archive.offset)
-        if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
-            message = "it ends without the mark of the end"  # for the library, damage is an end like any other
-            raise EOFError(message)
-    return found
+            archive.members = []  # the library would keep them all
+            if one.issym() or one.issparse() or (one.islnk() and one.linkname not in places):
+                _refuse(path, "sparse files" if one.issparse() else "links")
+            if one.isreg() or one.islnk():
+                place = places[one.linkname] if one.islnk() else (one.offset_data, one.size)
+                if sum(place) > length:
+                    message = "a member is cut off"
+                    raise EOFError(message)
+                places[one.name] = place
+                found.append((one.name, *place))
+        _check_end(file, archive.offset)
+    return [one for one in found if wanted(os.pread(file.fileno(), min(_START, one[2]), one[1]))]
+
+
+def _check_end(file: BinaryIO, offset: int) -> None:
+    """Refuse a tar that does not end with zeros alone: for the library, damage is an end like any other.
+
+    One that another was appended to does not either, and is not read in part.
+    """
+    file.seek(offset)
+    if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+        message = "it ends without the mark of the end"
+        raise EOFError(message)
+    while chunk := file.read(_CHUNK):
+        if chunk.strip(b"\0"):
+            message = "something comes after its end"
+            raise ValueError(message)
+
+
+def _refuse(path: Path, what: str) -> NoReturn:
+    """Refuse an archive some of whose files are not in it as they are: a slice could be among them."""
+    message = f"{path}: expected an archive of plain files, got one with {what}: unpack it and name the folder"
+    raise UnreadableError(message)
 
 
 def _unpacker(start: bytes) -> _Unpack | None:
@@ -242,10 +295,16 @@ def _damage_told(path: Path) -> Iterator[None]:
 
 
 class _Guarded:
-    """A file that is never read a long stretch at once, whatever its contents make a library ask for."""
+    """A file that is never read a long stretch at once, whatever its contents make a library ask for.
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
+    Args:
+        file: the file.
+        most: bytes that may be read at once.
+        most_of_all: bytes that may be read altogether.
+    """
+
+    def __init__(self, file: BinaryIO, most: int, most_of_all: int | None = None) -> None:
+        self._file, self._most, self._left = file, most, most_of_all
         self.tell, self.seekable = file.tell, file.seekable
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
@@ -266,9 +325,11 @@ class _Guarded:
         Raises:
             ValueError: too many were asked for.
         """
-        content = self._file.read(_MOST_AT_ONCE + 1 if size < 0 else min(size, _MOST_AT_ONCE + 1))
-        if len(content) > _MOST_AT_ONCE:
-            message = "a directory or a name of more than 64 MiB"
+        content = self._file.read(self._most + 1 if size < 0 else min(size, self._most + 1))
+        if self._left is not None:
+            self._left -= len(content)
+        if len(content) > self._most or (self._left is not None and self._left < 0):
+            message = "directories or names that are too long"
             raise ValueError(message)
         return content
 

@@ -76,7 +76,7 @@ def _in_archive(path: Path) -> list[Finding]:
     """Return what DICOM series are in an archive that was met with: none in most."""
     try:
         return _dicom(path)
-    except MedpaintError as error:
+    except (MedpaintError, OSError) as error:
         refused = Finding(path, "dicom", path.name, restorable=False, reason=str(error))
         return [refused] if path.name.lower().endswith(ENDINGS) else []
 

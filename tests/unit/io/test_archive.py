@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import stat
 import tarfile
 import zipfile
 from collections.abc import Callable, Mapping
@@ -39,6 +40,10 @@ def pack(path: Path, contents: Mapping[str, bytes]) -> Path:
             entry.size = len(content)
             tar.addfile(entry, io.BytesIO(content))
     return path
+
+
+def everything(_start: bytes) -> bool:
+    return True
 
 
 @pytest.fixture
@@ -93,15 +98,55 @@ def test_products_of_an_archive_are_those_of_the_folder(
     assert products[1].restored.name == "scan_restored"
 
 
-def test_links_and_folders_of_a_tar_are_passed_over(tmp_path: Path, series: Path) -> None:
+def test_links_are_refused_as_their_files_are_not_there(tmp_path: Path, series: Path) -> None:
     with tarfile.open(tmp_path / "scan.tar", "w") as tar:
         tar.add(series, "series")
         link = tarfile.TarInfo("link")
         link.type, link.linkname = tarfile.SYMTYPE, "/etc/hostname"
         tar.addfile(link)
-    assert [one.name for one in members(tmp_path / "scan.tar")] == [
-        f"series/{file.name}" for file in sorted(series.iterdir())
-    ]
+    entry = zipfile.ZipInfo("link")
+    entry.external_attr = (stat.S_IFLNK | 0o777) << 16
+    with zipfile.ZipFile(tmp_path / "scan.zip", "w") as target:
+        target.writestr(entry, "/etc/hostname")
+    for kind in ("tar", "zip"):
+        with pytest.raises(UnreadableError, match="got one with links: unpack it"):
+            read_scan(tmp_path / f"scan.{kind}")
+
+
+def test_hard_links_are_the_files_that_they_link_to(tmp_path: Path, series: Path) -> None:
+    files = sorted(series.iterdir())
+    (series / "again").hardlink_to(files[0])
+    with tarfile.open(tmp_path / "scan.tar", "w") as tar:
+        tar.add(series, "series")
+    found = members(tmp_path / "scan.tar", everything)
+    assert sorted(one.read_bytes() for one in found) == sorted(file.read_bytes() for file in series.iterdir())
+
+
+def test_a_tar_that_another_was_appended_to_is_not_read_in_part(
+    tmp_path: Path, contents: dict[str, bytes]
+) -> None:
+    parts = list(contents.items())
+    for kind in ("tar", "tar.gz"):
+        whole = b"".join(
+            pack(tmp_path / f"{number}.{kind}", dict(part)).read_bytes()
+            for number, part in enumerate((parts[:3], parts[3:]))
+        )
+        (tmp_path / f"both.{kind}").write_bytes(whole)
+        with pytest.raises(UnreadableError, match="expected an archive that can be unpacked"):
+            read_scan(tmp_path / f"both.{kind}")
+
+
+def test_a_tar_of_the_oldest_kind_is_known_by_its_name(tmp_path: Path, contents: dict[str, bytes]) -> None:
+    whole = pack(tmp_path / "scan.tar", contents).read_bytes()
+    plain = bytearray(whole)
+    at = 0
+    while (at := plain.find(b"ustar", at)) >= 0:
+        plain[at : at + 8] = bytes(8)
+        header = at - 257
+        plain[header + 148 : header + 156] = b" " * 8
+        plain[header + 148 : header + 156] = f"{sum(plain[header : header + 512]):06o}\0 ".encode()
+    (tmp_path / "old.tar").write_bytes(plain)
+    assert read_scan(tmp_path / "old.tar")[0].shape == (5, 6, 4)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -120,6 +165,7 @@ def test_a_cut_archive_is_refused_and_never_read_in_part(
 def test_damage_is_refused_and_never_read_over(tmp_path: Path, contents: dict[str, bytes], kind: str) -> None:
     whole = pack(tmp_path / f"scan.{kind}", contents).read_bytes()
     path = tmp_path / f"damaged.{kind}"
+    expected, _ = read_scan(tmp_path / f"scan.{kind}")
     rng = np.random.default_rng(3)
     for _ in range(80):
         content = bytearray(whole)
@@ -130,7 +176,9 @@ def test_damage_is_refused_and_never_read_over(tmp_path: Path, contents: dict[st
             volume, _ = read_scan(path)
         except InputError:
             continue
-        assert volume.shape == (5, 6, 4)
+        assert volume.shape == expected.shape
+        if kind != "tar":  # the others have checksums
+            np.testing.assert_array_equal(volume.data, expected.data)
 
 
 def test_an_encrypted_zip_is_refused(tmp_path: Path, contents: dict[str, bytes]) -> None:
@@ -166,16 +214,17 @@ def test_a_zip_that_unpacks_to_more_than_it_says_is_refused(tmp_path: Path) -> N
     path = pack(tmp_path / "scan.zip", {"large": bytes(100_000)})
     path.write_bytes(path.read_bytes().replace((100_000).to_bytes(4, "little"), (10).to_bytes(4, "little")))
     with pytest.raises(UnreadableError, match="expected an archive that can be unpacked"):
-        members(path)
+        members(path, everything)
 
 
-def test_a_name_of_a_tar_that_would_fill_the_memory_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("limit", "value"), [("_LONGEST_HEADER", 10_000), ("_MOST_HEADERS", 200_000)])
+def test_names_of_a_tar_that_would_fill_the_memory_are_refused(
+    tmp_path: Path, limit: str, value: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(archive, "_MOST_AT_ONCE", 2**20)
-    path = pack(tmp_path / "scan.tar.gz", {"a" * 2**21: b""})
+    monkeypatch.setattr(archive, limit, value)
+    path = pack(tmp_path / "scan.tar.gz", {f"{number}" * 50_000: b"" for number in range(8)})
     with pytest.raises(UnreadableError, match="expected an archive that can be unpacked"):
-        members(path)
+        members(path, everything)
 
 
 def test_archives_in_a_folder_are_listed_and_other_zips_passed_over(
@@ -189,6 +238,14 @@ def test_archives_in_a_folder_are_listed_and_other_zips_passed_over(
     assert [(one.path.name, one.restorable) for one in inspect(folder)] == [("cut.zip", False), ("scan.zip", True)]
 
 
+def test_names_in_an_archive_are_told_nowhere(tmp_path: Path, contents: dict[str, bytes]) -> None:
+    damaged = {f"M\udcfcller^Eva/{number}": content[:700] for number, content in enumerate(contents.values())}
+    with pytest.raises(InputError, match=r"such as file 1 of .*scan\.tar") as caught:
+        read_scan(pack(tmp_path / "scan.tar", damaged))
+    assert "Eva" not in str(caught.value)
+    assert not [one for one in inspect(tmp_path / "scan.tar") if "Eva" in f"{one.name}{one.path}{one.reason}"]
+
+
 def test_an_archive_without_dicom_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UnreadableError, match="expected DICOM images, found none"):
         read_scan(pack(tmp_path / "scan.zip", {"notes.txt": b"words"}))
@@ -196,7 +253,7 @@ def test_an_archive_without_dicom_is_refused(tmp_path: Path) -> None:
 
 def test_members_can_be_read_side_by_side(tmp_path: Path) -> None:
     expected = {f"{number:03d}": bytes([number]) * 10_000 for number in range(50)}
-    found = members(pack(tmp_path / "many.tar.gz", expected))
+    found = members(pack(tmp_path / "many.tar.gz", expected), everything)
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(lambda one: one.read_bytes(), found * 4)) == list(expected.values()) * 4
 

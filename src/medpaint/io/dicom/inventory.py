@@ -83,7 +83,7 @@ def _examined(path: File) -> tuple[Header, ...] | str:
 def _files(path: Path) -> Iterator[File]:
     """Yield the regular files in and below `path`, or those in the archive `path`, in the order of their names."""
     if is_archive(path):
-        yield from members(path)
+        yield from members(path, _may_be_dicom)
         return
     if path.is_file():
         yield path
@@ -94,6 +94,11 @@ def _files(path: Path) -> Iterator[File]:
             file = Path(folder, name)
             if file.is_file():
                 yield file
+
+
+def _may_be_dicom(start: bytes) -> bool:
+    """Whether a file that starts so may be a DICOM file, with or without preamble."""
+    return start[128:132] == b"DICM" or start[:2] in _FIRST_GROUPS
 
 
 def _read_headers(path: File) -> tuple[Header, ...]:
@@ -108,7 +113,7 @@ def _read_headers(path: File) -> tuple[Header, ...]:
             start = stream.read(132)
             stream.seek(0)
             has_preamble = start[128:] == b"DICM"
-            if not has_preamble and start[:2] not in _FIRST_GROUPS:
+            if not _may_be_dicom(start):
                 return ()
             dataset = dcmread(
                 stream, stop_before_pixels=True, force=True, specific_tags=[Tag(one) for one in KEYWORDS]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -25,6 +26,9 @@ __all__ = [
 
 SCAN_ID = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$"
 """What may name a scan: it becomes part of file names, so no separators and no leading dot or dash."""
+
+FETCHED_SERIES = r"^[0-9]+(\.[0-9]+)*(#.*)?$"
+"""What names a series that is fetched: its UID, and after a # which of its volumes is meant."""
 
 ENGINE_NAME = r"^[A-Za-z0-9_.-]*$"
 """What may name an engine: it becomes part of the names of batches."""
@@ -188,7 +192,7 @@ class ScanRow(BaseModel):
                     "properties": {
                         "image": {"maxLength": 0},
                         "study": {"minLength": 1},
-                        "series": {"minLength": 1},
+                        "series": {"pattern": FETCHED_SERIES},
                     },
                     "required": ["study", "series"],
                 },
@@ -201,7 +205,9 @@ class ScanRow(BaseModel):
         "", description="The scan: a file, or the folder or archive of a DICOM series; empty: it is on the server."
     )
     study: str = Field(
-        "", pattern=r"^[0-9.]*$", description="UID of its study, for a scan that is fetched from the server."
+        "",
+        pattern=r"^([0-9]+(\.[0-9]+)*)?$",
+        description="UID of its study, for a scan that is fetched from the server.",
     )
     mask: str = Field("", description="The mask; empty: look for missing slices and non-finite voxels.")
     engine: str = Field("", pattern=ENGINE_NAME, description="Engine for this scan; empty: the configured one.")
@@ -213,7 +219,7 @@ class ScanRow(BaseModel):
     @model_validator(mode="after")
     def _one_place(self) -> ScanRow:
         """Refuse a row that says of no place, or of two, where its scan is."""
-        if bool(self.image) == bool(self.study) or (self.study and not self.series):
+        if bool(self.image) == bool(self.study) or (self.study and not re.match(FETCHED_SERIES, self.series)):
             message = "expected an image, or a study and a series to fetch"
             raise ValueError(message)
         return self

@@ -7,8 +7,9 @@ import socket
 import ssl
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,16 @@ import pytest
 from dicom_phantom import Phantom
 from orthanc import free_port
 from pydicom import Dataset, FileDataset, dcmread
+from pydicom.uid import ExplicitVRLittleEndian
 from pynetdicom import AE, evt
 from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     CTImageStorage,
     StudyRootQueryRetrieveInformationModelFind,
     StudyRootQueryRetrieveInformationModelGet,
+    StudyRootQueryRetrieveInformationModelMove,
 )
 
-from medpaint.core.errors import InputError, MedpaintError, ServerError, UsageError
+from medpaint.core.errors import AbsentError, InputError, MedpaintError, ServerError, UsageError
 from medpaint.pacs import Credentials, connect, insistence
 
 pytestmark = pytest.mark.slow
@@ -51,6 +54,7 @@ def entity(handlers: Handlers, *, tls: ssl.SSLContext | None = None) -> Iterator
     for event, context in [
         (evt.EVT_C_FIND, StudyRootQueryRetrieveInformationModelFind),
         (evt.EVT_C_GET, StudyRootQueryRetrieveInformationModelGet),
+        (evt.EVT_C_MOVE, StudyRootQueryRetrieveInformationModelMove),
     ]:
         if event in offered:
             ours.add_supported_context(context)
@@ -64,12 +68,12 @@ def entity(handlers: Handlers, *, tls: ssl.SSLContext | None = None) -> Iterator
         running.shutdown()
 
 
-def finds(count: int) -> tuple[Any, Callable[..., Any]]:
+def finds(count: int, series: str = SERIES) -> tuple[Any, Callable[..., Any]]:
     """Answer every question with one series of `count` instances."""
 
     def answer(_event: Any) -> Iterator[tuple[int, Dataset]]:
         found = Dataset()
-        found.StudyInstanceUID, found.SeriesInstanceUID, found.Modality = STUDY, SERIES, "CT"
+        found.StudyInstanceUID, found.SeriesInstanceUID, found.Modality = STUDY, series, "CT"
         found.NumberOfSeriesRelatedInstances = count
         yield 0xFF00, found
 
@@ -144,6 +148,117 @@ def test_fewer_instances_than_there_are_is_no_series(tmp_path: Path, images: lis
     assert not (tmp_path / "out").exists()
 
 
+def test_a_server_that_answers_with_another_series_does_not_have_it(
+    tmp_path: Path, images: list[FileDataset]
+) -> None:
+    with entity([finds(4, "1.2.99"), gives(images)]) as url, pytest.raises(AbsentError, match="found none"):
+        connect(url).fetch(STUDY, SERIES, tmp_path / "out")
+
+
+@pytest.mark.parametrize(("count", "order"), [(4, [0, 1, 2, 2]), (3, [0, 1, 2, 3])])
+def test_each_instance_is_taken_once_and_no_more_than_there_are(
+    tmp_path: Path, images: list[FileDataset], count: int, order: list[int]
+) -> None:
+    sent = [images[number] for number in order]
+    with (
+        entity([finds(count), gives(sent)]) as url,
+        pytest.raises(ServerError, match=r"each once, got (one|more)"),
+    ):
+        connect(url).fetch(STUDY, SERIES, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_answer_without_its_identifier_is_the_fault_of_the_server() -> None:
+    def answer(_event: Any) -> Iterator[tuple[int, Dataset]]:
+        found = Dataset()
+        found.StudyInstanceUID = STUDY
+        yield 0xFF00, found
+
+    with entity([(evt.EVT_C_FIND, answer)]) as url, pytest.raises(ServerError, match="lacks SeriesInstanceUID"):
+        connect(url).series({"StudyInstanceUID": STUDY})
+
+
+def test_storing_goes_on_after_the_association_ended(tmp_path: Path, images: list[FileDataset]) -> None:
+    seen: list[str] = []
+
+    def take(event: Any) -> int:
+        seen.append(event.request.AffectedSOPInstanceUID)
+        if len(seen) == 2:
+            event.assoc.abort()
+        return 0x0000
+
+    with entity([(evt.EVT_C_STORE, take)]) as url:
+        assert connect(url, timeout_s=5.0).store(sorted((tmp_path / "scan").iterdir())) == 4
+    assert set(seen) == {image.SOPInstanceUID for image in images}
+
+
+def sends_to(port: int, images: Sequence[Dataset], pause_s: float) -> tuple[Any, Callable[..., Any]]:
+    """Send images to a port where that is asked for, and say nothing before the end."""
+
+    def answer(_event: Any) -> Iterator[Any]:
+        with sender(port) as association:
+            time.sleep(pause_s)
+            for image in images:
+                association.send_c_store(image)
+                time.sleep(pause_s)
+        yield "127.0.0.1", port
+        yield 0
+
+    return evt.EVT_C_MOVE, answer
+
+
+@contextmanager
+def sender(port: int, title: str = "OTHER") -> Iterator[Any]:
+    ours = AE(ae_title=title)
+    ours.add_requested_context(CTImageStorage, ExplicitVRLittleEndian)
+    association = ours.associate("127.0.0.1", port, ae_title="MEDPAINT")
+    yield association
+    if association.is_established:
+        association.release()
+
+
+def test_a_server_that_sends_elsewhere_is_waited_for_as_long_as_something_comes(
+    tmp_path: Path, images: list[FileDataset]
+) -> None:
+    port = free_port()
+    with entity([finds(4), sends_to(port, images, 0.6)]) as url:
+        assert connect(url, receive=port, timeout_s=1.5).fetch(STUDY, SERIES, tmp_path / "out") == 4
+
+
+def test_a_server_that_sends_nothing_elsewhere_is_given_up(tmp_path: Path) -> None:
+    port = free_port()
+    with (
+        entity([finds(4), sends_to(port, [], 3.0)]) as url,
+        pytest.raises(ServerError, match="after 4 attempts: it ended the association, or did not answer in time"),
+    ):
+        connect(url, receive=port, timeout_s=1.0).fetch(STUDY, SERIES, tmp_path / "out")
+
+
+def test_others_cannot_send_to_the_port_and_none_can_when_it_is_over(
+    tmp_path: Path, images: list[FileDataset]
+) -> None:
+    port = free_port()
+    established = []
+
+    def answer(_event: Any) -> Iterator[Any]:
+        with sender(port, "STRANGER") as stranger:
+            established.append(stranger.is_established)
+        association = held.enter_context(sender(port))
+        established.append(association.is_established)
+        for image in images[:3]:
+            association.send_c_store(image)
+        yield "127.0.0.1", port
+        yield 0
+
+    with ExitStack() as held, entity([finds(4), (evt.EVT_C_MOVE, answer)]) as url:
+        with pytest.raises(ServerError, match="got 3"):
+            connect(url, receive=port, timeout_s=5.0).fetch(STUDY, SERIES, tmp_path / "out" / "series")
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port), timeout=1.0)
+    assert established == [False, True] * 4
+    assert list((tmp_path / "out").iterdir()) == []
+
+
 def test_instances_of_another_series_are_refused(tmp_path: Path, images: list[FileDataset]) -> None:
     images[2].SeriesInstanceUID = "1.2.99"
     with entity([finds(4), gives(images)]) as url, pytest.raises(ServerError, match="got others"):
@@ -213,11 +328,10 @@ def test_what_an_entity_does_not_take_is_named(tmp_path: Path) -> None:
         connect(url).store(files)
 
 
-def test_another_title_is_rejected_at_once(tmp_path: Path) -> None:
+def test_another_title_is_rejected_at_once() -> None:
     with entity([finds(1)]) as url, pytest.raises(ServerError, match=r"rejects .* MEDPAINT with WRONG") as caught:
         connect(url.replace("OTHER", "WRONG")).series({})
     assert "attempts" not in str(caught.value)
-    assert not list(tmp_path.iterdir())
 
 
 def test_an_entity_that_is_away_is_tried_again_and_then_given_up() -> None:
@@ -262,12 +376,43 @@ def test_certificates_are_checked_and_the_user_is_named_over_tls(tmp_path: Path)
         ("dicom://A@pacs.example:none", "expected an address such as"),
         ("dicom://A:secret@pacs.example", "expected an address such as"),
         ("dicom://A@pacs.example/path", "expected an address such as"),
+        ("dicom://A@B:secret@pacs.example", "expected an address such as"),
         ("dicom://SEVENTEENLETTERSX@pacs.example", "expected the title"),
     ],
 )
 def test_what_is_no_address_is_refused(url: str, message: str) -> None:
-    with pytest.raises(UsageError, match=message):
+    with pytest.raises(UsageError, match=message) as caught:
         connect(url)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_name_that_is_not_known_is_said_so() -> None:
+    with pytest.raises(ServerError, match="after 4 attempts: it was not reached"):
+        connect("dicom://OTHER@nowhere.invalid").series({})
+
+
+def test_what_would_come_in_the_clear_is_not_asked_for_over_tls() -> None:
+    with pytest.raises(UsageError, match="would not be encrypted"):
+        connect("dicoms://OTHER@pacs.example", receive=104)
+
+
+def test_a_token_is_for_web_services() -> None:
+    with pytest.raises(UsageError, match="got a token") as caught:
+        connect("dicom://OTHER@pacs.example", credentials=Credentials("", "", "hidden"))
+    assert "hidden" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["dicoms://OTHER@pacs.example", "https://pacs.example"])
+def test_certificates_that_are_none_are_refused(tmp_path: Path, url: str) -> None:
+    (tmp_path / "words.pem").write_text("words")
+    for name in ("absent.pem", "words.pem"):
+        with pytest.raises(UsageError, match=rf"{name}: expected certificates"):
+            connect(url, authority=tmp_path / name)
+
+
+def test_values_that_a_key_cannot_have_are_refused() -> None:
+    with pytest.raises(UsageError, match="expected values that SeriesNumber can have"):
+        connect("dicom://A@pacs.example").series({"SeriesNumber": "words"})
 
 
 def test_a_password_is_not_sent_in_the_clear() -> None:

@@ -145,7 +145,7 @@ def test_other_credentials_are_refused_at_once_and_not_repeated(url: str) -> Non
 
 
 def test_a_series_that_is_not_there_is_said_so(tmp_path: Path, server: Server) -> None:
-    with pytest.raises(ServerError, match=r"expected series 1\.2\.0 on .*, found none"):
+    with pytest.raises(ServerError, match=r"expected series 1\.2\.0 of study 1\.2 on .*, found none"):
         server.fetch("1.2", "1.2.0", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from cohorts import snakemake, summary
 from dicom_phantom import Phantom
-from orthanc import PASSWORD, USER, missing, orthanc
+from orthanc import PASSWORD, USER, free_port, missing, orthanc
 from scans import save
 
 from medpaint.io.dicom import read_series
@@ -27,8 +27,13 @@ SHAPE = (24, 26, 12)
 def listed(url: str, key: Path) -> str:
     """Return the cohort's table that the command line makes."""
     command = [sys.executable, "-m", "medpaint", "pacs", "list", url, "--query", "StudyInstanceUID=1.2.3"]
-    done = subprocess.run([*command, "--scans", str(key)], capture_output=True, text=True, check=True)
+    done = subprocess.run([*command, "--key", str(key)], capture_output=True, text=True, check=True)
     return done.stdout
+
+
+def configure(folder: Path, url: str) -> None:
+    config = {"pacs": {"url": url}, "restore": {"engine": "nearest"}}
+    (folder / "config" / "config.yaml").write_text(yaml.safe_dump(config))
 
 
 def test_a_cohort_comes_from_a_server_and_its_products_go_there(
@@ -55,8 +60,11 @@ def test_a_cohort_comes_from_a_server_and_its_products_go_there(
         assert (head, row) == ("scan\tstudy\tseries", f"{name}\t1.2.3\t1.2.3.7")
         rows = [f"{head}\tmask", f"{row}\tmask.nii.gz", "absent\t1.2.3\t1.2.3.8\t"]
         (tmp_path / "config" / "scans.tsv").write_text("\n".join(rows) + "\n")
-        config = {"pacs": {"url": addresses.web}, "restore": {"engine": "nearest"}}
-        (tmp_path / "config" / "config.yaml").write_text(yaml.safe_dump(config))
+        configure(tmp_path, f"http://127.0.0.1:{free_port()}/dicom-web")
+        away = snakemake(tmp_path)
+        assert away.returncode == 1
+        assert not list((tmp_path / "results" / "restored").rglob("*"))
+        configure(tmp_path, addresses.web)
         done = snakemake(tmp_path)
         assert done.returncode == 1, done.stdout
         rows_by_scan = summary(tmp_path)
@@ -65,6 +73,12 @@ def test_a_cohort_comes_from_a_server_and_its_products_go_there(
         assert "expected series 1.2.3.8" in rows_by_scan["absent"]["reason"]
         assert all(verify(record).holds for record in find_records([tmp_path / "results" / "restored" / name]))
         assert snakemake(tmp_path, "store").returncode == 0
+        configure(tmp_path, addresses.entity)
+        assert "fetch" not in snakemake(tmp_path, "--dry-run").stdout
+        configure(tmp_path, addresses.web)
+        server.store(Phantom(shape=SHAPE, series="1.2.3.8").write(tmp_path / "late"))
+        assert snakemake(tmp_path, "--forcerun", "results/fetched/absent.json").returncode == 0
+        assert summary(tmp_path)["absent"]["status"] == "nothing to repair"
         products = tmp_path / "results" / "restored" / name / f"{name}_restored"
         uid = pydicom.dcmread(next(products.iterdir())).SeriesInstanceUID
         server.fetch("1.2.3", uid, tmp_path / "again")

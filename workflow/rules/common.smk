@@ -130,7 +130,7 @@ def fetch_flags(wildcards):
     """Return which series is fetched; the part of it that is restored, after a #, is for ingest."""
     row = SCANS[wildcards.scan]
     which = {"study": row["study"], "series": row["series"].partition("#")[0]}
-    return " ".join([flags(which, which), flags(SERVER, PACS)])
+    return flags(which, which)
 
 
 def ingest_flags(wildcards):
@@ -183,6 +183,7 @@ validate(config, "../schemas/config.schema.yaml")
 
 RESTORE = config.get("restore", {})
 SERVER = config.get("pacs", {})
+SERVER_FLAGS = f"{quote(SERVER.get('url', ''))} {flags(SERVER, PACS)}"
 VERSION = version("medpaint")
 SCANS = read_scans(config["scans"])
 if any(map(is_fetched, SCANS)) and not SERVER.get("url"):

@@ -1,5 +1,7 @@
-# Scans from the server that the configuration names, and products to it. A scan that cannot be fetched does not fail
-# the job: ingest tells it like any other scan that cannot be done. What is fetched stays: it is not fetched again.
+# Scans from the server that the configuration names, and products to it. A series that the server does not have does
+# not fail the job: ingest tells it like any other scan that cannot be done. A server that is away does, and the next
+# run tries again. What is fetched stays and is not fetched again: neither the server's address nor medpaint's version
+# is among the parameters, so that a change of these deletes nothing.
 
 
 rule fetch:
@@ -11,14 +13,13 @@ rule fetch:
     benchmark:
         "results/benchmarks/fetch/{scan}.tsv"
     params:
-        url=SERVER.get("url", ""),
-        flags=fetch_flags,
+        which=fetch_flags,
     shell:
-        "medpaint pacs fetch {params.url:q} {params.flags} --output {output.folder:q} --status {output.status:q}"
+        "medpaint pacs fetch {SERVER_FLAGS} {params.which} --output {output.folder:q} --status {output.status:q}"
         " > {log:q} 2>&1"
 
 
-# Not part of a run, asked for by its name: the restored series and their segmentations.
+# Not part of a run, asked for by its name: the series that the summary lists as restored, and their segmentations.
 rule store:
     input:
         "results/summary.tsv",
@@ -26,8 +27,10 @@ rule store:
         touch("results/stored"),
     log:
         "results/logs/store.log",
+    benchmark:
+        "results/benchmarks/store.tsv"
     params:
-        url=SERVER.get("url", ""),
-        flags=flags(SERVER, PACS),
+        server=SERVER_FLAGS,
+        version=VERSION,
     shell:
-        "medpaint pacs store {params.url:q} results/restored {params.flags} > {log:q} 2>&1"
+        "medpaint pacs store {params.server} --summary {input:q} > {log:q} 2>&1"

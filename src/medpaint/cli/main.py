@@ -23,7 +23,7 @@ COMMANDS: Final[dict[str, str]] = {
     "engines": "list what can fill a mask",
     "evaluate": "score engines on holes made in clean scans",
     "train": "train a network on clean scans",
-    "pacs": "list, fetch and store series of a DICOMweb server",
+    "pacs": "list, fetch and store series of a server",
     "demo": "make a small cohort from real scans, damage it, restore it, score it",
     "ingest": "(a job of run) read a scan and its mask",
     "inpaint": "(a job of run) fill the masks of a batch",

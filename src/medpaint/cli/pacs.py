@@ -34,10 +34,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--series", metavar="UID", help="fetch: which series")
     parser.add_argument("--table", type=Path, metavar="TSV", help="fetch: table with the columns study and series")
     parser.add_argument(
-        "--scans", type=Path, metavar="FILE", help="list: print a cohort's table, its scans named by this secret"
+        "--key", type=Path, metavar="FILE", help="list: print a cohort's table, its scans named by this secret"
     )
     parser.add_argument(
-        "--status", type=Path, metavar="JSON", help="fetch: write here what became of it, and end well either way"
+        "--status",
+        type=Path,
+        metavar="JSON",
+        help="fetch: write here whether the series is there, and end well if not",
+    )
+    parser.add_argument(
+        "--summary", type=Path, metavar="TSV", help="store: what the summary of a cohort lists as restored"
     )
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="fetch: where a folder a series is made")
     parser.add_argument(
@@ -96,10 +102,12 @@ def _list(server: Server, parsed: argparse.Namespace) -> int:
     if not all(query.values()):
         message = f"expected --query KEY=VALUE, such as Modality=MR, got {' '.join(parsed.query)}"
         raise UsageError(message)
-    secret = read_secret(parsed.scans) if parsed.scans else b""
+    secret = read_secret(parsed.key) if parsed.key else b""
     found = server.series(query)
     if parsed.json:
-        print(json.dumps({"status": "listed", "series": [vars(one) for one in found]}))
+        names = [{"scan": keyed_name(secret, one.series)} if secret else {} for one in found]
+        told = [{**name, **vars(one)} for name, one in zip(names, found, strict=True)]
+        print(json.dumps({"status": "listed", "series": told}))
         return 0
     if secret:
         print("scan\tstudy\tseries")
@@ -113,7 +121,7 @@ def _list(server: Server, parsed: argparse.Namespace) -> int:
 
 def _fetch(server: Server, parsed: argparse.Namespace) -> int:
     """Fetch each series into a folder of its own; say what became of it, where there is a file for that."""
-    from medpaint.core.errors import ServerError, UsageError
+    from medpaint.core.errors import AbsentError, UsageError
     from medpaint.staging import save_fetch
 
     if parsed.output is None or (parsed.table is None) == (not (parsed.study and parsed.series)):
@@ -122,7 +130,7 @@ def _fetch(server: Server, parsed: argparse.Namespace) -> int:
     wanted = _table(parsed.table) if parsed.table else [(parsed.study, parsed.series)]
     try:
         fetched = [str(_fetched(server, study, series, parsed.output)) for study, series in wanted]
-    except ServerError as error:
+    except AbsentError as error:
         if parsed.status is None:
             raise
         parsed.output.mkdir(parents=True, exist_ok=True)
@@ -153,14 +161,33 @@ def _store(server: Server, parsed: argparse.Namespace) -> int:
     from medpaint.cli.progress import progress_bar
     from medpaint.core.errors import InputError
 
-    files = [file for path in parsed.files for file in _dicom_below(path)]
+    places = [*parsed.files, *(_restored(parsed.summary) if parsed.summary else [])]
+    files = [file for path in places for file in _dicom_below(path)]
     if not files:
-        message = f"expected DICOM files to store, found none in {' '.join(map(str, parsed.files)) or 'nothing'}"
+        message = f"expected DICOM files to store, found none in {' '.join(map(str, places)) or 'nothing'}"
         raise InputError(message)
     with progress_bar() as progress:
         count = server.store(files, progress)
     print(json.dumps({"status": "stored", "instances": count}) if parsed.json else f"stored {count} instances")
     return 0
+
+
+def _restored(summary: Path) -> list[Path]:
+    """Return the folders of the scans that a cohort's summary lists as restored.
+
+    Raises:
+        UsageError: it is none.
+    """
+    from medpaint.core.errors import UsageError
+
+    try:
+        with summary.open(encoding="utf-8", newline="") as stream:
+            rows = list(csv.DictReader(stream, delimiter="\t"))
+        products = [row["restored"] for row in rows if row["status"] == "restored"]
+    except (OSError, KeyError, UnicodeDecodeError) as error:
+        message = f"{summary}: expected the summary of a cohort"
+        raise UsageError(message) from error
+    return [(summary.parent / product).parent for product in products]
 
 
 def _dicom_below(path: Path) -> list[Path]:

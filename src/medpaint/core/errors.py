@@ -12,6 +12,7 @@
     ├── PartialFailureError    4  the others are done, some scans failed
     ├── VerificationError      5  a product does not agree with its record
     └── ServerError            6  a server was not reached, or refused
+        └── AbsentError           it does not have what was asked for
 
 Each message is one line: what was expected, what came, where.
 """
@@ -21,6 +22,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 __all__ = [
+    "AbsentError",
     "AmbiguousError",
     "ConvergenceError",
     "GeometryError",
@@ -94,3 +96,7 @@ class ServerError(MedpaintError):
     """A server was not reached, refused, or sent something else than was asked for."""
 
     exit_code: ClassVar[int] = 6
+
+
+class AbsentError(ServerError):
+    """A server answered that it does not have what was asked for."""

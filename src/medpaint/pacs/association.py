@@ -12,7 +12,7 @@ from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from medpaint.core.errors import ServerError, UsageError
-from medpaint.pacs.credentials import Credentials
+from medpaint.pacs.credentials import Credentials, check_authority
 from medpaint.pacs.insistence import BrokenOffError
 
 __all__ = ["CALLING", "Entity", "check_title", "entity_of"]
@@ -74,15 +74,20 @@ class Entity:
             BrokenOffError: it is not there, or ended the association; that may be another in a moment.
             ServerError: it refuses.
         """
-        association = self.application().associate(
-            self.host,
-            self.port,
-            contexts=list(contexts),
-            ae_title=self.title,
-            ext_neg=[*roles, *self._identity()],
-            tls_args=self._tls(),
-            evt_handlers=list(handlers),
-        )
+        tls = self._tls()
+        try:
+            association = self.application().associate(
+                self.host,
+                self.port,
+                contexts=list(contexts),
+                ae_title=self.title,
+                ext_neg=[*roles, *self._identity()],
+                tls_args=tls,
+                evt_handlers=list(handlers),
+            )
+        except OSError as error:  # its name is not known, for one
+            message = f"it was not reached: {error.strerror or error}"
+            raise BrokenOffError(message) from error
         if not association.is_established:
             self._refused(association)
         try:
@@ -147,11 +152,17 @@ def entity_of(
         port = 0
     title = unquote(parts.username or "")
     if not (port and title and parts.hostname) or parts.password is not None or parts.path.strip("/"):
-        message = f"expected an address such as dicom://TITLE@pacs.example:104, or dicoms:// for TLS, got {url}"
+        got = "another" if "@" in url else url  # what stands before the @ can be a password
+        message = f"expected an address such as dicom://TITLE@pacs.example:104, or dicoms:// for TLS, got {got}"
         raise UsageError(message)
     for name in (title, calling):
         check_title(name)
     given = credentials or Credentials()
+    if given.token:
+        message = "expected a user, or nobody, for dicom:// and dicoms://, got a token: it is for web services"
+        raise UsageError(message)
+    if authority is not None:
+        check_authority(authority)
     if given.password and parts.scheme != "dicoms":
         message = "expected dicoms:// with a password: over dicom:// everyone on the way could read it"
         raise UsageError(message)

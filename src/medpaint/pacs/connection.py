@@ -39,6 +39,9 @@ def connect(
     """
     if url.startswith(("dicom:", "dicoms:")):
         entity = entity_of(url, calling=calling, credentials=credentials, authority=authority, timeout_s=timeout_s)
+        if receive is not None and url.startswith("dicoms:"):
+            message = "expected no port to receive at with dicoms://: what is sent there would not be encrypted"
+            raise UsageError(message)
         return Dimse(entity, receive=receive)
     if receive is not None or calling != CALLING:
         message = f"calling and receive are for dicom:// and dicoms://, got {url}"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from medpaint.core.errors import UsageError
 from medpaint.io.private import read_private
 
-__all__ = ["Credentials", "read_credentials"]
+__all__ = ["Credentials", "check_authority", "read_credentials"]
 
 
 @dataclass(frozen=True)
@@ -35,3 +36,17 @@ def read_credentials(path: Path) -> Credentials:
         message = f"{path}: expected one line, user:password or token:..., got something else"
         raise UsageError(message)
     return Credentials(token=secret) if name == "token" else Credentials(name, secret)
+
+
+def check_authority(path: Path) -> Path:
+    """Return a file of certificates.
+
+    Raises:
+        UsageError: it is none.
+    """
+    try:
+        ssl.create_default_context().load_verify_locations(path)
+    except OSError as error:
+        message = f"{path}: expected certificates to trust, PEM: {error.strerror or 'there are none in it'}"
+        raise UsageError(message) from error
+    return path

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from importlib import import_module
 from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
-from medpaint.core.errors import InputError, MedpaintError, ServerError, UsageError
+from medpaint.core.errors import InputError, ServerError, UsageError
 from medpaint.core.types import Progress
 from medpaint.io.atomic import replacing_folder
 from medpaint.io.dicom import quiet
 from medpaint.pacs.association import Entity
 from medpaint.pacs.insistence import BrokenOffError, insist
-from medpaint.pacs.remote import Intake, RemoteSeries, check_uids, only
+from medpaint.pacs.reception import Intake, handing_to, waiting_for
+from medpaint.pacs.remote import RemoteSeries, check_uids, only
 
 __all__ = ["Dimse"]
 
@@ -78,8 +78,6 @@ _OF_SERIES: Final = frozenset(
 _OUT_OF_RESOURCES: Final = 0xA7
 """First byte of statuses that can be others a moment later (DICOM PS3.4, tables B.2-1, C.4-2)."""
 
-_NOT_WANTED: Final = 0xA900
-
 
 class Dimse:
     """A server that is spoken to by DIMSE, which is asked again where it fails for a moment.
@@ -101,8 +99,8 @@ class Dimse:
             UsageError: a key is no keyword of DICOM.
             ServerError: the server was not reached, or refused.
         """
-        _check_keywords(query)
         with quiet():
+            _check_query(query)
             return insist(self.url, lambda: list(self._found(query)))
 
     def fetch(self, study: str, series: str, folder: Path, progress: Progress | None = None) -> int:
@@ -114,14 +112,14 @@ class Dimse:
         """
         check_uids(study, series)
         found = self.series({"StudyInstanceUID": study, "SeriesInstanceUID": series})
-        wanted = only(found, self.url, series)
+        wanted = only(found, self.url, study, series)
         way = self._got if self._receive is None else self._moved
 
         def attempt() -> int:
             with quiet(), replacing_folder(folder) as part:
                 intake = Intake(self.url, wanted, part, progress)
                 way(wanted, intake)
-                return intake.check()
+                return intake.close()
 
         return insist(self.url, attempt)
 
@@ -149,7 +147,7 @@ class Dimse:
                             f"{self.url} took {len(files) - len(left)} of {len(files)} instances, but no {named}"
                         )
                         raise ServerError(message)
-                    self._check(association.send_c_store(file), "instance")
+                    self._check(_still(association).send_c_store(file), "instance")
                     del left[0]
                     if progress is not None:
                         progress("store", 1.0 - len(left) / len(files))
@@ -161,23 +159,24 @@ class Dimse:
         """Yield the series that match: those of each study, as servers need not search across studies."""
         of_series = {key: value for key, value in query.items() if key in _OF_SERIES}
         of_study = {key: value for key, value in query.items() if key not in _OF_SERIES}
-        if "Modality" in of_series:
+        known = of_study.get("StudyInstanceUID", "")
+        if "Modality" in of_series and not known:
             of_study.setdefault("ModalitiesInStudy", of_series["Modality"])
         with self._entity.associated([_context(_FIND, *_SYNTAXES[:2])]) as association:
-            studies = [of_study["StudyInstanceUID"]] if "StudyInstanceUID" in of_study else []
-            if not studies:
+            studies = [known]
+            if not known or len(of_study) > 1:
                 asked = {"StudyInstanceUID": "", **of_study}
-                studies = [answer.StudyInstanceUID for answer in self._answers(association, "STUDY", asked)]
+                studies = [_uid(one, "StudyInstanceUID") for one in self._answers(association, "STUDY", asked)]
             wanted = {"SeriesInstanceUID": "", "Modality": "", "NumberOfSeriesRelatedInstances": "", **of_series}
             for study in studies:
                 for answer in self._answers(association, "SERIES", {"StudyInstanceUID": study, **wanted}):
-                    count = answer.get("NumberOfSeriesRelatedInstances") or 0
+                    count = int(answer.get("NumberOfSeriesRelatedInstances") or 0)
                     modality = str(answer.get("Modality") or "")
-                    yield RemoteSeries(str(study), str(answer.SeriesInstanceUID), modality, int(count))
+                    yield RemoteSeries(study, _uid(answer, "SeriesInstanceUID"), modality, count)
 
     def _answers(self, association: Any, level: str, keys: Mapping[str, str]) -> Iterator[Any]:  # noqa: ANN401
         """Yield what the server has at a level."""
-        for status, answer in association.send_c_find(_identifier(level, keys), _FIND):
+        for status, answer in _still(association).send_c_find(_identifier(level, keys), _FIND):
             self._check(status, "query")
             if answer is not None:
                 yield answer
@@ -188,7 +187,7 @@ class Dimse:
         contexts = [_context(*kind) for kind in product(_CLASSES, _SYNTAXES)]
         roles = [net.build_role(one, scp_role=True) for one in _CLASSES]
         with (
-            _taking(intake) as handler,
+            handing_to(intake) as handler,
             self._entity.associated(
                 [_context(_GET, *_SYNTAXES[:2]), *contexts], roles=roles, handlers=[handler]
             ) as association,
@@ -196,21 +195,24 @@ class Dimse:
             if all(one.abstract_syntax != _GET for one in association.accepted_contexts):
                 message = f"{self.url} does not offer C-GET: have it send to a port here (C-MOVE), with --receive"
                 raise ServerError(message)
-            for status, _ in association.send_c_get(_series_of(wanted), _GET):
+            for status, _ in _still(association).send_c_get(_series_of(wanted), _GET):
                 self._check(status, "request")
 
     def _moved(self, wanted: RemoteSeries, intake: Intake) -> None:
         """Have a series sent to a port here, where nobody but the server is listened to."""
         ours = self._entity.application()
         ours.require_called_aet, ours.require_calling_aet = True, [self._entity.title]
-        with _taking(intake) as handler:
+        with handing_to(intake) as handler:
             receiver = self._listening(ours, handler)
             try:
                 with self._entity.associated([_context(_MOVE, *_SYNTAXES[:2])]) as association:
+                    waiting_for(association, intake, self._entity.timeout_s)
                     for status, _ in association.send_c_move(_series_of(wanted), self._entity.calling, _MOVE):
                         self._check(status, "request")
             finally:
                 receiver.shutdown()
+                for one in receiver.active_associations:
+                    one.abort()
 
     def _listening(self, ours: Any, handler: Any) -> Any:  # noqa: ANN401 - of pynetdicom
         """Start to listen."""
@@ -237,28 +239,29 @@ class Dimse:
             raise ServerError(message)
 
 
-@contextmanager
-def _taking(intake: Intake) -> Iterator[Any]:
-    """Yield what hands instances that come to an intake; what went wrong there is raised in the end."""
-    events: Any = import_module("pynetdicom.events")
-    errors: list[Exception] = []
+def _still(association: Any) -> Any:  # noqa: ANN401 - of pynetdicom
+    """Return an association that has not ended since the last answer.
 
-    def take(event: Any) -> int:  # noqa: ANN401 - of pynetdicom
-        try:
-            content = event.encoded_dataset()
-            intake.take(str(event.dataset.get("SeriesInstanceUID")), lambda path: path.write_bytes(content))
-        except (MedpaintError, OSError) as error:
-            errors.append(error)
-            return _NOT_WANTED
-        return 0x0000
+    Raises:
+        BrokenOffError: it has.
+    """
+    if not association.is_established:
+        message = "it ended the association"
+        raise BrokenOffError(message)
+    return association
 
-    try:
-        yield events.EVT_C_STORE, take
-    except (MedpaintError, BrokenOffError):
-        if not errors:
-            raise
-    if errors:
-        raise errors[0]
+
+def _uid(answer: Any, keyword: str) -> str:  # noqa: ANN401 - of pydicom
+    """Return an identifier that an answer has to hold.
+
+    Raises:
+        BrokenOffError: it does not.
+    """
+    found = str(answer.get(keyword) or "")
+    if not found:
+        message = f"its answer lacks {keyword}"
+        raise BrokenOffError(message)
+    return found
 
 
 def _context(abstract: str, *syntaxes: str) -> Any:  # noqa: ANN401 - of pynetdicom
@@ -282,13 +285,18 @@ def _series_of(wanted: RemoteSeries) -> Any:  # noqa: ANN401 - of pydicom
     return _identifier("SERIES", {"StudyInstanceUID": wanted.study, "SeriesInstanceUID": wanted.series})
 
 
-def _check_keywords(query: Mapping[str, str]) -> None:
-    """Refuse keys that are no keywords."""
+def _check_query(query: Mapping[str, str]) -> None:
+    """Refuse keys that are no keywords, and values that they cannot have."""
     tag_of: Callable[[str], int | None] = import_module("pydicom.datadict").tag_for_keyword
     unknown = [key for key in query if tag_of(key) is None]
     if unknown:
         message = f"expected keywords of DICOM to look for, such as Modality, got {', '.join(unknown)}"
         raise UsageError(message)
+    try:
+        _identifier("SERIES", query)
+    except (ValueError, TypeError, OverflowError) as error:
+        message = f"expected values that {', '.join(query)} can have, got another"
+        raise UsageError(message) from error
 
 
 def _kind(file: Path) -> tuple[str, str]:

@@ -68,7 +68,7 @@ def _unwrapped(request: Callable[[], _Answer]) -> _Answer:
 
 
 class BrokenOffError(Exception):
-    """Fewer instances came than there are."""
+    """Something came to nothing that may succeed in a moment; the message says what."""
 
 
 _REFUSALS: Final = {

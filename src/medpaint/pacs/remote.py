@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from medpaint.core.errors import InputError, ServerError, UsageError
+from medpaint.core.errors import AbsentError, InputError, UsageError
 from medpaint.core.types import Progress
-from medpaint.pacs.insistence import BrokenOffError
 
-__all__ = ["Intake", "RemoteSeries", "Server", "check_uids", "only", "read_object"]
+__all__ = ["RemoteSeries", "Server", "check_uids", "only", "read_object"]
 
-UID: Final = re.compile(r"[0-9]+(\.[0-9]+)*")
+_UID: Final = re.compile(r"[0-9]+(\.[0-9]+)*")
 """An identifier of DICOM (PS3.5, 9.1)."""
 
 
@@ -45,6 +44,7 @@ class Server(Protocol):
 
         Raises:
             UsageError: study or series is no identifier.
+            AbsentError: there is no such series.
             ServerError: the server was not reached, refused, or sent something else or too little.
         """
         ...
@@ -59,62 +59,17 @@ class Server(Protocol):
         ...
 
 
-class Intake:
-    """Takes the instances of a series as they come, a file each.
-
-    Args:
-        url: of the server, for messages.
-        wanted: the series; with 0 instances where the server does not count them.
-        folder: of the files.
-        progress: told the fraction that has come.
-    """
-
-    def __init__(self, url: str, wanted: RemoteSeries, folder: Path, progress: Progress | None) -> None:
-        self._url, self._wanted, self._folder, self._progress = url, wanted, folder, progress
-        self.count = 0
-
-    def take(self, series: str, write: Callable[[Path], object]) -> None:
-        """Take an instance.
-
-        Args:
-            series: that it belongs to.
-            write: writes it into a file.
-
-        Raises:
-            ServerError: it belongs to another series.
-        """
-        if series != self._wanted.series:
-            message = f"expected instances of series {self._wanted.series} from {self._url}, got others"
-            raise ServerError(message)
-        self.count += 1
-        write(self._folder / f"{self.count:04d}.dcm")
-        if self._progress is not None:
-            self._progress("fetch", min(1.0, self.count / max(1, self._wanted.instances)))
-
-    def check(self) -> int:
-        """Return how many instances came.
-
-        Raises:
-            BrokenOffError: fewer than there are.
-        """
-        if self.count < max(1, self._wanted.instances):
-            message = (
-                f"expected {self._wanted.instances} instances of series {self._wanted.series}, got {self.count}"
-            )
-            raise BrokenOffError(message)
-        return self.count
-
-
-def only(found: Sequence[RemoteSeries], url: str, series: str) -> RemoteSeries:
-    """Return the series that was asked for.
+def only(found: Sequence[RemoteSeries], url: str, study: str, series: str) -> RemoteSeries:
+    """Return the series that was asked for, and no other that a server may answer with.
 
     Raises:
-        ServerError: there is none.
+        AbsentError: it is not there.
     """
-    if not found:
-        message = f"expected series {series} on {url}, found none"
-        raise ServerError(message)
-    return found[0]
+    for one in found:
+        if (one.study, one.series) == (study, series):
+            return one
+    message = f"expected series {series} of study {study} on {url}, found none"
+    raise AbsentError(message)
 
 
 def check_uids(*uids: str) -> None:
@@ -124,7 +79,7 @@ def check_uids(*uids: str) -> None:
         UsageError: one is not digits and dots.
     """
     for uid in uids:
-        if not UID.fullmatch(uid):
+        if not _UID.fullmatch(uid):
             message = f"expected a DICOM identifier, digits and dots, got {uid!r}"
             raise UsageError(message)
 

@@ -12,9 +12,10 @@ from medpaint.core.errors import ServerError, UsageError
 from medpaint.core.types import Progress
 from medpaint.io.atomic import replacing_folder
 from medpaint.io.dicom import quiet
-from medpaint.pacs.credentials import Credentials
+from medpaint.pacs.credentials import Credentials, check_authority
 from medpaint.pacs.insistence import OnTheWayError, insist
-from medpaint.pacs.remote import Intake, RemoteSeries, check_uids, only, read_object
+from medpaint.pacs.reception import Intake
+from medpaint.pacs.remote import RemoteSeries, check_uids, only, read_object
 
 __all__ = ["DicomWeb"]
 
@@ -67,7 +68,7 @@ class DicomWeb:
         elif given.token:
             session.headers["Authorization"] = f"Bearer {given.token}"
         if authority is not None:
-            session.verify = str(authority)
+            session.verify = str(check_authority(authority))
         self.url = url.rstrip("/")
         try:
             self._client = web.DICOMwebClient(self.url, session=session, timeout=timeout_s)
@@ -84,15 +85,7 @@ class DicomWeb:
         Raises:
             ServerError: the server was not reached, or refused.
         """
-        found = insist(
-            self.url,
-            lambda: self._client.search_for_series(search_filters=dict(query), fields=list(_TABLE.values())),
-        )
-        rows = [{name: _first(one, tag) for name, tag in _TABLE.items()} for one in found]
-        return [
-            RemoteSeries(str(row["study"]), str(row["series"]), str(row["modality"]), int(row["instances"] or 0))
-            for row in rows
-        ]
+        return insist(self.url, lambda: self._found(query))
 
     def fetch(self, study: str, series: str, folder: Path, progress: Progress | None = None) -> int:
         """Fetch a series into a folder, which appears when it is complete; return the number of files.
@@ -103,14 +96,15 @@ class DicomWeb:
         """
         check_uids(study, series)
         found = self.series({"StudyInstanceUID": study, "SeriesInstanceUID": series})
-        wanted = only(found, self.url, series)
+        wanted = only(found, self.url, study, series)
 
         def attempt() -> int:
             with quiet(), replacing_folder(folder) as part:
                 intake = Intake(self.url, wanted, part, progress)
                 for dataset in self._instances(study, series):
-                    intake.take(dataset.SeriesInstanceUID, partial(dataset.save_as, enforce_file_format=True))
-                return intake.check()
+                    write = partial(dataset.save_as, enforce_file_format=True)
+                    intake.take(dataset.SeriesInstanceUID, dataset.SOPInstanceUID, write)
+                return intake.close()
 
         return insist(self.url, attempt)
 
@@ -136,6 +130,15 @@ class DicomWeb:
             if progress is not None:
                 progress("store", done / len(files))
         return done
+
+    def _found(self, query: Mapping[str, str]) -> list[RemoteSeries]:
+        """Return the series that match."""
+        answers = self._client.search_for_series(search_filters=dict(query), fields=list(_TABLE.values()))
+        rows = [{name: _first(one, tag) for name, tag in _TABLE.items()} for one in answers]
+        return [
+            RemoteSeries(str(row["study"]), str(row["series"]), str(row["modality"]), int(row["instances"] or 0))
+            for row in rows
+        ]
 
     def _instances(self, study: str, series: str) -> Iterator[Any]:
         """Yield the instances of a series as they are stored, in whatever transfer syntax."""

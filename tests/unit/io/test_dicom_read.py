@@ -172,19 +172,33 @@ def test_real_world_values_are_intensities_where_nothing_else_says_so(tmp_path: 
     assert source.facts["unit"] == "mm2/s"
 
 
-@pytest.mark.parametrize("case", ["rescaled", "several", "flat", "words"])
+@pytest.mark.parametrize("case", ["rescaled", "several", "flat", "words", "range", "whole"])
 def test_real_world_values_are_left_alone_where_they_are_not_the_intensities(tmp_path: Path, case: str) -> None:
     def change(dataset: FileDataset, _index: int) -> None:
         lines = [real_world(0.0 if case == "flat" else 0.5, -3.0, "SOMEBODY")]
+        if case in {"range", "whole"}:
+            lines[0].add_new("RealWorldValueFirstValueMapped", "US", 0)
+            lines[0].add_new("RealWorldValueLastValueMapped", "US", 4094 if case == "range" else 4095)
         dataset.RealWorldValueMappingSequence = lines * (2 if case == "several" else 1)
         if case == "rescaled":
             dataset.RescaleSlope, dataset.RescaleIntercept = "2", "0"
 
     Phantom(modality="MR", dtype="uint16", change=change).write(tmp_path)
     volume, source = read_series(tmp_path)
-    slope, intercept = {"rescaled": (2.0, 0.0), "words": (0.5, -3.0)}.get(case, (1.0, 0.0))
+    slope, intercept = {"rescaled": (2.0, 0.0), "words": (0.5, -3.0), "whole": (0.5, -3.0)}.get(case, (1.0, 0.0))
     np.testing.assert_array_equal(volume.intensities(), volume.data * slope + intercept)
     assert "unit" not in source.facts
+
+
+def test_real_world_values_of_some_slices_alone_are_no_intensities(tmp_path: Path) -> None:
+    def change(dataset: FileDataset, index: int) -> None:
+        if index < 2:
+            dataset.RealWorldValueMappingSequence = [real_world(0.5, -3.0)]
+
+    Phantom(modality="MR", dtype="uint16", change=change).write(tmp_path)
+    volume, source = read_series(tmp_path)
+    np.testing.assert_array_equal(volume.intensities(), volume.data)
+    assert "differ in what their values stand for" in " ".join(source.warnings)
 
 
 def test_slopes_that_differ_are_kept_by_slice(tmp_path: Path) -> None:

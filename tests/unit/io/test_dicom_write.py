@@ -380,3 +380,15 @@ def test_pixels_that_a_way_does_not_take_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UnsupportedError, match=r"20 of 32 bits.*: choose another way"):
         source.write(data, mask, tmp_path / "out", replace(DERIVATION, compress="rle"))
     assert not (tmp_path / "out").exists()
+
+
+def test_an_overlay_in_the_bits_above_the_values_goes_with_them(tmp_path: Path) -> None:
+    def change(dataset: FileDataset, _index: int) -> None:
+        dataset.add_new((0x6000, 0x0010), "US", 6)
+        dataset.add_new((0x6000, 0x0102), "US", 12)
+
+    Phantom(dtype="uint16", change=change, shape=(35, 33, 4)).write(tmp_path / "scan")
+    data, mask, source = _changed(tmp_path / "scan")
+    source.write(data, mask, tmp_path / "out", replace(DERIVATION, compress="jpeg-ls"))
+    for file in (tmp_path / "out").iterdir():
+        assert (0x6000, 0x0102) not in pydicom.dcmread(file)

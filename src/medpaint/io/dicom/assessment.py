@@ -21,7 +21,7 @@ from pydicom.uid import (
 
 from medpaint.core.errors import GeometryError, InputError, UnsupportedError
 from medpaint.core.types import Affine
-from medpaint.io.dicom.headers import Header
+from medpaint.io.dicom.headers import Header, agreed
 from medpaint.io.dicom.parsing import LABEL_MAP_STORAGE
 from medpaint.io.dicom.stack import orientation_is_valid, orientation_reasons, stack_of
 
@@ -111,7 +111,7 @@ def _stacked(headers: Sequence[Header]) -> Assessment:
     reasons = _copied_reasons(headers) + list(stack.reasons) + absent
     if len(headers) == 1 and first.depth_mm is None:
         reasons.append("one slice, with neither SpacingBetweenSlices nor SliceThickness")
-    ordered = tuple(headers[index] for index in stack.order)
+    ordered = agreed([headers[index] for index in stack.order])
     notes = () if reasons else tuple(_spacing_warnings(ordered, stack.step_mm))
     return Assessment(ordered, stack.affine, (), tuple(reasons), notes, stack.slots, stack.absent)
 

@@ -15,7 +15,7 @@ from medpaint.io.dicom.frames import GROUP_KEYWORDS, frame_datasets
 from medpaint.io.dicom.mosaic import CSA_TAGS, is_mosaic, mosaic_of
 from medpaint.io.dicom.parsing import integer, numbers, text, transfer_syntax_of, words
 
-__all__ = ["KEYWORDS", "Header", "headers_of"]
+__all__ = ["KEYWORDS", "Header", "agreed", "headers_of"]
 
 _FACETS: Final = {
     "AcquisitionNumber": "acquisition",
@@ -52,6 +52,7 @@ class Header:
         pixel_spacing: distance between rows, then between columns, mm.
         slope: what a stored value is multiplied by; see `_scaling`.
         intercept: what is then added.
+        has_real_world: whether slope and intercept are those of real-world values.
         unit: of the result, by the Unified Code for Units of Measure; empty where it is not told.
         depth_mm: SpacingBetweenSlices, or SliceThickness where that is absent; None without both.
         spacing_between: SpacingBetweenSlices, mm; None where absent.
@@ -90,6 +91,7 @@ class Header:
     index: int = 0
     tiled: bool = False
     unit: str = ""
+    has_real_world: bool = False
     facets: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -100,8 +102,26 @@ class Header:
     @property
     def limits(self) -> tuple[float, float]:
         """Smallest and largest value that BitsStored can hold."""
-        stored, signed = self.bits[1], self.bits[3]
-        return (-(2.0 ** (stored - 1)), 2.0 ** (stored - 1) - 1) if signed else (0.0, 2.0**stored - 1)
+        return _limits(self.bits[1], self.bits[3])
+
+
+def _limits(stored: int, signed: int) -> tuple[float, float]:
+    """Return the smallest and largest value of so many bits."""
+    return (-(2.0 ** (stored - 1)), 2.0 ** (stored - 1) - 1) if signed else (0.0, 2.0**stored - 1)
+
+
+def agreed(headers: Sequence[Header]) -> tuple[Header, ...]:
+    """Return the headers of a volume, without real-world values where not all slices have them in one unit."""
+    kinds = {(header.has_real_world, header.unit) for header in headers}
+    if len(kinds) == 1:
+        return tuple(headers)
+    note = "the slices differ in what their values stand for: stored values are taken for intensities"
+    return tuple(
+        replace(one, slope=1.0, intercept=0.0, unit="", has_real_world=False, notes=(*one.notes, note))
+        if one.has_real_world
+        else one
+        for one in headers
+    )
 
 
 def headers_of(path: File, dataset: FileDataset) -> tuple[Header, ...]:
@@ -141,7 +161,7 @@ def _tiles(path: File, dataset: FileDataset, syntax: UID) -> Iterator[Header]:
 
 def _header(path: File, dataset: Dataset, syntax: UID) -> Header:
     """Return what is needed of a parsed header, flat."""
-    slope, intercept, unit = _scaling(dataset)
+    scaling = _scaling(dataset)
     between, thickness = (_positive(dataset, key) for key in ("SpacingBetweenSlices", "SliceThickness"))
     return Header(
         path=path,
@@ -166,9 +186,10 @@ def _header(path: File, dataset: Dataset, syntax: UID) -> Header:
         position=numbers(dataset, "ImagePositionPatient", 3),
         orientation=numbers(dataset, "ImageOrientationPatient", 6),
         pixel_spacing=numbers(dataset, "PixelSpacing", 2),
-        slope=slope,
-        intercept=intercept,
-        unit=unit,
+        slope=scaling[0],
+        intercept=scaling[1],
+        unit=scaling[2],
+        has_real_world=scaling[3],
         depth_mm=between or thickness,
         spacing_between=between,
         has_lookup_table="ModalityLUTSequence" in dataset,
@@ -190,8 +211,8 @@ def _facets(dataset: Dataset) -> dict[str, str]:
     return {name: "/".join(values) for name, values in told.items()}
 
 
-def _scaling(dataset: Dataset) -> tuple[float, float, str]:
-    """Return slope, intercept and unit of the intensities.
+def _scaling(dataset: Dataset) -> tuple[float, float, str, bool]:
+    """Return slope, intercept and unit of the intensities, and whether they are those of real-world values.
 
     They are those of the rescaling (DICOM PS3.3 C.11.1); without one, those of the real-world values where these
     are one line for all stored values (C.7.6.16.2.11); without either, stored values are intensities.
@@ -201,11 +222,19 @@ def _scaling(dataset: Dataset) -> tuple[float, float, str]:
     if slope is None and intercept is None and len(mappings) == 1:
         line = mappings[0]
         slope, intercept = numbers(line, "RealWorldValueSlope", 1), numbers(line, "RealWorldValueIntercept", 1)
-        if slope and intercept and slope[0]:
+        if slope and intercept and slope[0] and _is_for_all(line, dataset):
             units = [one for one in line.get("MeasurementUnitsCodeSequence") or () if _is_unit(one)]
-            return slope[0], intercept[0], text(units[0], "CodeValue") if units else ""
-        return 1.0, 0.0, ""
-    return (slope or (1.0,))[0], (intercept or (0.0,))[0], ""
+            return slope[0], intercept[0], text(units[0], "CodeValue") if units else "", True
+        return 1.0, 0.0, "", False
+    return (slope or (1.0,))[0], (intercept or (0.0,))[0], "", False
+
+
+def _is_for_all(line: Dataset, dataset: Dataset) -> bool:
+    """Whether a mapping of real-world values holds for all stored values that the bits can hold."""
+    lowest, highest = _limits(integer(dataset, "BitsStored", 0), integer(dataset, "PixelRepresentation", 0))
+    first = numbers(line, "RealWorldValueFirstValueMapped", 1) or (lowest,)
+    last = numbers(line, "RealWorldValueLastValueMapped", 1) or (highest,)
+    return first[0] <= lowest and highest <= last[0]
 
 
 def _is_unit(code: Dataset) -> bool:

@@ -188,7 +188,7 @@ def _change_pixels(
             filled.add(0 if is_mosaic(dataset) else place)
     frames = with_slices(dataset, file, stored)
     if filled or not is_compressed_so(dataset, how):
-        if not to_plain_syntax(dataset) or filled:
+        if not to_plain_syntax(dataset) or filled or how != "none":
             set_stored_values(dataset, frames)
         if how != "none":
             compress(dataset, how)

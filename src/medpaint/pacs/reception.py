@@ -1,0 +1,137 @@
+"""Instances of a series as they come, and what hands them over (DICOM PS3.4, annex B)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from threading import Lock
+from typing import Any, Final
+
+from medpaint.core.errors import MedpaintError, ServerError
+from medpaint.core.types import Progress
+from medpaint.pacs.insistence import BrokenOffError
+from medpaint.pacs.remote import RemoteSeries
+
+__all__ = ["Intake", "handing_to", "waiting_for"]
+
+_NOT_WANTED: Final = 0xA900
+
+
+class Intake:
+    """Takes the instances of a series as they come, a file each, until it is closed.
+
+    Several threads may hand it instances: a server may send over several associations.
+
+    Args:
+        url: of the server, for messages.
+        wanted: the series; with 0 instances where the server does not count them.
+        folder: of the files.
+        progress: told the fraction that has come.
+    """
+
+    def __init__(self, url: str, wanted: RemoteSeries, folder: Path, progress: Progress | None) -> None:
+        self._url, self._wanted, self._folder, self._progress = url, wanted, folder, progress
+        self._taken: set[str] = set()
+        self._lock, self._open = Lock(), True
+        self.last = time.monotonic()
+
+    def take(self, series: str, instance: str, write: Callable[[Path], object]) -> None:
+        """Take an instance.
+
+        Args:
+            series: that it belongs to.
+            instance: its identifier.
+            write: writes it into a file.
+
+        Raises:
+            ServerError: it belongs to another series, has come before, is one too many, or comes too late.
+        """
+        with self._lock:
+            self._refuse_others(series, instance)
+            write(self._folder / f"{len(self._taken) + 1:04d}.dcm")
+            self._taken.add(instance)
+            self.last = time.monotonic()
+            if self._progress is not None:
+                self._progress("fetch", min(1.0, len(self._taken) / max(1, self._wanted.instances)))
+
+    def close(self) -> int:
+        """Take no more; return how many instances came.
+
+        Raises:
+            BrokenOffError: fewer than there are.
+        """
+        with self._lock:
+            self._open = False
+        expected, series, count = self._wanted.instances, self._wanted.series, len(self._taken)
+        if count < max(1, expected):
+            message = f"expected {expected} instances of series {series}, got {count}"
+            raise BrokenOffError(message)
+        return count
+
+    @contextmanager
+    def closing(self) -> Iterator[Intake]:
+        """Take nothing more once this is left, however it is."""
+        try:
+            yield self
+        finally:
+            self._open = False
+
+    def _refuse_others(self, series: str, instance: str) -> None:
+        """Refuse what is not one more instance of the series."""
+        what = f"expected the instances of series {self._wanted.series} from {self._url}, each once"
+        if series != self._wanted.series:
+            message = f"{what}, got others"
+        elif instance in self._taken:
+            message = f"{what}, got one twice"
+        elif 0 < self._wanted.instances <= len(self._taken):
+            message = f"{what}, got more than the {self._wanted.instances} that it says there are"
+        elif not self._open:
+            message = f"{what}, got one after the transfer was given up"
+        else:
+            return
+        raise ServerError(message)
+
+
+@contextmanager
+def handing_to(intake: Intake) -> Iterator[Any]:
+    """Yield what hands instances that come to an intake; what went wrong there is raised in the end."""
+    events: Any = import_module("pynetdicom.events")
+    errors: list[Exception] = []
+
+    def take(event: Any) -> int:  # noqa: ANN401 - of pynetdicom
+        try:
+            content, dataset = event.encoded_dataset(), event.dataset
+            series, instance = str(dataset.get("SeriesInstanceUID")), str(dataset.get("SOPInstanceUID"))
+            intake.take(series, instance, lambda path: path.write_bytes(content))
+        except (MedpaintError, OSError) as error:
+            errors.append(error)
+            return _NOT_WANTED
+        return 0x0000
+
+    try:
+        with intake.closing():
+            yield events.EVT_C_STORE, take
+    except (MedpaintError, BrokenOffError):
+        if not errors:
+            raise
+    if errors:
+        raise errors[0]
+
+
+def waiting_for(association: Any, intake: Intake, timeout_s: float) -> None:  # noqa: ANN401 - of pynetdicom
+    """Let an association wait for an answer for as long as instances come by others.
+
+    A server that sends elsewhere need not say in between how far it is (DICOM PS3.4, C.4.2.3).
+    """
+    wait = association.dimse.get_msg
+
+    def get_msg(block: bool = False) -> Any:  # noqa: ANN401, FBT001, FBT002 - the library's own signature
+        while True:
+            found = wait(block=block)
+            if found != (None, None) or not block or time.monotonic() - intake.last > timeout_s:
+                return found
+
+    association.dimse.get_msg = get_msg

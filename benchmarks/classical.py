@@ -26,6 +26,7 @@ from scipy.ndimage import binary_dilation
 
 from medpaint.core.types import FloatArray, Mask
 from medpaint.corrupt import lesion_blob, lesion_shape, missing_slices
+from medpaint.engines.auto import AUTO, LEARNED
 from medpaint.engines.base import Engine
 from medpaint.engines.registry import engine_names, load_engine
 from medpaint.engines.windows import windows
@@ -38,7 +39,7 @@ MEDIUM_ML: Final = (8.0, 15.0)
 LARGE_ML: Final = (30.0, 50.0)
 GAPS: Final = ((1, 0.35), (2, 0.5), (3, 0.65))
 
-ENGINES: Final = tuple(name for name in engine_names() if name != "auto")
+ENGINES: Final = tuple(name for name in engine_names() if name not in (AUTO, *LEARNED))
 KINDS: Final = {
     "small": "six holes, 0.4 to 2 ml",
     "medium": "one hole, 8 to 15 ml",

@@ -236,7 +236,7 @@ def _derivation(draft: Draft, mask: Mask) -> Derivation:
         repr(sorted((name, value) for name, value in draft.parameters.items() if name != "deidentify")),
     ]
     return Derivation(
-        description=f"medpaint: {int(np.count_nonzero(mask))} voxels inpainted by engine {engine}",
+        description=f"medpaint: {int(np.count_nonzero(mask))} voxels inpainted by engine {engine}.",
         key=hashlib.sha256("\n".join(parts).encode()).hexdigest(),
         compress=str(draft.parameters.get("compress", "none")),
         secret=read_secret(Path(secret)) if isinstance(secret, str) and secret else b"",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import ssl
 import subprocess
 import sys
 import threading
@@ -159,6 +161,71 @@ def test_a_table_without_identifiers_fetches_nothing(tmp_path: Path, row: str) -
     assert "expected a DICOM identifier" in run.stderr
 
 
+def test_what_comes_after_an_option_is_stored_too(tmp_path: Path, url: str) -> None:
+    Phantom(series="1.2.98").write(tmp_path / "scan")
+    environment = {"MEDPAINT_PACS_USER": USER, "MEDPAINT_PACS_PASSWORD": PASSWORD}
+    stored = medpaint("store", url, "--timeout", "20", str(tmp_path / "scan"), **environment)
+    assert stored.stdout == "stored 4 instances\n", stored.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("list", "http://127.0.0.1:1", "Modality=CT"), "unrecognized arguments: Modality=CT"),
+        (("store", "http://127.0.0.1:1", "--colour"), "unrecognized arguments: --colour"),
+        (("list", "http://127.0.0.1:1", "--query", "Modalty=CT"), "expected keywords of DICOM"),
+        (("store", "http://127.0.0.1:1"), "expected DICOM files, folders of them, or --summary"),
+        (("fetch", "dicom://A@127.0.0.1:1", "--receive", "80000"), "expected a port, 1 to 65535"),
+        (("fetch", "http://127.0.0.1:1", "--output", "o", "--table", "absent.tsv"), "no such file"),
+    ],
+)
+def test_wrong_calls_are_told_and_send_nothing(words: tuple[str, ...], message: str) -> None:
+    run = medpaint(*words)
+    assert run.returncode == 2
+    assert message in run.stderr
+
+
+def test_where_nothing_was_restored_nothing_is_stored(tmp_path: Path) -> None:
+    (tmp_path / "summary.tsv").write_text("scan\tstatus\trestored\na\tnothing to repair\tx\n")
+    run = medpaint("store", "http://127.0.0.1:1", "--summary", str(tmp_path / "summary.tsv"))
+    assert (run.returncode, run.stdout) == (0, "stored 0 instances\n")
+
+
+def test_the_series_of_a_table_that_are_there_are_fetched(tmp_path: Path, url: str) -> None:
+    Phantom(series="1.2.97").write(tmp_path / "scan")
+    environment = {"MEDPAINT_PACS_USER": USER, "MEDPAINT_PACS_PASSWORD": PASSWORD}
+    assert medpaint("store", url, str(tmp_path / "scan"), **environment).returncode == 0
+    (tmp_path / "wanted.tsv").write_text("study\tseries\n1.2.3\t1.2.96\n1.2.3\t1.2.97\n")
+    where = ("--table", str(tmp_path / "wanted.tsv"), "--output", str(tmp_path / "out"))
+    run = medpaint("fetch", url, *where, **environment)
+    assert run.returncode == 6
+    assert "fetched 1 of 2 series: expected series 1.2.96" in run.stderr
+    assert [folder.name for folder in (tmp_path / "out").iterdir()] == ["1.2.97"]
+
+
+def test_an_address_that_is_no_dicomweb_service_is_said_so(url: str) -> None:
+    root = url.removesuffix("/dicom-web")
+    with pytest.raises(ServerError, match="expected a DICOMweb service at"):
+        connect(root, credentials=Credentials(USER, PASSWORD)).series({})
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
+def test_certificates_are_checked_whatever_the_environment_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    words = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"]
+    words += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(words, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", ssl.get_default_verify_paths().cafile or "/etc/ssl/cert.pem")
+    with broken(tls=context) as (address, _):
+        assert len(connect(address, authority=certificate).series({})) == 1
+        with pytest.raises(ServerError, match="its certificate is not trusted"):
+            connect(address).series({})
+
+
 def test_a_server_that_is_away_is_tried_again_and_then_given_up() -> None:
     with pytest.raises(ServerError, match="after 4 attempts: it was not reached"):
         connect(f"http://127.0.0.1:{free_port()}/dicom-web").series({})
@@ -196,12 +263,14 @@ class Broken(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def broken(slow_s: float = 0.0) -> Iterator[tuple[str, type[Broken]]]:
+def broken(slow_s: float = 0.0, tls: ssl.SSLContext | None = None) -> Iterator[tuple[str, type[Broken]]]:
     """Serve the broken server."""
     handler = type("Handler", (Broken,), {"slow_s": slow_s, "asked": 0})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as one:
+        if tls is not None:
+            one.socket = tls.wrap_socket(one.socket, server_side=True)
         threading.Thread(target=one.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{one.server_address[1]}/dicom-web", handler
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{one.server_address[1]}/dicom-web", handler
         one.shutdown()
 
 

@@ -157,3 +157,23 @@ def test_without_a_name_products_are_called_by_a_keyed_hash(tmp_path: Path) -> N
     assert {path.name.removeprefix(expected) for path in (tmp_path / "out").iterdir()} == {
         "_restored", "_mask.nii.gz", "_mask.dcm", "_record.json"
     }  # fmt: skip
+
+
+def test_people_stay_apart_and_images_of_one_stay_together(tmp_path: Path) -> None:
+    found = []
+    for number, patient in enumerate(("P1", "P2", "P1")):
+
+        def change(dataset: FileDataset, _index: int, patient: str = patient) -> None:
+            dataset.PatientID = patient
+
+        folder = tmp_path / str(number)
+        Phantom(shape=(12, 13, 5), change=change).write(folder / "scan")
+        mask = np.zeros((13, 12, 5), bool)
+        mask[4:6, 4:6, 2] = True
+        done = restore(folder / "scan", mask, output=folder / "out", engine="nearest", deidentify=key(folder))
+        found.append(
+            {str(one.PatientID) for one in written(done)} | {str(one.PatientName) for one in written(done)}
+        )
+    assert [len(names) for names in found] == [1, 1, 1]
+    assert found[0] == found[2] != found[1]
+    assert not found[0] & {"P1", ""}

@@ -18,6 +18,7 @@ __all__ = ["configure", "execute"]
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
+    parser.set_defaults(passes_on=True)
     parser.add_argument("what", choices=("list", "fetch", "store"), help="what to do")
     parser.add_argument(
         "url",
@@ -70,7 +71,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(parsed: argparse.Namespace) -> int:
     """Do what was asked for."""
+    from medpaint.core.errors import UsageError
     from medpaint.pacs import connect
+
+    parsed.files += [Path(word) for word in parsed.rest]  # argparse leaves those over that come after options
+    strange = [word for word in parsed.rest if word.startswith("-")]
+    if strange or (parsed.files and parsed.what != "store"):
+        message = f"unrecognized arguments: {' '.join(strange or map(str, parsed.files))}"
+        raise UsageError(message)
 
     server = connect(
         parsed.url,
@@ -122,23 +130,28 @@ def _list(server: Server, parsed: argparse.Namespace) -> int:
 def _fetch(server: Server, parsed: argparse.Namespace) -> int:
     """Fetch each series into a folder of its own; say what became of it, where there is a file for that."""
     from medpaint.core.errors import AbsentError, UsageError
+    from medpaint.pacs import check_uids
     from medpaint.staging import save_fetch
 
     if parsed.output is None or (parsed.table is None) == (not (parsed.study and parsed.series)):
         message = "expected --output, and either --table or --study with --series"
         raise UsageError(message)
     wanted = _table(parsed.table) if parsed.table else [(parsed.study, parsed.series)]
-    try:
-        fetched = [str(_fetched(server, study, series, parsed.output)) for study, series in wanted]
-    except AbsentError as error:
-        if parsed.status is None:
-            raise
-        parsed.output.mkdir(parents=True, exist_ok=True)
-        save_fetch(str(error), parsed.status)
-        print(f"failed: {error}", file=sys.stderr)
-        return 0
+    check_uids(*(uid for pair in wanted for uid in pair))
+    fetched, absent = [], []
+    for study, series in wanted:
+        try:
+            fetched.append(str(_fetched(server, study, series, parsed.output)))
+        except AbsentError as error:
+            absent.append(str(error))
     if parsed.status is not None:
-        save_fetch("", parsed.status)
+        parsed.output.mkdir(parents=True, exist_ok=True)
+        save_fetch("; ".join(absent), parsed.status)
+    if absent and parsed.status is None:
+        message = f"fetched {len(fetched)} of {len(wanted)} series: {'; '.join(absent)}"
+        raise AbsentError(message)
+    for reason in absent:
+        print(f"failed: {reason}", file=sys.stderr)
     print(json.dumps({"status": "fetched", "folders": fetched}) if parsed.json else "\n".join(fetched))
     return 0
 
@@ -146,9 +159,7 @@ def _fetch(server: Server, parsed: argparse.Namespace) -> int:
 def _fetched(server: Server, study: str, series: str, output: Path) -> Path:
     """Return the folder of a series, fetched unless it is there."""
     from medpaint.cli.progress import progress_bar
-    from medpaint.pacs import check_uids
 
-    check_uids(study, series)
     folder = output / series
     if not folder.exists():
         with progress_bar() as progress:
@@ -159,15 +170,20 @@ def _fetched(server: Server, study: str, series: str, output: Path) -> Path:
 def _store(server: Server, parsed: argparse.Namespace) -> int:
     """Store the DICOM files among what was named."""
     from medpaint.cli.progress import progress_bar
-    from medpaint.core.errors import InputError
+    from medpaint.core.errors import InputError, UsageError
 
+    if not parsed.files and not parsed.summary:
+        message = "expected DICOM files, folders of them, or --summary"
+        raise UsageError(message)
     places = [*parsed.files, *(_restored(parsed.summary) if parsed.summary else [])]
     files = [file for path in places for file in _dicom_below(path)]
-    if not files:
-        message = f"expected DICOM files to store, found none in {' '.join(map(str, places)) or 'nothing'}"
+    if not files and parsed.files:
+        message = f"expected DICOM files to store, found none in {' '.join(map(str, places))}"
         raise InputError(message)
-    with progress_bar() as progress:
-        count = server.store(files, progress)
+    count = 0
+    if files:  # none where nothing of a cohort was restored
+        with progress_bar() as progress:
+            count = server.store(files, progress)
     print(json.dumps({"status": "stored", "instances": count}) if parsed.json else f"stored {count} instances")
     return 0
 
@@ -211,5 +227,6 @@ def _table(path: Path) -> list[tuple[str, str]]:
             rows = csv.DictReader(stream, delimiter="\t")
             return [(row["study"] or "", row["series"] or "") for row in rows]
     except (OSError, KeyError, UnicodeDecodeError) as error:
-        message = f"{path}: expected a table with the columns study and series"
+        reason = getattr(error, "strerror", None) or "something else"
+        message = f"{path}: expected a table with the columns study and series, got: {reason.lower()}"
         raise UsageError(message) from error

@@ -52,6 +52,6 @@ def read_secret(path: Path) -> bytes:
     return secret.encode()
 
 
-def keyed_name(secret: bytes, uid: str) -> str:
-    """Return what to call the scan of a series: the same for the same secret, and nothing to guess without it."""
-    return f"scan-{hmac.new(secret, uid.encode(), hashlib.sha256).hexdigest()[:16]}"
+def keyed_name(secret: bytes, known_as: str, what: str = "scan") -> str:
+    """Return what to call a scan or a person: the same for the same secret, and nothing to guess without it."""
+    return f"{what}-{hmac.new(secret, known_as.encode(), hashlib.sha256).hexdigest()[:16]}"

@@ -164,7 +164,8 @@ def entity_of(
     if authority is not None:
         check_authority(authority)
     if given.password and parts.scheme != "dicoms":
-        message = "expected dicoms:// with a password: over dicom:// everyone on the way could read it"
+        message = "expected dicoms:// with a password, or none (unset MEDPAINT_PACS_PASSWORD if it is for another "
+        message += "server): over dicom:// everyone on the way could read it"
         raise UsageError(message)
     try:
         import_module("pynetdicom")

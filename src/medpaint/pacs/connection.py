@@ -37,6 +37,9 @@ def connect(
     Raises:
         UsageError: the package for it is missing, the address is none, or an option is not for such a server.
     """
+    if receive is not None and not 0 < receive < 2**16:
+        message = f"expected a port, 1 to 65535, to receive at, got {receive}"
+        raise UsageError(message)
     if url.startswith(("dicom:", "dicoms:")):
         entity = entity_of(url, calling=calling, credentials=credentials, authority=authority, timeout_s=timeout_s)
         if receive is not None and url.startswith("dicoms:"):

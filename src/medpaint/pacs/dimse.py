@@ -15,7 +15,7 @@ from medpaint.io.dicom import quiet
 from medpaint.pacs.association import Entity
 from medpaint.pacs.insistence import BrokenOffError, insist
 from medpaint.pacs.reception import Intake, handing_to, waiting_for
-from medpaint.pacs.remote import RemoteSeries, check_uids, only
+from medpaint.pacs.remote import RemoteSeries, check_keywords, check_uids, only
 
 __all__ = ["Dimse"]
 
@@ -207,8 +207,9 @@ class Dimse:
             try:
                 with self._entity.associated([_context(_MOVE, *_SYNTAXES[:2])]) as association:
                     waiting_for(association, intake, self._entity.timeout_s)
+                    ours_there = f"{self._entity.calling}, this machine, port {self._receive}"
                     for status, _ in association.send_c_move(_series_of(wanted), self._entity.calling, _MOVE):
-                        self._check(status, "request")
+                        self._check(status, f"request (it has to know {ours_there})")
             finally:
                 receiver.shutdown()
                 for one in receiver.active_associations:
@@ -287,11 +288,7 @@ def _series_of(wanted: RemoteSeries) -> Any:  # noqa: ANN401 - of pydicom
 
 def _check_query(query: Mapping[str, str]) -> None:
     """Refuse keys that are no keywords, and values that they cannot have."""
-    tag_of: Callable[[str], int | None] = import_module("pydicom.datadict").tag_for_keyword
-    unknown = [key for key in query if tag_of(key) is None]
-    if unknown:
-        message = f"expected keywords of DICOM to look for, such as Modality, got {', '.join(unknown)}"
-        raise UsageError(message)
+    check_keywords(query)
     try:
         _identifier("SERIES", query)
     except (ValueError, TypeError, OverflowError) as error:

@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 from medpaint.core.errors import AbsentError, InputError, UsageError
 from medpaint.core.types import Progress
 
-__all__ = ["RemoteSeries", "Server", "check_uids", "only", "read_object"]
+__all__ = ["RemoteSeries", "Server", "check_keywords", "check_uids", "only", "read_object"]
 
 _UID: Final = re.compile(r"[0-9]+(\.[0-9]+)*")
 """An identifier of DICOM (PS3.5, 9.1)."""
@@ -35,6 +35,7 @@ class Server(Protocol):
         """Return the series that match a query, such as ``{"Modality": "MR", "StudyDate": "20250101-"}``.
 
         Raises:
+            UsageError: a key is no keyword of DICOM.
             ServerError: the server was not reached, or refused.
         """
         ...
@@ -82,6 +83,19 @@ def check_uids(*uids: str) -> None:
         if not _UID.fullmatch(uid):
             message = f"expected a DICOM identifier, digits and dots, got {uid!r}"
             raise UsageError(message)
+
+
+def check_keywords(query: Mapping[str, str]) -> None:
+    """Refuse keys that are no keywords of DICOM: a server may pass over them, and list all that it has.
+
+    Raises:
+        UsageError: one is none.
+    """
+    tag_of: Any = import_module("pydicom.datadict").tag_for_keyword
+    unknown = [key for key in query if tag_of(key) is None]
+    if unknown:
+        message = f"expected keywords of DICOM to look for, such as Modality, got {', '.join(unknown)}"
+        raise UsageError(message)
 
 
 def read_object(file: Path) -> Any:  # noqa: ANN401 - of pydicom, which is loaded late

@@ -15,7 +15,7 @@ from medpaint.io.dicom import quiet
 from medpaint.pacs.credentials import Credentials, check_authority
 from medpaint.pacs.insistence import OnTheWayError, insist
 from medpaint.pacs.reception import Intake
-from medpaint.pacs.remote import RemoteSeries, check_uids, only, read_object
+from medpaint.pacs.remote import RemoteSeries, check_keywords, check_uids, only, read_object
 
 __all__ = ["DicomWeb"]
 
@@ -68,7 +68,7 @@ class DicomWeb:
         elif given.token:
             session.headers["Authorization"] = f"Bearer {given.token}"
         if authority is not None:
-            session.verify = str(check_authority(authority))
+            _trust(session, check_authority(authority))
         self.url = url.rstrip("/")
         try:
             self._client = web.DICOMwebClient(self.url, session=session, timeout=timeout_s)
@@ -83,8 +83,10 @@ class DicomWeb:
         """Return the series that match a query, such as ``{"Modality": "MR", "StudyDate": "20250101-"}``.
 
         Raises:
+            UsageError: a key is no keyword of DICOM.
             ServerError: the server was not reached, or refused.
         """
+        check_keywords(query)
         return insist(self.url, lambda: self._found(query))
 
     def fetch(self, study: str, series: str, folder: Path, progress: Progress | None = None) -> int:
@@ -133,8 +135,12 @@ class DicomWeb:
 
     def _found(self, query: Mapping[str, str]) -> list[RemoteSeries]:
         """Return the series that match."""
-        answers = self._client.search_for_series(search_filters=dict(query), fields=list(_TABLE.values()))
-        rows = [{name: _first(one, tag) for name, tag in _TABLE.items()} for one in answers]
+        try:
+            answers = self._client.search_for_series(search_filters=dict(query), fields=list(_TABLE.values()))
+            rows = [{name: _first(one, tag) for name, tag in _TABLE.items()} for one in answers]
+        except (AttributeError, KeyError, TypeError) as error:
+            message = f"expected a DICOMweb service at {self.url}, got answers that are none of one"
+            raise ServerError(message) from error
         return [
             RemoteSeries(str(row["study"]), str(row["series"]), str(row["modality"]), int(row["instances"] or 0))
             for row in rows
@@ -148,6 +154,14 @@ class DicomWeb:
             yield from self._client.iter_series(study, series, media_types=as_stored)
         except requests.RequestException as error:
             raise OnTheWayError(error) from error
+
+
+def _trust(session: Any, authority: Path) -> None:  # noqa: ANN401 - of requests, which is loaded late
+    """Let a session trust a file of certificates, whatever the environment names (REQUESTS_CA_BUNDLE)."""
+    adapter: Any = import_module("requests.adapters").HTTPAdapter()
+    send = adapter.send
+    adapter.send = lambda request, **settings: send(request, **{**settings, "verify": str(authority)})
+    session.mount("https://", adapter)
 
 
 def _first(answer: Mapping[str, Any], tag: str) -> str | int:

@@ -14,7 +14,8 @@ from pydicom.uid import UID
 from medpaint.__about__ import __version__
 from medpaint.core.errors import UnsupportedError
 from medpaint.io.dicom.mosaic import is_mosaic
-from medpaint.io.dicom.parsing import coded
+from medpaint.io.dicom.parsing import coded, text
+from medpaint.io.private import keyed_name
 
 __all__ = ["deidentify", "replaced_uid"]
 
@@ -43,7 +44,7 @@ def deidentify(dataset: Dataset, secret: bytes) -> None:
 
     Identifiers of instances, series, studies and frames of reference are replaced by others that follow from them
     and the secret, so that what belonged together still does. Pixels are not looked at: annotations that are burnt
-    into them stay.
+    into them stay. So is the patient's: people stay apart, and images of one stay together.
 
     Args:
         dataset: an image.
@@ -59,10 +60,13 @@ def deidentify(dataset: Dataset, secret: bytes) -> None:
     actions = library.initialize_actions("dicomfields_2024b")
     library.dictionary.clear()
     library.dictionary.update(_replacements(dataset, secret))
+    patient = text(dataset, "PatientID") or text(dataset, "PatientName")
     try:
         _apply(library.anonymize_dataset, dataset, actions)
     finally:
         library.dictionary.clear()
+    if patient:
+        dataset.PatientID = dataset.PatientName = keyed_name(secret, patient, "patient")
     dataset.PatientIdentityRemoved = "YES"
     dataset.LongitudinalTemporalInformationModified = "REMOVED"
     dataset.DeidentificationMethod = f"medpaint {__version__}, DICOM PS3.15 Basic Profile"

@@ -123,6 +123,17 @@ def test_studies_and_series_are_asked_for_by_their_own_keys() -> None:
     assert found.instances == 0
 
 
+def test_a_list_that_is_cut_is_not_taken_for_the_whole() -> None:
+    def answer(_event: Any) -> Iterator[tuple[int, Dataset | None]]:
+        found = Dataset()
+        found.StudyInstanceUID, found.SeriesInstanceUID = STUDY, SERIES
+        yield 0xFF00, found
+        yield 0xFE00, None
+
+    with entity([(evt.EVT_C_FIND, answer)]) as url, pytest.raises(ServerError, match="ask for less"):
+        connect(url).series({})
+
+
 def test_a_transfer_that_breaks_off_leaves_nothing_behind(tmp_path: Path, images: list[FileDataset]) -> None:
     asked = []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import ssl
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
 import pydicom
@@ -263,15 +265,45 @@ class Broken(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def broken(slow_s: float = 0.0, tls: ssl.SSLContext | None = None) -> Iterator[tuple[str, type[Broken]]]:
-    """Serve the broken server."""
-    handler = type("Handler", (Broken,), {"slow_s": slow_s, "asked": 0})
+def broken(
+    slow_s: float = 0.0, tls: ssl.SSLContext | None = None, kind: type[Broken] = Broken
+) -> Iterator[tuple[str, type[Broken]]]:
+    """Serve the broken server, or another."""
+    handler = type("Handler", (kind,), {"slow_s": slow_s, "asked": 0})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as one:
         if tls is not None:
             one.socket = tls.wrap_socket(one.socket, server_side=True)
         threading.Thread(target=one.serve_forever, daemon=True).start()
         yield f"{'https' if tls else 'http'}://127.0.0.1:{one.server_address[1]}/dicom-web", handler
         one.shutdown()
+
+
+class Pages(Broken):
+    """Lists five series, two at once."""
+
+    def do_GET(self) -> None:
+        offset = int(dict(parse_qsl(urlsplit(self.path).query)).get("offset", "0"))
+        rows = [
+            {"0020000D": {"vr": "UI", "Value": ["1.2"]}, "0020000E": {"vr": "UI", "Value": [f"1.2.{number}"]}}
+            for number in range(5)
+        ]
+        listed = json.dumps(rows[offset : offset + 2]).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/dicom+json")
+        self.send_header("Content-Length", str(len(listed)))
+        self.end_headers()
+        self.wfile.write(listed)
+
+
+def test_a_server_that_lists_page_by_page_is_asked_for_all() -> None:
+    with broken(kind=Pages) as (address, _):
+        assert [one.series for one in connect(address).series({})] == [f"1.2.{number}" for number in range(5)]
+
+
+def test_a_server_that_lists_the_same_page_again_is_not_asked_for_ever() -> None:
+    with broken() as (address, handler):
+        assert len(connect(address).series({})) == 1
+    assert handler.asked == 2
 
 
 def test_a_transfer_that_breaks_off_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -40,7 +40,17 @@ def read_scans(path):
             raise WorkflowError(
                 f"{path}: the row of {row.get('scan')} has more columns than the first line"
             )
-        validate(row, "../schemas/scans.schema.yaml")
+        if bool(row.get("image")) == bool(row.get("study")):
+            raise WorkflowError(
+                f"{path}: the row of {row.get('scan')} names {'both' if row.get('image') else 'neither'} "
+                "an image and a study; expected an image, or a study and a series to fetch"
+            )
+        try:
+            validate(row, "../schemas/scans.schema.yaml")
+        except WorkflowError as error:
+            raise WorkflowError(
+                f"{path}: the row of {row.get('scan')} is wrong: {error}"
+            ) from error
     scans = {row["scan"]: row for row in rows}
     if not rows or len(scans) < len(rows):
         raise WorkflowError(f"{path}: expected at least one scan, and each scan once")

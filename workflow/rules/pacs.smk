@@ -1,7 +1,7 @@
 # Scans from the server that the configuration names, and products to it. A series that the server does not have does
 # not fail the job: ingest tells it like any other scan that cannot be done. A server that is away does, and the next
-# run tries again. What is fetched stays and is not fetched again: neither the server's address nor medpaint's version
-# is among the parameters, so that a change of these deletes nothing.
+# run tries again. What is fetched stays and is not fetched again: the server's address is no parameter but a resource,
+# whose change deletes nothing, and medpaint's version is neither.
 
 
 rule fetch:
@@ -12,10 +12,12 @@ rule fetch:
         "results/logs/fetch/{scan}.log",
     benchmark:
         "results/benchmarks/fetch/{scan}.tsv"
+    resources:
+        server=SERVER_FLAGS,
     params:
         which=fetch_flags,
     shell:
-        "medpaint pacs fetch {SERVER_FLAGS} {params.which} --output {output.folder:q} --status {output.status:q}"
+        "medpaint pacs fetch {resources.server} {params.which} --output {output.folder:q} --status {output.status:q}"
         " > {log:q} 2>&1"
 
 

@@ -75,6 +75,8 @@ _OF_SERIES: Final = frozenset(
 )
 """Keys of a series; the others are of its study."""
 
+_CANCELLED: Final = 0xFE00
+
 _OUT_OF_RESOURCES: Final = 0xA7
 """First byte of statuses that can be others a moment later (DICOM PS3.4, tables B.2-1, C.4-2)."""
 
@@ -234,6 +236,9 @@ class Dimse:
         if code >> 8 == _OUT_OF_RESOURCES:
             message = f"it has no room for the {what} ({code:#06x})"
             raise BrokenOffError(message)
+        if code == _CANCELLED:
+            message = f"{self.url} stopped before the end of the {what}: it may list so much at most, ask for less"
+            raise ServerError(message)
         if failed or (code not in {0x0000, 0xFF00, 0xFF01} and code >> 12 != 0xB):
             more = f", and could not send {failed} instances" if failed else ""
             message = f"{self.url} refused the {what} (status {code:#06x}){more}"

@@ -134,9 +134,19 @@ class DicomWeb:
         return done
 
     def _found(self, query: Mapping[str, str]) -> list[RemoteSeries]:
-        """Return the series that match."""
+        """Return the series that match, page by page: servers may cut what they list, and need not say so."""
+        found: dict[RemoteSeries, None] = {}
+        while True:
+            before = len(found)
+            found |= dict.fromkeys(self._page(query, before))
+            if len(found) == before or "SeriesInstanceUID" in query:
+                return list(found)
+
+    def _page(self, query: Mapping[str, str], offset: int) -> list[RemoteSeries]:
+        """Return the series that match, but for the first ones, as many as the server lists at once."""
+        wanted: dict[str, Any] = {"search_filters": dict(query), "fields": list(_TABLE.values())}
         try:
-            answers = self._client.search_for_series(search_filters=dict(query), fields=list(_TABLE.values()))
+            answers = self._client.search_for_series(**wanted, offset=offset or None)
             rows = [{name: _first(one, tag) for name, tag in _TABLE.items()} for one in answers]
         except (AttributeError, KeyError, TypeError) as error:
             message = f"expected a DICOMweb service at {self.url}, got answers that are none of one"

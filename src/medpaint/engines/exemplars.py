@@ -27,6 +27,10 @@ _STAGES: Final = (24, 100)
 """Voxels, the nearest, by which places are sorted out before all are read: first all places by few voxels, then
 those that are left, twice as many as are kept, by more."""
 
+_GOLDEN: Final = 0.6180339887498949
+"""Fraction by which voxels of one distance are put in an order that goes back and forth between all sides of a
+block: the first few of them have to speak for all."""
+
 _LEAST_KNOWN: Final = 0.8
 """Share of the surroundings of a place that has to be known; the rest is taken from the smooth fill."""
 
@@ -78,7 +82,10 @@ class Scene:
 
 
 def surroundings(scene: Scene, detail: Detail, block: Places) -> tuple[Places, NDArray[np.float32]]:
-    """Return the known voxels nearest to a block's box, nearest first, (F, 3), and their distances in mm, (F,)."""
+    """Return the known voxels nearest to a block's box, nearest first, (F, 3), and their distances in mm, (F,).
+
+    Those of one distance come from all sides by turns.
+    """
     lowest, highest = _box(scene, block, _REACH_MM)
     first, last = block.min(axis=0), block.max(axis=0)
     squared = np.zeros(1)
@@ -88,6 +95,7 @@ def surroundings(scene: Scene, detail: Detail, block: Places) -> tuple[Places, N
         squared = squared[..., np.newaxis] + gap**2
     distance = np.sqrt(squared[0])
     near = np.flatnonzero(scene.known[0][_window(lowest, highest)] & (distance <= _REACH_MM))
+    near = near[np.argsort(np.arange(len(near)) * _GOLDEN % 1.0, kind="stable")]
     count = _SURROUNDINGS.get(max(1, sum(size > 1 for size in distance.shape)), detail.surroundings)
     near = near[np.argsort(distance.ravel()[near], kind="stable")[:count]]
     places = np.stack(np.unravel_index(near, distance.shape), axis=1) + lowest

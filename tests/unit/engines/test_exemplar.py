@@ -120,3 +120,16 @@ def test_the_time_expected_follows_the_hole() -> None:
     assert (expected_seconds(small, ISOTROPIC, "brisk") or 0.0) <= (expected_seconds(small, ISOTROPIC) or 0.0)
     assert expected_seconds(np.zeros_like(small), ISOTROPIC) == 0.0
     assert expected_seconds(large, ISOTROPIC) is None
+
+
+def test_the_nearest_surroundings_come_from_all_sides() -> None:
+    mask = np.zeros((40, 40, 21), dtype=bool)
+    mask[:, :, 10] = True
+    known = ~mask[np.newaxis]
+    scene = Scene.of(np.zeros(known.shape, np.float32), known, (View(25.0),), ISOTROPIC)
+    block = np.argwhere(mask[14:20, 14:20])
+    block += [14, 14, 0]
+    places, _ = surroundings(scene, LADDERS["brisk"][-1], block)
+    off_centre = places[:24] - block.mean(axis=0)
+    assert np.abs(off_centre.mean(axis=0)).max() < 0.5
+    assert (off_centre.std(axis=0)[:2] > 1.4).all()

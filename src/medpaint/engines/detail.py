@@ -50,6 +50,9 @@ class Detail:
 _leaner = partial(Detail, surroundings=300, drawn=8_000, kept=1_500, block_s=0.007)
 _leanest = partial(Detail, surroundings=200, drawn=6_000, kept=1_000, block_s=0.004)
 
+_THIN_MM, _THIN_SLICES = 3.0, 2.0
+"""Depth in a hole up to which it is thin: in millimetres, or in the longest edges of a voxel."""
+
 LADDERS: Final[dict[Pace, tuple[Detail, ...]]] = {
     "thorough": (Detail(4.0, 2, 1000), Detail(5.0, 2, 1400), Detail(6.0, 2, 2000), Detail(6.0, 1, 6000)),
     "brisk": (
@@ -69,11 +72,25 @@ LADDERS: Final[dict[Pace, tuple[Detail, ...]]] = {
 """By pace, what is tried, finest first: the first that divides the hole into few enough blocks is taken. Larger
 holes are left to the smooth fill."""
 
+_THIN: Final = (*LADDERS["thorough"][:2], Detail(6.0, 2, 2000, block_s=0.008), *LADDERS["brisk"][4:])
+"""What is tried for thin holes where speed comes first: lost slices have known tissue so near on both sides that a
+thorough look is worth its time. Many of their blocks lie in air and take none."""
 
-def divided(mask: Mask, spacing_mm: Spacing, pace: Pace) -> tuple[Detail, list[Block]] | None:
-    """Return the blocks of a mask, (I, J, K), each voxel in one block of every division; None if too many."""
+
+def divided(
+    mask: Mask, spacing_mm: Spacing, pace: Pace, *, deepest_mm: float
+) -> tuple[Detail, list[Block]] | None:
+    """Return the blocks of a mask, (I, J, K), each voxel in one block of every division; None if too many.
+
+    Args:
+        mask: True = in a block.
+        spacing_mm: voxel size along I, J, K.
+        pace: how finely.
+        deepest_mm: how far the voxel of the hole that lies deepest is from known ones.
+    """
     voxels = np.argwhere(mask)
-    for detail in LADDERS[pace]:
+    is_thin = deepest_mm <= max(_THIN_MM, _THIN_SLICES * max(spacing_mm))
+    for detail in _THIN if pace == "brisk" and is_thin else LADDERS[pace]:
         edge = np.clip(np.rint(detail.edge_mm / np.asarray(spacing_mm)), 1, _LONGEST_EDGE).astype(np.int64)
         if len(voxels) > detail.most * edge.prod():
             continue

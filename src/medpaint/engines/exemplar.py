@@ -131,7 +131,8 @@ def expected_seconds(mask: Mask, spacing_mm: Spacing, pace: Pace = "thorough") -
     total = 0.0
     for window in windows(mask, spacing_mm, _SEEN_MM):
         depth_mm = distance_transform_edt(mask[window], sampling=spacing_mm)
-        found = divided(mask[window] & (depth_mm < _TRUSTED_MM), spacing_mm, pace)
+        trusted = mask[window] & (depth_mm < _TRUSTED_MM)
+        found = divided(trusted, spacing_mm, pace, deepest_mm=float(depth_mm.max()))
         if found is None:
             return None
         detail, blocks = found
@@ -158,7 +159,8 @@ def _correction(scene: Scene, pace: Pace, seeds: tuple[int, ...]) -> FloatArray:
     """Return what to add to the smooth fill in the first view, (I, J, K); 0 where nothing was learned."""
     hole = ~scene.known[0]
     depth_mm = distance_transform_edt(hole, sampling=scene.spacing_mm)
-    found = divided(hole & (depth_mm < _TRUSTED_MM), scene.spacing_mm, pace)
+    trusted = hole & (depth_mm < _TRUSTED_MM)
+    found = divided(trusted, scene.spacing_mm, pace, deepest_mm=float(depth_mm.max()))
     total, count = np.zeros(hole.shape, np.float32), np.zeros(hole.shape, np.float32)
     if found is None:
         return total

@@ -84,7 +84,7 @@ def main() -> None:
     """Measure, draw and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder of the scans")
-    parser.add_argument("--holes", type=int, default=2, help="holes of each kind in a scan")
+    parser.add_argument("--holes", type=int, default=1, help="holes of each kind in a scan")
     parser.add_argument(
         "--engines",
         nargs="+",

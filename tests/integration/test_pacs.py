@@ -19,6 +19,7 @@ from urllib.parse import parse_qsl, urlsplit
 import numpy as np
 import pydicom
 import pytest
+from certificates import certified
 from dicom_phantom import Phantom
 from orthanc import PASSWORD, USER, Addresses, free_port, missing, orthanc
 
@@ -215,12 +216,7 @@ def test_an_address_that_is_no_dicomweb_service_is_said_so(url: str) -> None:
 def test_certificates_are_checked_whatever_the_environment_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    words = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"]
-    words += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
-    subprocess.run(words, check=True, capture_output=True)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
+    context, certificate = certified(tmp_path)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", ssl.get_default_verify_paths().cafile or "/etc/ssl/cert.pem")
     with broken(tls=context) as (address, _):
         assert len(connect(address, authority=certificate).series({})) == 1

@@ -10,12 +10,11 @@ from typing import Any, Final
 
 from medpaint.core.errors import InputError, ServerError, UsageError
 from medpaint.core.types import Progress
-from medpaint.io.atomic import replacing_folder
 from medpaint.io.dicom import quiet
 from medpaint.pacs.association import Entity
 from medpaint.pacs.insistence import BrokenOffError, insist
-from medpaint.pacs.reception import Intake, handing_to, waiting_for
-from medpaint.pacs.remote import RemoteSeries, check_keywords, check_uids, only
+from medpaint.pacs.reception import Intake, fetch_series, handing_to, waiting_for
+from medpaint.pacs.remote import RemoteSeries, check_keywords
 
 __all__ = ["Dimse"]
 
@@ -95,43 +94,18 @@ class Dimse:
         self.url = entity.url
 
     def series(self, query: Mapping[str, str]) -> list[RemoteSeries]:
-        """Return the series that match a query, such as ``{"Modality": "MR", "StudyDate": "20250101-"}``.
-
-        Raises:
-            UsageError: a key is no keyword of DICOM.
-            ServerError: the server was not reached, or refused.
-        """
+        """Return the series that match a query; see `Server`."""
         with quiet():
             _check_query(query)
             return insist(self.url, lambda: list(self._found(query)))
 
     def fetch(self, study: str, series: str, folder: Path, progress: Progress | None = None) -> int:
-        """Fetch a series into a folder, which appears when it is complete; return the number of files.
-
-        Raises:
-            UsageError: study or series is no identifier.
-            ServerError: the server was not reached, refused, or sent something else or too little.
-        """
-        check_uids(study, series)
-        found = self.series({"StudyInstanceUID": study, "SeriesInstanceUID": series})
-        wanted = only(found, self.url, study, series)
+        """Fetch a series into a folder; see `Server`."""
         way = self._got if self._receive is None else self._moved
-
-        def attempt() -> int:
-            with quiet(), replacing_folder(folder) as part:
-                intake = Intake(self.url, wanted, part, progress)
-                way(wanted, intake)
-                return intake.close()
-
-        return insist(self.url, attempt)
+        return fetch_series(self, self.url, (study, series), folder, progress, way)
 
     def store(self, files: Sequence[Path], progress: Progress | None = None) -> int:
-        """Store DICOM files; return how many. Stored again, an instance stays what it was.
-
-        Raises:
-            InputError: a file is no DICOM.
-            ServerError: the server was not reached, or refused some; what it has taken it keeps.
-        """
+        """Store DICOM files; see `Server`."""
         kinds = [_kind(file) for file in files]
         left = list(zip(files, kinds, strict=True))
 

@@ -12,10 +12,12 @@ from typing import Any, Final
 
 from medpaint.core.errors import MedpaintError, ServerError
 from medpaint.core.types import Progress
-from medpaint.pacs.insistence import BrokenOffError
-from medpaint.pacs.remote import RemoteSeries
+from medpaint.io.atomic import replacing_folder
+from medpaint.io.dicom import quiet
+from medpaint.pacs.insistence import BrokenOffError, insist
+from medpaint.pacs.remote import RemoteSeries, Server, check_uids, only
 
-__all__ = ["Intake", "handing_to", "waiting_for"]
+__all__ = ["Intake", "fetch_series", "handing_to", "waiting_for"]
 
 _NOT_WANTED: Final = 0xA900
 
@@ -93,6 +95,37 @@ class Intake:
         else:
             return
         raise ServerError(message)
+
+
+def fetch_series(
+    server: Server,
+    url: str,
+    wanted: tuple[str, str],
+    folder: Path,
+    progress: Progress | None,
+    bring: Callable[[RemoteSeries, Intake], None],
+) -> int:
+    """Fetch a series as `Server.fetch` promises, however its instances come.
+
+    Args:
+        server: lists it.
+        url: of the server, for messages.
+        wanted: study and series.
+        folder: to be made.
+        progress: told the fraction that has come.
+        bring: hands the instances to an intake.
+    """
+    check_uids(*wanted)
+    study, series = wanted
+    listed = only(server.series({"StudyInstanceUID": study, "SeriesInstanceUID": series}), url, study, series)
+
+    def attempt() -> int:
+        with quiet(), replacing_folder(folder) as part:
+            intake = Intake(url, listed, part, progress)
+            bring(listed, intake)
+            return intake.close()
+
+    return insist(url, attempt)
 
 
 @contextmanager

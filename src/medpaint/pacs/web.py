@@ -10,12 +10,11 @@ from typing import Any, Final
 
 from medpaint.core.errors import ServerError, UsageError
 from medpaint.core.types import Progress
-from medpaint.io.atomic import replacing_folder
 from medpaint.io.dicom import quiet
 from medpaint.pacs.credentials import Credentials, check_authority
 from medpaint.pacs.insistence import OnTheWayError, insist
-from medpaint.pacs.reception import Intake
-from medpaint.pacs.remote import RemoteSeries, check_keywords, check_uids, only, read_object
+from medpaint.pacs.reception import Intake, fetch_series
+from medpaint.pacs.remote import RemoteSeries, check_keywords, read_object
 
 __all__ = ["DicomWeb"]
 
@@ -80,43 +79,16 @@ class DicomWeb:
         self._client.set_http_retry_params(retry=False)
 
     def series(self, query: Mapping[str, str]) -> list[RemoteSeries]:
-        """Return the series that match a query, such as ``{"Modality": "MR", "StudyDate": "20250101-"}``.
-
-        Raises:
-            UsageError: a key is no keyword of DICOM.
-            ServerError: the server was not reached, or refused.
-        """
+        """Return the series that match a query; see `Server`."""
         check_keywords(query)
         return insist(self.url, lambda: self._found(query))
 
     def fetch(self, study: str, series: str, folder: Path, progress: Progress | None = None) -> int:
-        """Fetch a series into a folder, which appears when it is complete; return the number of files.
-
-        Raises:
-            UsageError: study or series is no identifier.
-            ServerError: the server was not reached, refused, or sent something else or too little.
-        """
-        check_uids(study, series)
-        found = self.series({"StudyInstanceUID": study, "SeriesInstanceUID": series})
-        wanted = only(found, self.url, study, series)
-
-        def attempt() -> int:
-            with quiet(), replacing_folder(folder) as part:
-                intake = Intake(self.url, wanted, part, progress)
-                for dataset in self._instances(study, series):
-                    write = partial(dataset.save_as, enforce_file_format=True)
-                    intake.take(dataset.SeriesInstanceUID, dataset.SOPInstanceUID, write)
-                return intake.close()
-
-        return insist(self.url, attempt)
+        """Fetch a series into a folder; see `Server`."""
+        return fetch_series(self, self.url, (study, series), folder, progress, self._brought)
 
     def store(self, files: Sequence[Path], progress: Progress | None = None) -> int:
-        """Store DICOM files; return how many. Stored again, an instance stays what it was.
-
-        Raises:
-            InputError: a file is no DICOM.
-            ServerError: the server was not reached, or refused some; what it has taken it keeps.
-        """
+        """Store DICOM files; see `Server`."""
         done = 0
         for part in _batches(files):
             with quiet():
@@ -155,6 +127,12 @@ class DicomWeb:
             RemoteSeries(str(row["study"]), str(row["series"]), str(row["modality"]), int(row["instances"] or 0))
             for row in rows
         ]
+
+    def _brought(self, wanted: RemoteSeries, intake: Intake) -> None:
+        """Hand the instances of a series to an intake."""
+        for dataset in self._instances(wanted.study, wanted.series):
+            write = partial(dataset.save_as, enforce_file_format=True)
+            intake.take(dataset.SeriesInstanceUID, dataset.SOPInstanceUID, write)
 
     def _instances(self, study: str, series: str) -> Iterator[Any]:
         """Yield the instances of a series as they are stored, in whatever transfer syntax."""

@@ -95,7 +95,7 @@ def restore(
     """Restore one scan.
 
     Args:
-        scan: a file, the folder of a DICOM series, a `Volume`, or an array (I, J, K) on a 1 mm grid.
+        scan: a file, the folder or archive of a DICOM series, a `Volume`, or an array (I, J, K) on a 1 mm grid.
         mask: a file, or an array (I, J, K) on the scan's grid, True = repair; None: look for missing slices
             and non-finite voxels.
         output: folder for the restored scan, its mask and its record; None: nothing is written.

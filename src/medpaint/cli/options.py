@@ -25,7 +25,7 @@ def add_parameters(parser: argparse.ArgumentParser, names: Iterable[str]) -> Non
     """Add a flag for each named parameter; one that is not given leaves no trace."""
     for name in names:
         field = Parameters.model_fields[name]
-        default = "" if field.default in (None, (), False) else f" Default: {field.default}."
+        default = "" if field.default in (None, (), False, "") else f" Default: {field.default}."
         settings: dict[str, Any] = {
             "dest": name,
             "default": argparse.SUPPRESS,

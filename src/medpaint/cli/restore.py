@@ -16,7 +16,9 @@ __all__ = ["configure", "execute"]
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("scan", type=Path, help="NIfTI, NRRD or MetaImage file, or the folder of a DICOM series")
+    parser.add_argument(
+        "scan", type=Path, help="NIfTI, NRRD or MetaImage file, or the folder or archive of a DICOM series"
+    )
     mask = parser.add_mutually_exclusive_group(required=True)
     mask.add_argument("--mask", type=Path, help="the mask, in any of these formats; white = repair, black = keep")
     mask.add_argument("--detect", action="store_true", help="find missing slices and non-finite voxels instead")

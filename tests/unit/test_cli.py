@@ -96,7 +96,9 @@ def test_every_command_has_help(command: str, capsys: Captured) -> None:
     with pytest.raises(SystemExit) as stop:
         main([command, "--help"])
     assert stop.value.code == 0
-    assert "--json" in capsys.readouterr().out
+    told_to_people = capsys.readouterr().out
+    assert "--json" in told_to_people
+    assert "Default: ." not in told_to_people
 
 
 def test_verify_fails_on_a_changed_product(tmp_path: Path, capsys: Captured) -> None:

@@ -15,7 +15,7 @@ from lightning_fabric import Fabric
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from medpaint.engines.networks.unet import CorrectionUNet
+from medpaint.engines.networks.base import CorrectionNetwork
 from medpaint.io.atomic import replacing
 from medpaint.training.bank import Bank
 from medpaint.training.batches import Batch, batches, ordered
@@ -26,19 +26,28 @@ __all__ = ["Report", "Trainer", "loss_of"]
 _LOWEST: Final = 0.01
 """Learning rate at the end, relative to the highest."""
 
-_HUBER: Final = 1.0
-"""Error, in deviations of the scan, from which it counts linearly."""
+_HUBER: Final = 3.0
+"""Error, in deviations of what is missing in a patch, from which it counts linearly."""
+
+_LEAST: Final = 0.1
+"""What is missing in a patch counts as this much at least, in deviations of the scan."""
 
 Report = Callable[[int, float, dict[str, float]], None]
 """Told the step, the fraction of the training done, and what was measured."""
 
 
 def loss_of(correction: Tensor, batch: Batch) -> Tensor:
-    """Return the mean Huber loss in the holes; each patch counts as much, however large its hole."""
-    error = torch.nn.functional.huber_loss(correction.float(), batch.missing, reduction="none", delta=_HUBER)
-    axes = tuple(range(1, error.ndim))
-    of_patch: Tensor = (error * batch.hole).sum(axes) / batch.hole.sum(axes).clamp_min(1.0)
-    return of_patch.mean()
+    """Return the mean Huber loss in the holes, relative to what is missing in the patch.
+
+    Each patch counts as much, however large its hole, and however far its first fill is from the truth.
+    """
+    axes = tuple(range(1, batch.missing.ndim))
+    voxels = batch.hole.sum(axes, keepdim=True).clamp_min(1.0)
+    missing = ((batch.missing.square() * batch.hole).sum(axes, keepdim=True) / voxels).sqrt().clamp_min(_LEAST)
+    error = torch.nn.functional.huber_loss(
+        correction.float() / missing, batch.missing / missing, reduction="none", delta=_HUBER
+    )
+    return ((error * batch.hole).sum(axes, keepdim=True) / voxels).mean()
 
 
 @dataclass(eq=False)
@@ -61,7 +70,7 @@ class Trainer:
     banks: dict[str, Bank]
     fabric: Fabric
     folder: Path
-    network: CorrectionUNet
+    network: CorrectionNetwork
     step: int = 0
     seconds: float = 0.0
     best: float = math.inf
@@ -90,7 +99,7 @@ class Trainer:
         """The fraction of the training that is done."""
         return _done(self.recipe.loop, self.step, self.seconds)
 
-    def run(self, report: Report) -> CorrectionUNet:
+    def run(self, report: Report) -> CorrectionNetwork:
         """Train to the end, and return the network with the averaged weights that validated best."""
         loop = self.recipe.loop
         source = batches(

@@ -12,7 +12,7 @@ from lightning_fabric import Fabric
 from training_parts import recipe
 
 from medpaint.engines.conditioning import CHANNELS
-from medpaint.engines.networks.unet import Architecture, CorrectionUNet
+from medpaint.engines.networks.build import built
 from medpaint.training.bank import Bank
 from medpaint.training.batches import Batch
 from medpaint.training.loop import Trainer, _done, _rate, loss_of
@@ -30,18 +30,30 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
-def batch_of(count: int = 2) -> Batch:
+def batch_of(count: int = 2, missing: float = 1.0) -> Batch:
+    """Return patches in whose holes as much is missing everywhere, here too much and there too little."""
     generator = torch.Generator().manual_seed(0)
     shape = (count, 1, 6, 6, 6)
     hole = (torch.rand(shape, generator=generator) < 0.3).float()
-    missing = torch.randn(shape, generator=generator) * hole
-    return Batch(torch.zeros(count, len(CHANNELS), 6, 6, 6), missing, hole)
+    signs = torch.randn(shape, generator=generator).sign()
+    return Batch(torch.zeros(count, len(CHANNELS), 6, 6, 6), missing * signs * hole, hole)
 
 
 def test_a_perfect_correction_has_no_loss() -> None:
     batch = batch_of()
     assert float(loss_of(batch.missing, batch)) == 0.0
-    assert float(loss_of(batch.missing + 0.5, batch)) == pytest.approx(0.125)
+
+
+@pytest.mark.parametrize("scale", [0.5, 1.0, 7.0])
+def test_the_loss_is_relative_to_what_is_missing(scale: float) -> None:
+    batch = batch_of(missing=scale)
+    assert float(loss_of(torch.zeros_like(batch.missing), batch)) == pytest.approx(0.5)
+    assert float(loss_of(0.5 * batch.missing, batch)) == pytest.approx(0.125)
+
+
+def test_what_is_hardly_missing_hardly_counts() -> None:
+    batch = batch_of(missing=0.01)
+    assert float(loss_of(torch.zeros_like(batch.missing), batch)) == pytest.approx(0.005)
 
 
 def test_the_loss_does_not_look_outside_the_hole() -> None:
@@ -51,9 +63,10 @@ def test_the_loss_does_not_look_outside_the_hole() -> None:
 
 
 def test_small_holes_count_as_much_as_large_ones() -> None:
-    batch = batch_of()
-    batch.hole[1] = 0.0
-    batch.hole[1, 0, 0, 0, 0] = 1.0
+    hole = batch_of().hole
+    hole[1] = 0.0
+    hole[1, 0, 0, 0, 0] = 1.0
+    batch = Batch(torch.zeros(2, len(CHANNELS), 6, 6, 6), hole.clone(), hole)
     wrong_in_one = [batch.missing.clone(), batch.missing.clone()]
     wrong_in_one[0][0] += 0.5
     wrong_in_one[1][1] += 0.5
@@ -104,7 +117,7 @@ def trainer_in(folder: Path, wanted: Recipe) -> Trainer:
     folder.mkdir(exist_ok=True)
     bank = bank_in(folder)
     torch.manual_seed(0)
-    network = CorrectionUNet(Architecture(3, len(CHANNELS), (4, 8), 1))
+    network = built("unet3d", inputs=len(CHANNELS), channels=(4, 8), units=1)
     fabric = Fabric(accelerator="cpu", devices=1, precision="32-true")
     return Trainer(wanted, {"training": bank, "validation": bank}, fabric, folder, network)
 

@@ -16,8 +16,36 @@ from pathlib import Path
 from statistics import mean
 from typing import Any, Final
 
+from medpaint.engines.networks.names import NETWORKS
 from medpaint.evaluate import Row
 from medpaint.scoreboard import read_scores, summarised
+
+ABOUT: Final = {
+    "unet3d": """\
+It fills holes in medical volumes: a first fill by exemplars of the same scan is
+corrected by a residual U-Net, in space, on patches of the scan at about 1 mm.""",
+    "unet2d": """\
+It fills holes in medical volumes: a first fill by exemplars of the same scan is
+corrected by a residual U-Net, slice by slice, with the neighbouring slices as channels, at about 1 mm in the
+slice.""",
+    "resnet2d": """\
+It fills lost slices of medical volumes, up to eight in a row: the smooth fill is
+corrected by a residual network, slice by slice, with five slices on either side as channels, at about 1 mm in the
+slice.""",
+}
+"""What each network does, for the first lines of its card."""
+
+LESIONS: Final = """\
+Shapes of holes: lesion masks of stroke, LESYMAP, Apache-2.0; blobs, lost slices and blocks at the edge are made by
+medpaint."""
+
+LIMITS: Final = {
+    "resnet2d": "- Not for holes that are no gaps between known slices: the engine leaves those to `biharmonic`.\n"
+}
+"""What a network cannot do at all."""
+
+SCORED: Final = {"resnet2d": ("slices",)}
+"""Kinds of holes that are scored, where a network is not for all."""
 
 CREDITS: Final = {
     "t1w-brain": "T1w MRI of the brain, OpenNeuro ds002748 v1.0.5, doi:10.18112/openneuro.ds002748.v1.0.5, CC0",
@@ -28,11 +56,6 @@ CREDITS: Final = {
     "labels": "label maps that scans are synthesised from, SynthSeg, Apache-2.0",
 }
 """What each source of the shipped recipes is, and its licence."""
-
-WORKS: Final = {
-    "unet3d": "in space, on patches of the scan at about 1 mm",
-    "unet2d": "slice by slice, with the neighbouring slices as channels, at about 1 mm in the slice",
-}
 
 
 def main() -> None:
@@ -53,7 +76,9 @@ def card_of(record: dict[str, Any], rows: Sequence[Row], start: str) -> str:
     kind = recipe["network"]["kind"]
     return CARD.format(
         name=recipe["name"],
-        works=WORKS[kind],
+        about=ABOUT[kind],
+        shapes=LESIONS if recipe["lesions"] else "The holes are made by medpaint.",
+        limits=LIMITS.get(kind, ""),
         channels=", ".join(map(str, recipe["network"]["channels"])),
         sha256=record["weights_sha256"],
         recipe_sha256=record["recipe_sha256"],
@@ -97,9 +122,10 @@ def gain_table(scores: dict[str, float]) -> str:
 
 def score_table(rows: Sequence[Row], kind: str) -> str:
     """Return the error relative to harmonic's, by kind of scan and hole: network, and engines without weights."""
-    names = {row.engine for row in rows} - {"unet3d", "unet2d", "auto"}
+    names = {row.engine for row in rows} - {*NETWORKS, "auto"}
     lines = [f"| scans, hole | `{kind}` | best without weights |", "|---|---|---|"]
     groups: dict[str, list[Row]] = defaultdict(list)
+    rows = [row for row in rows if row.kind in SCORED.get(kind, (row.kind,))]
     for row in rows:
         groups[group_of(row)].append(row)
     for group, own in groups.items():
@@ -113,7 +139,7 @@ def score_table(rows: Sequence[Row], kind: str) -> str:
                 text = f"| {group}, {' '.join(hole)} | {errors[kind]:.3f} | {errors[best]:.3f} (`{best}`) |"
                 lines.append(text)
     average = mean(row.rmse_vs_harmonic for row in rows if row.engine == kind)
-    return "\n".join(lines) + f"\n\nMean over all holes: {average:.3f}."
+    return "\n".join(lines) + f"\n\nMean over these holes: {average:.3f}."
 
 
 def group_of(row: Row) -> str:
@@ -127,8 +153,7 @@ def group_of(row: Row) -> str:
 CARD: Final = """\
 # {name}
 
-Weights of the engine `{name}`. It fills holes in medical volumes: a first fill by exemplars of the same scan is
-corrected by a residual U-Net, {works}. Channels: {channels}.
+Weights of the engine `{name}`. {about} Channels: {channels}.
 
 - **Made** {created}, in {hours} hours on {device}: {steps} steps of {batch} patches.{start}
 - **Pairs**: patches of {cases} damaged scans.
@@ -143,8 +168,7 @@ Scans of how many people:
 
 {data}
 
-Shapes of holes: lesion masks of stroke, LESYMAP, Apache-2.0; blobs, lost slices and blocks at the edge are made by
-medpaint.
+{shapes}
 
 Never looked at, in training or in choosing weights: {held_out}.
 The weights that did best on these people were kept: {validation}.
@@ -164,7 +188,7 @@ Error in the hole relative to that of `harmonic`, on people who were held out; b
 
 ## Where not to use it
 
-- Not for diagnosis. A filled voxel is an invention; do not measure in it.
+{limits}- Not for diagnosis. A filled voxel is an invention; do not measure in it.
 - The training saw brains, heads, thighs. In other parts of the body the first fill does most of the work.
 - It saw healthy tissue, and a few lesions. It does not restore what a disease looks like.
 - What it finds on the other side of the body it takes for likely on this one: not for studies of asymmetry.

@@ -45,11 +45,11 @@ class RestoreConfig(BaseModel):
     seed: int = Field(0, ge=0, lt=2**32, description="Seed of engines that draw random numbers.")
     effort: Literal["fast", "best"] = Field(
         "fast",
-        description="Whether time or quality comes first; with the engines auto, unet3d and unet2d.",
+        description="Whether time or quality comes first; with the engine auto and those of networks.",
     )
     weights: str = Field(
         "",
-        description="File of weights of your own training, for unet3d or unet2d; empty: the shipped ones.",
+        description="File of weights of your own training, for the engine of a network; empty: the shipped ones.",
     )
     device: Literal["cpu", "cuda"] = Field("cpu", description="Where a network runs.")
     membrane: bool = Field(

@@ -38,7 +38,7 @@ class Plan:
         seed: decides the holes, and goes to the engines.
         shapes: lesions for the kind ``lesion``.
         membrane: close the gap at the border of each fill, as the parameter of that name does.
-        effort: how much time the engines ``auto``, ``unet3d`` and ``unet2d`` may take.
+        effort: how much time the engine ``auto`` and those of networks may take.
         excluded: persons and hashes that must not be scored, such as those of the training.
     """
 

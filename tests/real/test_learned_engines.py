@@ -37,3 +37,13 @@ def test_comes_nearer_to_hidden_tissue_than_smooth_fills(
     }
     assert errors["unet3d"] < most * errors["harmonic"]
     assert errors["unet3d"] < errors["biharmonic"]
+
+
+@pytest.mark.parametrize("kind", ["slices:1-3", "slab-i:1-3", "slab-j:4-8"])
+def test_comes_nearer_to_lost_slices_than_exemplars(brain: Clean, kind: str) -> None:
+    trial = trial_in(brain, hole_kinds([kind])[0], 0, seed=3)
+    errors = {
+        name: trial.yardstick.scores(trial.restored(load_engine(name), 0).intensities()).rmse
+        for name in ("exemplar", "resnet2d")
+    }
+    assert errors["resnet2d"] < errors["exemplar"]

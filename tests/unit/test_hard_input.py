@@ -14,7 +14,7 @@ from medpaint.phantoms import head
 from medpaint.pipeline import Restoration, restore
 
 SHAPE = (26, 24, 22)
-ENGINES = ("auto", "unet3d", "unet2d", "biharmonic")
+ENGINES = ("auto", "unet3d", "unet2d", "resnet2d", "biharmonic")
 """The networks begin with what `exemplar` fills, and `auto` takes them."""
 
 Scan = Callable[[], tuple[Array, Mask]]
@@ -106,7 +106,7 @@ def test_any_voxel_size_is_filled(engine: str, spacing: tuple[float, float, floa
     assert np.isfinite(done.volume.data[HOLE]).all()
 
 
-@pytest.mark.parametrize("engine", ["unet3d", "unet2d", "exemplar"])
+@pytest.mark.parametrize("engine", ["unet3d", "unet2d", "resnet2d", "exemplar"])
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 0, 2)])
 @pytest.mark.parametrize("flips", [(), (0,), (1, 2)])
 def test_how_a_scan_is_stored_does_not_change_its_fill(

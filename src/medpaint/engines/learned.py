@@ -12,7 +12,8 @@ import numpy as np
 from medpaint.core.types import FloatArray, Mask, Spacing, Window
 from medpaint.engines.conditioning import CHANNELS, Start
 from medpaint.engines.detail import Pace
-from medpaint.engines.networks.names import NetworkName
+from medpaint.engines.gaps import beside_gap, lost_axis
+from medpaint.engines.networks.names import NETWORKS, NetworkName
 from medpaint.engines.resampling import resampled, working_shape
 from medpaint.engines.slicing import slicing_axis
 from medpaint.engines.weights import Loaded, load_weights
@@ -21,10 +22,7 @@ from medpaint.engines.windows import windows
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["NEIGHBOURS", "Learned", "unet2d", "unet3d"]
-
-NEIGHBOURS: Final = 3
-"""Slices that the slice-wise network sees at once: the one that is filled, and those beside it."""
+__all__ = ["Learned", "resnet2d", "unet2d", "unet3d"]
 
 _SEEN_MM: Final = 20.0
 """Margin around the holes that a network sees."""
@@ -72,14 +70,14 @@ class Learned:
             UnreadableError: the weights cannot be used.
         """
         start = Start.of(image, mask, spacing_mm=spacing_mm, seed=seed, pace=self.pace)
-        if start.spread == 0.0:
-            return start.filled
-        loaded = load_weights(self.name, self.weights, device=self.device)
+        seen_mm = max(_SEEN_MM, NETWORKS[self.name].slices // 2 * max(spacing_mm))
+        wanted = [window for window in windows(mask, spacing_mm, seen_mm) if self._goes_on(start, window)]
         filled = start.filled.copy()
-        for window in windows(mask, spacing_mm, _SEEN_MM):
+        if not wanted:
+            return filled
+        loaded = load_weights(self.name, self.weights, device=self.device)
+        for window in wanted:
             hole, before = mask[window], start.filled[window]
-            if self.pace is not None and np.array_equal(before[hole], start.smooth[window][hole]):
-                continue
             known = before[~hole]
             after = before + start.spread * self._correction(loaded, start, window)
             filled[window][hole] = np.clip(after, known.min(), known.max())[hole]
@@ -90,10 +88,25 @@ class Learned:
         """Hash of the file of weights."""
         return load_weights(self.name, self.weights, device=self.device).sha256
 
+    def _goes_on(self, start: Start, window: Window) -> bool:
+        """Return whether the network was trained to go on from a first fill."""
+        hole = start.mask[window]
+        if start.spread == 0.0:
+            return False
+        if self.name == "resnet2d":
+            return lost_axis(hole) is not None
+        return self.pace is None or not np.array_equal(start.filled[window][hole], start.smooth[window][hole])
+
+    def _axis(self, hole: Mask, spacing_mm: Spacing) -> int | None:
+        """Return the axis that the network sees slices across; None: it works in space."""
+        if NETWORKS[self.name].ndim == 3:
+            return None
+        return lost_axis(hole) if self.name == "resnet2d" else slicing_axis(hole, spacing_mm)
+
     def _correction(self, loaded: Loaded, start: Start, window: Window) -> FloatArray:
         """Return what to add in a window, in multiples of the spread, (I, J, K)."""
         shown = start.shown(window)
-        axis = slicing_axis(start.mask[window], start.spacing_mm) if self.name == "unet2d" else None
+        axis = self._axis(start.mask[window], start.spacing_mm)
         fitted = resampled(shown, working_shape(shown.shape[1:], start.spacing_mm, kept=axis))
         if axis is None:
             answer = self._answer(loaded, fitted[np.newaxis])[0]
@@ -104,13 +117,14 @@ class Learned:
 
     def _by_slice(self, loaded: Loaded, channels: FloatArray) -> FloatArray:
         """Return the answers for the slices that hold a hole, 0 for the others; (C, S, J, K) to (S, J, K)."""
-        count = channels.shape[1]
-        masked = np.flatnonzero(channels[_HOLE].any(axis=(1, 2)))
-        seen = [np.clip(masked + step, 0, count - 1) for step in (-1, 0, 1)]
-        stacked = np.stack([channels[:, places] for places in seen], axis=1)
-        inputs = np.moveaxis(stacked.reshape(-1, *stacked.shape[2:]), 1, 0)
+        count, reach = channels.shape[1], NETWORKS[self.name].slices // 2
         answers = np.zeros(channels.shape[1:], np.float32)
-        answers[masked] = self._answer(loaded, inputs)
+        for number in np.flatnonzero(channels[_HOLE].any(axis=(1, 2))):
+            if self.name == "resnet2d":
+                seen = beside_gap(channels, int(number), reach)
+            else:
+                seen = channels[:, np.clip(np.arange(number - reach, number + reach + 1), 0, count - 1)]
+            answers[number] = self._answer(loaded, seen.reshape(1, -1, *seen.shape[2:]))[0]
         return answers
 
     def _answer(self, loaded: Loaded, inputs: FloatArray) -> FloatArray:
@@ -143,6 +157,11 @@ def unet2d(
 ) -> Learned:
     """Return the slice-wise network's engine; see `Learned`."""
     return Learned("unet2d", Path(weights) if weights else None, pace, flips, device)
+
+
+def resnet2d(*, weights: str | Path | None = None, flips: bool = False, device: str = "cpu") -> Learned:
+    """Return the engine of the network for lost slices, which starts from the smooth fill; see `Learned`."""
+    return Learned("resnet2d", Path(weights) if weights else None, None, flips, device)
 
 
 def _windowed(loaded: Loaded, batch: Tensor, hole: int) -> Tensor:

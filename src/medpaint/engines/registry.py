@@ -40,7 +40,7 @@ ENGINES: Final[Mapping[str, EngineInfo]] = MappingProxyType(
         "auto": EngineInfo(
             target="medpaint.engines.auto:Auto",
             ndim=3,
-            summary="unet3d, or unet2d for thick slices, where the time allowed is enough, biharmonic elsewhere",
+            summary="resnet2d for lost slices, unet3d or unet2d for what takes them not too long, else biharmonic",
         ),
         "nearest": EngineInfo(
             target="medpaint.engines.nearest:Nearest",
@@ -73,6 +73,12 @@ ENGINES: Final[Mapping[str, EngineInfo]] = MappingProxyType(
             ndim=3,
             summary="network that corrects a quick fill of exemplar, slice by slice, for thick slices",
             weights_sha256="f6500d3f228a7cf3d3cb1558c732b688f33020ffeb0871b66830c4bb10d2aa92",
+        ),
+        "resnet2d": EngineInfo(
+            target="medpaint.engines.learned:resnet2d",
+            ndim=3,
+            summary="network that fills lost slices from those on either side; biharmonic in other holes",
+            weights_sha256="e018d6a64bb4572860e5acad8988b83dc3d55a6a2eab386ebc4a279c96dd8998",
         ),
         "telea": EngineInfo(
             target="medpaint.engines.opencv:Telea",

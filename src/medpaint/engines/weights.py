@@ -17,7 +17,7 @@ from medpaint.engines.networks.names import NetworkName
 from medpaint.engines.registry import ENGINES
 
 if TYPE_CHECKING:
-    from medpaint.engines.networks.unet import CorrectionUNet
+    from medpaint.engines.networks.base import CorrectionNetwork
 
 __all__ = ["Loaded", "WeightsFacts", "load_weights", "save_weights", "shipped_path"]
 
@@ -52,7 +52,7 @@ class Loaded:
         device: where it is.
     """
 
-    network: CorrectionUNet
+    network: CorrectionNetwork
     facts: WeightsFacts
     sha256: str
     device: str
@@ -63,7 +63,7 @@ def shipped_path(name: NetworkName) -> Path:
     return Path(str(files("medpaint") / _FOLDER / f"{name}.safetensors"))
 
 
-def save_weights(network: CorrectionUNet, facts: WeightsFacts, path: Path) -> str:
+def save_weights(network: CorrectionNetwork, facts: WeightsFacts, path: Path) -> str:
     """Write a network's weights in half precision, and return the file's SHA-256."""
     import torch
     from safetensors.torch import save
@@ -123,20 +123,19 @@ def _parsed(content: bytes, path: Path) -> tuple[WeightsFacts, dict[str, Any]]:
         raise UnreadableError(message) from error
 
 
-def _built(facts: WeightsFacts, tensors: dict[str, Any], path: Path, device: str) -> CorrectionUNet:
+def _built(facts: WeightsFacts, tensors: dict[str, Any], path: Path, device: str) -> CorrectionNetwork:
     """Return the network that the facts describe, with these weights."""
     import torch
 
-    from medpaint.engines.networks.unet import Architecture, CorrectionUNet
+    from medpaint.engines.networks.build import built
 
-    ndim = 3 if facts.network == "unet3d" else 2
-    network = CorrectionUNet(Architecture(ndim, facts.inputs, facts.channels, facts.units))
+    network = built(facts.network, inputs=facts.inputs, channels=facts.channels, units=facts.units)
     try:
         network.load_state_dict({name: value.float() for name, value in tensors.items()})
     except RuntimeError as error:
         message = f"{path}: expected the weights of a {facts.network} with channels {facts.channels}, got others"
         raise UnreadableError(message) from error
-    layout = torch.channels_last_3d if ndim == 3 else torch.channels_last
+    layout = torch.channels_last_3d if network.architecture.ndim == 3 else torch.channels_last
     try:
         if device.startswith("cuda"):
             network.to(memory_format=layout)  # type: ignore[call-overload]  # torch's types know 2D layouts only

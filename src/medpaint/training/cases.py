@@ -13,6 +13,8 @@ from medpaint.core.errors import InputError, MedpaintError
 from medpaint.core.types import FloatArray, Mask, Window
 from medpaint.corrupt import LesionShape, kinds
 from medpaint.engines.conditioning import Start
+from medpaint.engines.gaps import MOST_LOST, beside_gap, lost_axis
+from medpaint.engines.networks.names import NETWORKS, NetworkName
 from medpaint.engines.resampling import resampled, working_shape, working_size
 from medpaint.training.recipe import Holes, Pairs, Recipe
 from medpaint.training.scans import Part, Scan, Whole, read_whole
@@ -24,6 +26,9 @@ _TRIES: Final = 8
 
 _LARGEST: Final = 0.5
 """Share of the tissue that a case's holes may cover."""
+
+_THICK: Final = 1.5
+"""Voxels this many times longer than wide are cut across their longest edge."""
 
 _Drawn = TypeVar("_Drawn")
 
@@ -70,6 +75,7 @@ def make_case(
         try:
             whole = read_whole(scan, data, seed=int(rng.integers(2**31)))
             mask = _damaged(whole, holes, shapes, rng)
+            axis = _axis(mask, whole, recipe.network.kind)
         except (MedpaintError, OSError) as error:
             reason = str(error)
             continue
@@ -77,8 +83,7 @@ def make_case(
             whole.truth, mask, spacing_mm=whole.spacing_mm, seed=int(rng.integers(2**31)), pace=recipe.pairs.pace
         )
         if start.spread > 0.0:
-            cut = _cut_slices if recipe.network.kind == "unet2d" else _cut_boxes
-            patches = cut(start, whole, recipe.pairs, rng)
+            patches = _cut(start, whole, recipe, axis, rng)
             return Case(patches, scan.person, f"{holes.kind} {holes.sizes[0]:g}-{holes.sizes[1]:g}")
         reason = "the scan is flat around the holes"
     message = f"expected holes that fit into one of {len(own)} scans, got none in {_TRIES} tries: {reason}"
@@ -116,28 +121,46 @@ def _damaged(whole: Whole, holes: Holes, shapes: Sequence[LesionShape], rng: np.
     return mask
 
 
-def _cut_boxes(start: Start, whole: Whole, pairs: Pairs, rng: np.random.Generator) -> FloatArray:
-    """Return boxes around random masked voxels, (P, C + 1, size, size, size)."""
-    shape = (pairs.size,) * 3
-    return np.stack([_patch(start, whole, centre, shape, None) for centre in _centres(start.mask, pairs, rng)])
+def _axis(mask: Mask, whole: Whole, kind: NetworkName) -> int | None:
+    """Return the axis that slices are cut across; None: the network works in space, or any axis will do.
 
-
-def _cut_slices(start: Start, whole: Whole, pairs: Pairs, rng: np.random.Generator) -> FloatArray:
-    """Return slices through random masked voxels with their neighbours, (P, 3 C + 1, size, size)."""
+    Raises:
+        InputError: the network is for lost slices, and the mask holds something else.
+    """
+    if kind == "resnet2d":
+        axis = lost_axis(mask)
+        if axis is None:
+            message = "expected lost slices"
+            raise InputError(message)
+        return axis
     coarsest = int(np.argmax(whole.spacing_mm))
-    thick = whole.spacing_mm[coarsest] > 1.5 * min(whole.spacing_mm)
+    return coarsest if whole.spacing_mm[coarsest] > _THICK * min(whole.spacing_mm) else None
+
+
+def _cut(start: Start, whole: Whole, recipe: Recipe, axis: int | None, rng: np.random.Generator) -> FloatArray:
+    """Return patches around random masked voxels, (P, C + 1, size, ...), of a 2D network with their neighbours."""
+    network, size = NETWORKS[recipe.network.kind], recipe.pairs.size
     cut = []
-    for centre in _centres(start.mask, pairs, rng):
-        axis = coarsest if thick else int(rng.integers(3))
-        shape = tuple(3 if one == axis else pairs.size for one in range(3))
-        patch = np.moveaxis(_patch(start, whole, centre, shape, axis), 1 + axis, 1)
-        cut.append(np.concatenate([patch[:-1].reshape(-1, *patch.shape[2:]), patch[-1, 1:2]]))
+    for centre in _centres(start.mask, whole.tissue, recipe.pairs, rng):
+        if network.ndim == 3:
+            cut.append(_patch(start, whole, centre, (size,) * 3, None))
+            continue
+        across = int(rng.integers(3)) if axis is None else axis
+        reach = network.slices // 2
+        deep = reach + MOST_LOST if recipe.network.kind == "resnet2d" else reach
+        shape = tuple(2 * deep + 1 if one == across else size for one in range(3))
+        patch = np.moveaxis(_patch(start, whole, centre, shape, across), 1 + across, 1)
+        shown, missing = patch[:-1], patch[-1:, deep]
+        if recipe.network.kind == "resnet2d":
+            shown = beside_gap(shown, deep, reach)
+        cut.append(np.concatenate([shown.reshape(-1, *patch.shape[2:]), missing]))
     return np.stack(cut)
 
 
-def _centres(mask: Mask, pairs: Pairs, rng: np.random.Generator) -> FloatArray:
-    """Return random masked voxels, (P, 3)."""
-    flat = rng.choice(np.flatnonzero(mask), pairs.patches)
+def _centres(mask: Mask, tissue: Mask, pairs: Pairs, rng: np.random.Generator) -> FloatArray:
+    """Return random masked voxels, (P, 3), of the tissue where there are any."""
+    wanted = mask & tissue
+    flat = rng.choice(np.flatnonzero(wanted if wanted.any() else mask), pairs.patches)
     return np.stack(np.unravel_index(flat, mask.shape), axis=1)
 
 
@@ -152,7 +175,8 @@ def _patch(start: Start, whole: Whole, centre: FloatArray, shape: tuple[int, ...
         extent = min(round(shape[axis] * ratio[axis]), start.mask.shape[axis])
         first = min(max(int(middle) - extent // 2, 0), start.mask.shape[axis] - extent)
         if axis == kept:
-            parts.append(slice(int(middle) - 1, int(middle) + 2))
+            reach = shape[axis] // 2
+            parts.append(slice(int(middle) - reach, int(middle) + reach + 1))
         else:
             parts.append(slice(first, first + extent))
     window = (parts[0], parts[1], parts[2])
@@ -168,7 +192,7 @@ def _patch(start: Start, whole: Whole, centre: FloatArray, shape: tuple[int, ...
 def _with_target(start: Start, whole: Whole, window: Window, kept: int | None) -> FloatArray:
     """Return the channels of a window, then what is to be added to the first, (C + 1, I, J, K).
 
-    Along the axis `kept` the window may reach over the ends by a slice, where the last one is repeated.
+    Along the axis `kept` the window may reach over the ends, where the last slice is repeated.
     """
     inside = tuple(
         slice(max(part.start, 0), min(part.stop, size))

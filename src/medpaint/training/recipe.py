@@ -73,8 +73,10 @@ class Pairs(_Part):
 class NetworkShape(_Part):
     """The network."""
 
-    kind: NetworkName = Field(description="unet3d or unet2d.")
-    channels: tuple[int, ...] = Field(min_length=2, description="Features at each level.")
+    kind: NetworkName = Field(description="unet3d, unet2d or resnet2d.")
+    channels: tuple[int, ...] = Field(
+        min_length=2, description="Features at each level of a U-Net; of resnet2d, after each residual unit."
+    )
     units: int = Field(2, ge=1, description="Convolutions in each residual unit.")
 
 
@@ -138,6 +140,9 @@ def read_recipe(path: Path) -> Recipe:
         message = f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg'][0].lower()}{first['msg'][1:]}"
         raise UsageError(message) from error
     _check_kinds(recipe, path)
+    if recipe.network.kind == "resnet2d" and recipe.pairs.pace is not None:
+        message = f"{path}: expected pairs.pace null, for resnet2d starts from the smooth fill"
+        raise UsageError(message)
     if (recipe.loop.steps is None) == (recipe.loop.minutes is None):
         message = f"{path}: expected loop.steps or loop.minutes, and not both"
         raise UsageError(message)

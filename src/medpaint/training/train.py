@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from medpaint.core.errors import UsageError
 from medpaint.core.types import Progress
 from medpaint.engines.conditioning import CHANNELS
-from medpaint.engines.learned import NEIGHBOURS
+from medpaint.engines.networks.names import NETWORKS
 from medpaint.engines.weights import Loaded, WeightsFacts, load_weights, save_weights
 from medpaint.io.atomic import replacing
 from medpaint.provenance import now, software
@@ -156,7 +156,7 @@ def _learn(
     from lightning_fabric import Fabric, seed_everything
     from torch.utils.tensorboard import SummaryWriter
 
-    from medpaint.engines.networks.unet import Architecture, CorrectionUNet
+    from medpaint.engines.networks.build import built
     from medpaint.training.loop import Trainer
 
     with _quiet():
@@ -164,9 +164,7 @@ def _learn(
         fabric.launch()
     seed_everything(recipe.seed, verbose=False)
     shape = recipe.network
-    network = CorrectionUNet(
-        Architecture(3 if shape.kind == "unet3d" else 2, _inputs(recipe), shape.channels, shape.units)
-    )
+    network = built(shape.kind, inputs=_inputs(recipe), channels=shape.channels, units=shape.units)
     if first is not None:
         network.load_state_dict(first.network.state_dict())
     trainer = Trainer(recipe, banks, fabric, output, network)
@@ -194,7 +192,7 @@ def _pace(step: int, done: float, seconds: float) -> str:
 
 def _inputs(recipe: Recipe) -> int:
     """Return how many channels the network is shown."""
-    return len(CHANNELS) * (NEIGHBOURS if recipe.network.kind == "unet2d" else 1)
+    return len(CHANNELS) * NETWORKS[recipe.network.kind].slices
 
 
 def _written(

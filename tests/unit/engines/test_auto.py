@@ -15,8 +15,17 @@ ISOTROPIC = (1.0, 1.0, 1.0)
 
 
 def slab(count: int) -> Mask:
+    """Return a slab that all but reaches from side to side."""
     mask = np.zeros((150, 150, 150), dtype=bool)
-    mask[:, :, 20 : 20 + count] = True
+    mask[:-1, :, 20 : 20 + count] = True
+    return mask
+
+
+def lost(count: int, *first: int) -> Mask:
+    """Return lost slices."""
+    mask = np.zeros((150, 150, 150), dtype=bool)
+    for one in first:
+        mask[:, :, one : one + count] = True
     return mask
 
 
@@ -48,6 +57,19 @@ def test_the_time_allowed_decides_on_a_larger_hole() -> None:
     assert "effort fast allows" in fast.reason
 
 
+@pytest.mark.parametrize("spacing", [ISOTROPIC, (0.9, 0.9, 5.0)])
+def test_lost_slices_go_to_their_network(spacing: tuple[float, float, float]) -> None:
+    choice = chosen("auto", lost(4, 20, 60), spacing)
+    assert (choice.name, choice.options) == ("resnet2d", {"flips": False})
+    assert choice.reason == "auto: lost slices"
+    assert chosen("auto", lost(4, 20), spacing, effort="best").options == {"flips": True}
+
+
+@pytest.mark.parametrize("mask", [lost(9, 20), lost(2, 0), lost(8, *range(10, 130, 10))])
+def test_other_slices_do_not(mask: Mask) -> None:
+    assert chosen("auto", mask, ISOTROPIC).name in {"unet3d", "biharmonic"}
+
+
 def test_what_is_too_large_for_exemplars_is_said_to_be() -> None:
     choice = chosen("auto", slab(100), ISOTROPIC, effort="best")
     assert choice.name == "biharmonic"
@@ -55,7 +77,7 @@ def test_what_is_too_large_for_exemplars_is_said_to_be() -> None:
 
 
 def test_voxels_can_be_too_large_for_exemplars() -> None:
-    assert "voxels are too large" in chosen("auto", slab(1), (1.0, 1.0, 40.0)).reason
+    assert "voxels are too large" in chosen("auto", lost(1, 20), (1.0, 1.0, 40.0)).reason
 
 
 @pytest.mark.parametrize(

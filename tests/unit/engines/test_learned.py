@@ -12,9 +12,9 @@ import medpaint
 from medpaint.core.errors import UnreadableError, UsageError
 from medpaint.core.types import FloatArray, Mask
 from medpaint.engines.conditioning import CHANNELS, Start
-from medpaint.engines.learned import NEIGHBOURS, Learned
-from medpaint.engines.networks.names import NetworkName
-from medpaint.engines.networks.unet import Architecture, CorrectionUNet
+from medpaint.engines.learned import Learned, resnet2d
+from medpaint.engines.networks.build import built
+from medpaint.engines.networks.names import NETWORKS, NetworkName
 from medpaint.engines.registry import ENGINES
 from medpaint.engines.weights import WeightsFacts, load_weights, save_weights
 from medpaint.phantoms import head
@@ -22,9 +22,9 @@ from medpaint.pipeline import restore
 
 ISOTROPIC = (1.0, 1.0, 1.0)
 SIZE = 16
-NETWORKS: tuple[NetworkName, ...] = ("unet3d", "unet2d")
 
 each_network = pytest.mark.parametrize("name", NETWORKS)
+each_unet = pytest.mark.parametrize("name", ["unet3d", "unet2d"])
 
 
 @pytest.fixture
@@ -40,10 +40,10 @@ def hole(shape: tuple[int, ...], edge: int) -> Mask:
 
 def constant(name: NetworkName, folder: Path, answer: float) -> Path:
     """Write the weights of a network that gives one answer everywhere."""
-    ndim, inputs = (3, len(CHANNELS)) if name == "unet3d" else (2, NEIGHBOURS * len(CHANNELS))
+    inputs = NETWORKS[name].slices * len(CHANNELS)
     torch.manual_seed(0)
-    network = CorrectionUNet(Architecture(ndim, inputs, (4, 8), 1))
-    last = list(network.head[1].parameters())[-1]
+    network = built(name, inputs=inputs, channels=(4, 8), units=1)
+    *_, last = network.parameters()
     with torch.no_grad():
         last.fill_(answer)
     facts = WeightsFacts(
@@ -54,7 +54,7 @@ def constant(name: NetworkName, folder: Path, answer: float) -> Path:
     return path
 
 
-@each_network
+@each_unet
 @pytest.mark.parametrize("spacing", [ISOTROPIC, (0.5, 0.5, 0.5), (1.0, 1.0, 4.0)])
 @pytest.mark.parametrize("edge", [3, 26])
 def test_adds_the_answer_to_the_first_fill(
@@ -68,7 +68,7 @@ def test_adds_the_answer_to_the_first_fill(
     np.testing.assert_allclose(filled[mask], expected[mask], atol=1e-3)
 
 
-@each_network
+@each_unet
 def test_a_network_without_training_leaves_the_first_fill(
     name: NetworkName, image: FloatArray, tmp_path: Path
 ) -> None:
@@ -77,6 +77,31 @@ def test_a_network_without_training_leaves_the_first_fill(
     start = Start.of(image, mask, spacing_mm=ISOTROPIC, seed=4)
     filled = engine.fill(image, mask, spacing_mm=ISOTROPIC, seed=4)
     np.testing.assert_allclose(filled[mask], start.filled[mask], rtol=1e-6)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("spacing", [ISOTROPIC, (0.5, 0.5, 0.5), (1.0, 1.0, 4.0)])
+@pytest.mark.parametrize("lost", [slice(17, 18), slice(12, 20), np.r_[8:10, 14:15, 24:29]])
+def test_adds_the_answer_to_the_smooth_fill_of_lost_slices(
+    image: FloatArray, tmp_path: Path, axis: int, spacing: tuple[float, float, float], lost: slice | np.ndarray
+) -> None:
+    mask = np.zeros(image.shape, dtype=bool)
+    np.moveaxis(mask, axis, 0)[lost] = True
+    engine = resnet2d(weights=constant("resnet2d", tmp_path, 0.25))
+    filled = engine.fill(image, mask, spacing_mm=spacing, seed=0)
+    start = Start.of(image, mask, spacing_mm=spacing, seed=0, pace=None)
+    expected = np.clip(start.filled + 0.25 * start.spread, image[~mask].min(), image[~mask].max())
+    np.testing.assert_allclose(filled[mask], expected[mask], atol=1e-3)
+
+
+@pytest.mark.parametrize("lost", [slice(12, 21), slice(0, 2), slice(34, 36)])
+def test_slices_that_are_no_gap_stay_smooth(image: FloatArray, tmp_path: Path, lost: slice) -> None:
+    mask = np.zeros(image.shape, dtype=bool)
+    mask[:, :, lost] = True
+    engine = resnet2d(weights=constant("resnet2d", tmp_path, 0.25))
+    filled = engine.fill(image, mask, spacing_mm=ISOTROPIC, seed=0)
+    smooth = Start.of(image, mask, spacing_mm=ISOTROPIC, seed=0, pace=None).smooth
+    np.testing.assert_array_equal(filled, smooth)
 
 
 @each_network

@@ -16,7 +16,8 @@ from safetensors.torch import save_file
 
 from medpaint.core.errors import UnreadableError
 from medpaint.engines import weights as module
-from medpaint.engines.networks.unet import Architecture, CorrectionUNet
+from medpaint.engines.networks.base import CorrectionNetwork
+from medpaint.engines.networks.build import built
 from medpaint.engines.registry import ENGINES, EngineInfo
 from medpaint.engines.weights import WeightsFacts, load_weights, save_weights
 
@@ -33,9 +34,9 @@ FACTS = WeightsFacts(
 )
 
 
-def network(seed: int = 0) -> CorrectionUNet:
+def network(seed: int = 0) -> CorrectionNetwork:
     torch.manual_seed(seed)
-    made = CorrectionUNet(Architecture(3, 5, (4, 8), 1))
+    made = built("unet3d", inputs=5, channels=(4, 8), units=1)
     with torch.no_grad():
         for parameter in made.parameters():
             parameter.add_(0.1 * torch.randn(parameter.shape))

@@ -13,7 +13,7 @@ from training_parts import ONE_MM, recipe, source, whole
 from medpaint.core.errors import InputError
 from medpaint.core.types import FloatArray, Spacing
 from medpaint.engines.conditioning import CHANNELS, Start
-from medpaint.training.cases import Case, _cut_boxes, make_case
+from medpaint.training.cases import Case, _cut, make_case
 from medpaint.training.recipe import Recipe
 from medpaint.training.scans import find_scans
 
@@ -84,14 +84,30 @@ def test_slices_come_with_their_neighbours(tmp_path: Path, spacing: Spacing) -> 
     assert (patches[:, -1][middle > 0.0] != 0.0).any()
 
 
+@pytest.mark.parametrize("kind", ["slab-i", "slab-j", "slab-k"])
+def test_lost_slices_come_with_those_beside_the_gap(tmp_path: Path, kind: str) -> None:
+    holes = [{"kind": kind, "sizes": [2.0, 2.0], "weight": 1.0}]
+    wanted = recipe(**from_files(tmp_path), network={"kind": "resnet2d"}, holes=holes)
+    patches = case_of(wanted, tmp_path).patches
+    assert patches.shape == (3, 11 * len(CHANNELS) + 1, 16, 16)
+    away = 8.0 * patches[:, 11 * HOLE : 11 * (HOLE + 1)].reshape(3, 11, -1)
+    assert (away == np.array([5, 4, 3, 2, 1, 8, 2, 3, 4, 5, 6])[:, np.newaxis]).all()
+
+
+def test_other_holes_are_none_for_the_network_of_lost_slices(tmp_path: Path) -> None:
+    wanted = recipe(**from_files(tmp_path), network={"kind": "resnet2d"})
+    with pytest.raises(InputError, match="expected lost slices"):
+        case_of(wanted, tmp_path)
+
+
 def cut(size: int) -> tuple[Start, FloatArray, FloatArray]:
     """Return a first fill, the truth, and one patch around the hole's only voxel."""
     scan = whole()
     mask = np.zeros(scan.truth.shape, bool)
     mask[20, 22, 18] = True
     start = Start.of(scan.truth, mask, spacing_mm=scan.spacing_mm, seed=0, pace=None)
-    pairs = recipe(pairs={"size": size, "patches": 1}).pairs
-    (patch,) = _cut_boxes(start, scan, pairs, np.random.default_rng(0))
+    wanted = recipe(pairs={"size": size, "patches": 1})
+    (patch,) = _cut(start, scan, wanted, None, np.random.default_rng(0))
     return start, scan.truth, patch.astype(np.float32)
 
 

@@ -63,6 +63,14 @@ def test_the_end_is_said_in_steps_or_in_minutes(tmp_path: Path, budget: dict[str
         read_recipe(path)
 
 
+def test_the_network_for_lost_slices_starts_from_the_smooth_fill(tmp_path: Path) -> None:
+    lost = recipe(network={"kind": "resnet2d"}).model_dump(mode="json")
+    assert read_recipe(written(tmp_path, **lost)).pairs.pace is None
+    lost["pairs"]["pace"] = "brisk"
+    with pytest.raises(UsageError, match=r"expected pairs\.pace null, for resnet2d"):
+        read_recipe(written(tmp_path, **lost))
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [(b"name: [tiny", "expected YAML"), (b"\xff\xfe\x00", "not a text file in UTF-8")],

@@ -96,7 +96,7 @@ def options_for(name: str, effort: Effort) -> dict[str, JsonValue]:
     if name not in LEARNED:
         return {}
     flips = effort == "best"
-    return {"flips": flips} if name == "resnet2d" else {"pace": _PACE[effort], "flips": flips}
+    return {"flips": flips} if NETWORKS[name].for_lost_slices else {"pace": _PACE[effort], "flips": flips}
 
 
 @final

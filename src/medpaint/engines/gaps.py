@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from medpaint.core.types import FloatArray, Mask
 from medpaint.engines.conditioning import CHANNELS
@@ -54,7 +55,7 @@ def beside_gap(channels: FloatArray, number: int, reach: int) -> FloatArray:
     return seen
 
 
-def _first(side: np.ndarray, reach: int) -> np.ndarray:
+def _first(side: NDArray[np.int64], reach: int) -> NDArray[np.int64]:
     """Return the first slices of a side, the last repeated, (reach,)."""
     return side[np.minimum(np.arange(reach), len(side) - 1)]
 

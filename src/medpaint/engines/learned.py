@@ -45,7 +45,8 @@ class Learned:
     the mask and the other side of the body, brought to the voxel size that it was trained at, and its answer is
     brought back: the scan itself is never resampled. Holes larger than a window are seen in overlapping windows,
     whose answers are averaged with smooth weights. The fill stays in the range of the known voxels around it.
-    Where no exemplars were found, the network was not trained to go on, and the smooth fill stays.
+    Where no exemplars were found, the network was not trained to go on, and the smooth fill stays. The network for
+    lost slices starts from the smooth fill, and leaves all other holes to it.
 
     Attributes:
         name: which network.
@@ -70,7 +71,7 @@ class Learned:
             UnreadableError: the weights cannot be used.
         """
         start = Start.of(image, mask, spacing_mm=spacing_mm, seed=seed, pace=self.pace)
-        seen_mm = max(_SEEN_MM, NETWORKS[self.name].slices // 2 * max(spacing_mm))
+        seen_mm = max(_SEEN_MM, NETWORKS[self.name].reach * max(spacing_mm))
         wanted = [window for window in windows(mask, spacing_mm, seen_mm) if self._goes_on(start, window)]
         filled = start.filled.copy()
         if not wanted:
@@ -93,15 +94,16 @@ class Learned:
         hole = start.mask[window]
         if start.spread == 0.0:
             return False
-        if self.name == "resnet2d":
+        if NETWORKS[self.name].for_lost_slices:
             return lost_axis(hole) is not None
         return self.pace is None or not np.array_equal(start.filled[window][hole], start.smooth[window][hole])
 
     def _axis(self, hole: Mask, spacing_mm: Spacing) -> int | None:
         """Return the axis that the network sees slices across; None: it works in space."""
-        if NETWORKS[self.name].ndim == 3:
+        network = NETWORKS[self.name]
+        if network.ndim == 3:
             return None
-        return lost_axis(hole) if self.name == "resnet2d" else slicing_axis(hole, spacing_mm)
+        return lost_axis(hole) if network.for_lost_slices else slicing_axis(hole, spacing_mm)
 
     def _correction(self, loaded: Loaded, start: Start, window: Window) -> FloatArray:
         """Return what to add in a window, in multiples of the spread, (I, J, K)."""
@@ -117,13 +119,14 @@ class Learned:
 
     def _by_slice(self, loaded: Loaded, channels: FloatArray) -> FloatArray:
         """Return the answers for the slices that hold a hole, 0 for the others; (C, S, J, K) to (S, J, K)."""
-        count, reach = channels.shape[1], NETWORKS[self.name].slices // 2
+        network, count = NETWORKS[self.name], channels.shape[1]
         answers = np.zeros(channels.shape[1:], np.float32)
         for number in np.flatnonzero(channels[_HOLE].any(axis=(1, 2))):
-            if self.name == "resnet2d":
-                seen = beside_gap(channels, int(number), reach)
+            if network.for_lost_slices:
+                seen = beside_gap(channels, int(number), network.reach)
             else:
-                seen = channels[:, np.clip(np.arange(number - reach, number + reach + 1), 0, count - 1)]
+                beside = np.arange(number - network.reach, number + network.reach + 1)
+                seen = channels[:, np.clip(beside, 0, count - 1)]
             answers[number] = self._answer(loaded, seen.reshape(1, -1, *seen.shape[2:]))[0]
         return answers
 

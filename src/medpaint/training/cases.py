@@ -127,7 +127,7 @@ def _axis(mask: Mask, whole: Whole, kind: NetworkName) -> int | None:
     Raises:
         InputError: the network is for lost slices, and the mask holds something else.
     """
-    if kind == "resnet2d":
+    if NETWORKS[kind].for_lost_slices:
         axis = lost_axis(mask)
         if axis is None:
             message = "expected lost slices"
@@ -146,13 +146,12 @@ def _cut(start: Start, whole: Whole, recipe: Recipe, axis: int | None, rng: np.r
             cut.append(_patch(start, whole, centre, (size,) * 3, None))
             continue
         across = int(rng.integers(3)) if axis is None else axis
-        reach = network.slices // 2
-        deep = reach + MOST_LOST if recipe.network.kind == "resnet2d" else reach
+        deep = network.reach + (MOST_LOST if network.for_lost_slices else 0)
         shape = tuple(2 * deep + 1 if one == across else size for one in range(3))
         patch = np.moveaxis(_patch(start, whole, centre, shape, across), 1 + across, 1)
         shown, missing = patch[:-1], patch[-1:, deep]
-        if recipe.network.kind == "resnet2d":
-            shown = beside_gap(shown, deep, reach)
+        if network.for_lost_slices:
+            shown = beside_gap(shown, deep, network.reach)
         cut.append(np.concatenate([shown.reshape(-1, *patch.shape[2:]), missing]))
     return np.stack(cut)
 

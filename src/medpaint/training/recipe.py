@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from medpaint.core.errors import UnreadableError, UsageError
 from medpaint.corrupt import KINDS
 from medpaint.engines.detail import Pace
-from medpaint.engines.networks.names import NetworkName
+from medpaint.engines.networks.names import NETWORKS, NetworkName
 
 __all__ = ["Holes", "Loop", "NetworkShape", "Pairs", "Recipe", "Source", "read_recipe"]
 
@@ -140,8 +140,9 @@ def read_recipe(path: Path) -> Recipe:
         message = f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg'][0].lower()}{first['msg'][1:]}"
         raise UsageError(message) from error
     _check_kinds(recipe, path)
-    if recipe.network.kind == "resnet2d" and recipe.pairs.pace is not None:
-        message = f"{path}: expected pairs.pace null, for resnet2d starts from the smooth fill"
+    kind = recipe.network.kind
+    if NETWORKS[kind].for_lost_slices and recipe.pairs.pace is not None:
+        message = f"{path}: expected pairs.pace null, for {kind} starts from the smooth fill"
         raise UsageError(message)
     if (recipe.loop.steps is None) == (recipe.loop.minutes is None):
         message = f"{path}: expected loop.steps or loop.minutes, and not both"

@@ -69,7 +69,7 @@ def chosen(name: str, mask: Mask, spacing_mm: Spacing, *, effort: Effort = "fast
     """
     pace = _PACE[effort]
     if name != AUTO:
-        return Choice(name, "as asked", options_for(name, effort))
+        return Choice(name, _as_asked(name, mask), options_for(name, effort))
     allowed = ALLOWED_S[effort]
     seconds = expected_seconds(mask, spacing_mm, pace)
     if seconds == 0.0:
@@ -87,6 +87,13 @@ def chosen(name: str, mask: Mask, spacing_mm: Spacing, *, effort: Effort = "fast
     return Choice(
         picked, f"auto: {why}exemplars are found in about {max(1.0, seconds):.0f} s", options_for(picked, effort)
     )
+
+
+def _as_asked(name: str, mask: Mask) -> str:
+    """Return the reason for an engine that was asked for, and what it leaves to another."""
+    if name in LEARNED and NETWORKS[name].for_lost_slices and lost_axis(mask) is None:
+        return "as asked; what is no gap of lost slices is filled as biharmonic does"
+    return "as asked"
 
 
 def options_for(name: str, effort: Effort) -> dict[str, JsonValue]:

@@ -34,6 +34,11 @@ def test_a_named_engine_is_taken_as_asked() -> None:
     assert chosen("telea", slab(60), ISOTROPIC).reason == "as asked"
 
 
+def test_it_is_said_where_the_network_of_lost_slices_is_asked_for_other_holes() -> None:
+    assert chosen("resnet2d", lost(3, 20), ISOTROPIC).reason == "as asked"
+    assert "filled as biharmonic does" in chosen("resnet2d", slab(3), ISOTROPIC).reason
+
+
 @pytest.mark.parametrize(
     ("spacing", "name"), [((1.0, 1.0, 1.2), "unet3d"), ((0.9, 0.9, 5.0), "unet2d"), ((5.0, 0.9, 0.9), "unet2d")]
 )

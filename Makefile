@@ -32,7 +32,7 @@ format: $(STAMP)
 	snakefmt Snakefile workflow
 
 schemas: $(STAMP)
-	python -m medpaint.schemas workflow/schemas
+	python -m medpaint.cohort.schemas workflow/schemas
 
 $(STAMP): requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -1,7 +1,7 @@
 """Write the model card of a network from the record of its training and the scores of the engines.
 
     python benchmarks/cards.py --record TRAINING/unet3d.json --scores scores.tsv \
-        --output src/medpaint/weights/unet3d.md
+        --output src/medpaint/engines/learned/shipped/unet3d.md
 
 The scores are those that benchmarks/engines.py writes with --scores.
 """
@@ -16,9 +16,9 @@ from pathlib import Path
 from statistics import mean
 from typing import Any, Final
 
-from medpaint.engines.networks.names import NETWORKS
-from medpaint.evaluate import Row
-from medpaint.scoreboard import read_scores, summarised
+from medpaint.engines.learned.networks.names import NETWORKS
+from medpaint.evaluation.run import Row
+from medpaint.evaluation.tables import read_scores, summarised
 
 ABOUT: Final = {
     "unet3d": """\

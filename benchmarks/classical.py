@@ -26,11 +26,11 @@ from scipy.ndimage import binary_dilation
 
 from medpaint.core.types import FloatArray, Mask
 from medpaint.corrupt import lesion_blob, lesion_shape, missing_slices
-from medpaint.engines.auto import AUTO, LEARNED
+from medpaint.datasets.lesion_shapes import LesionFolder
 from medpaint.engines.base import Engine
+from medpaint.engines.choice import AUTO, LEARNED
 from medpaint.engines.registry import engine_names, load_engine
 from medpaint.engines.windows import windows
-from medpaint.lesion_folder import LesionFolder
 from medpaint.metrics import psnr, rmse
 
 SPACING_MM: Final = (1.0, 1.0, 1.0)

@@ -17,14 +17,14 @@ from pathlib import Path
 from statistics import mean
 from typing import Final
 
+from medpaint.datasets.lesion_shapes import LesionFolder
+from medpaint.datasets.subjects import LeftOut, Subject
 from medpaint.engines.registry import engine_names
-from medpaint.evaluate import Plan, Row, engine_of, evaluate
-from medpaint.lesion_folder import LesionFolder
+from medpaint.evaluation.folder import trial_of
+from medpaint.evaluation.kinds import HoleKind, hole_kinds
+from medpaint.evaluation.run import Plan, Row, engine_of, evaluate
+from medpaint.evaluation.tables import Estimate, SummaryRow, summarised, write_table
 from medpaint.report.sheets import SheetRow, draw_sheet
-from medpaint.scoreboard import Estimate, SummaryRow, summarised, write_table
-from medpaint.scorebook import trial_of
-from medpaint.subjects import LeftOut, Subject
-from medpaint.trial import HoleKind, hole_kinds
 
 BRAINS: Final = tuple(
     (f"t1w-brain-ds002748/train-1mm/sub-{number}_T1w.nii.gz", f"ds002748-{number}", "")

@@ -22,9 +22,9 @@ import numpy as np
 
 from medpaint.core.types import Array, Mask
 from medpaint.corrupt import lesion_blob
-from medpaint.engines.auto import Effort
+from medpaint.engines.choice import Effort
 from medpaint.io.reading import read_scan
-from medpaint.pipeline import restore
+from medpaint.pipeline.restore import restore
 
 EFFORTS: Final[tuple[Effort, ...]] = ("fast", "best")
 HOLES_ML: Final = (0.5, 2.0, 8.0, 15.0, 40.0)

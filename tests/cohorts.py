@@ -6,7 +6,7 @@ import csv
 import subprocess
 from pathlib import Path
 
-from medpaint.launch import snakemake_command
+from medpaint.cohort.launch import snakemake_command
 
 
 def snakemake(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:

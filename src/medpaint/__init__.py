@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 from medpaint.__about__ import __version__
 
 if TYPE_CHECKING:
-    from medpaint.config import Parameters
+    from medpaint.audit.verify import Verdict, verify
     from medpaint.core.errors import InputError, MedpaintError, UsageError, VerificationError
     from medpaint.core.volume import Volume
+    from medpaint.detectors.detect import detect
     from medpaint.engines.registry import engine_names
     from medpaint.io.inspection import inspect
     from medpaint.io.reading import read_scan
-    from medpaint.masks.detect import detect
-    from medpaint.pipeline import Restoration, restore
-    from medpaint.provenance import Record
-    from medpaint.verification import Verdict, verify
+    from medpaint.parameters import Parameters
+    from medpaint.pipeline.restore import Restoration, restore
+    from medpaint.record.entries import Record
 
 __all__ = [
     "InputError",
@@ -44,19 +44,19 @@ __all__ = [
 _HOMES = {
     "InputError": "core.errors",
     "MedpaintError": "core.errors",
-    "Parameters": "config",
-    "Record": "provenance",
-    "Restoration": "pipeline",
+    "Parameters": "parameters",
+    "Record": "record.entries",
+    "Restoration": "pipeline.restore",
     "UsageError": "core.errors",
-    "Verdict": "verification",
+    "Verdict": "audit.verify",
     "VerificationError": "core.errors",
     "Volume": "core.volume",
-    "detect": "masks.detect",
+    "detect": "detectors.detect",
     "engine_names": "engines.registry",
     "inspect": "io.inspection",
     "read_scan": "io.reading",
-    "restore": "pipeline",
-    "verify": "verification",
+    "restore": "pipeline.restore",
+    "verify": "audit.verify",
 }
 
 

@@ -18,8 +18,8 @@ import pytest
 from medpaint.core.types import Array, FloatArray, Mask
 from medpaint.core.volume import Volume
 from medpaint.corrupt import lesion_blob, missing_slices
+from medpaint.engines.filling import fill
 from medpaint.engines.registry import load_engine
-from medpaint.filling import fill
 from medpaint.io.reading import read_scan
 from medpaint.metrics import brats_limits, brats_scores
 from medpaint.phantoms import head

@@ -28,7 +28,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 )
 
 from medpaint.core.errors import AbsentError, InputError, MedpaintError, ServerError, UsageError
-from medpaint.pacs import Credentials, connect, insistence
+from medpaint.pacs import Credentials, connect, retry
 
 pytestmark = pytest.mark.slow
 
@@ -38,7 +38,7 @@ Handlers = Sequence[tuple[Any, Callable[..., Any]]]
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(insistence, "FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr(retry, "FIRST_WAIT_S", 0.01)
 
 
 @pytest.fixture

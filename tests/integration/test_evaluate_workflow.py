@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from scans import phantom, save, save_pair
 
-from medpaint.launch import snakemake_command
-from medpaint.scoreboard import read_scores
+from medpaint.cohort.launch import snakemake_command
+from medpaint.evaluation.tables import read_scores
 
 pytestmark = pytest.mark.slow
 

@@ -13,9 +13,9 @@ import torch
 from scans import save
 
 from medpaint.core.types import FloatArray, Mask
-from medpaint.engines.networks.names import NetworkName
+from medpaint.engines.learned.networks.names import NetworkName
 from medpaint.phantoms import head
-from medpaint.pipeline import restore
+from medpaint.pipeline.restore import restore
 
 pytestmark = [
     pytest.mark.slow,

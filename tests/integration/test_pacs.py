@@ -26,8 +26,8 @@ from orthanc import PASSWORD, USER, Addresses, free_port, missing, orthanc
 from medpaint.core.errors import InputError, ServerError, UsageError
 from medpaint.io.dicom import list_series, read_series
 from medpaint.io.reading import product_part
-from medpaint.pacs import Credentials, Server, connect, insistence, read_credentials
-from medpaint.pipeline import restore
+from medpaint.pacs import Credentials, Server, connect, read_credentials, retry
+from medpaint.pipeline.restore import restore
 
 pytestmark = [pytest.mark.slow, pytest.mark.orthanc]
 
@@ -63,7 +63,7 @@ def server(request: pytest.FixtureRequest, addresses: Addresses) -> Server:
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(insistence, "FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr(retry, "FIRST_WAIT_S", 0.01)
 
 
 def round_trip(scan: Path, server: Server, folder: Path) -> None:

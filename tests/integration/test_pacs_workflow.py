@@ -15,9 +15,9 @@ from dicom_phantom import Phantom
 from orthanc import PASSWORD, USER, free_port, missing, orthanc
 from scans import save
 
+from medpaint.audit.verify import find_records, verify
 from medpaint.io.dicom import read_series
 from medpaint.pacs import Credentials, connect
-from medpaint.verification import find_records, verify
 
 pytestmark = [pytest.mark.slow, pytest.mark.orthanc]
 

@@ -20,9 +20,9 @@ from safetensors.numpy import load_file
 from scans import save
 from training_parts import recipe, source, whole
 
-from medpaint.engines.networks.names import NETWORKS
+from medpaint.cohort.launch import snakemake_command
+from medpaint.engines.learned.networks.names import NETWORKS
 from medpaint.engines.registry import load_engine
-from medpaint.launch import snakemake_command
 from medpaint.training.recipe import read_recipe
 
 pytestmark = pytest.mark.slow

@@ -19,11 +19,11 @@ from cohorts import snakemake, summary
 from dicom_phantom import Phantom
 from scans import hole, phantom, save, save_pair
 
-from medpaint.config import CohortConfig
-from medpaint.launch import snakemake_command
-from medpaint.provenance import Record
-from medpaint.schemas import SCHEMAS, schema_text
-from medpaint.verification import find_records, verify
+from medpaint.audit.verify import find_records, verify
+from medpaint.cohort.config import CohortConfig
+from medpaint.cohort.launch import snakemake_command
+from medpaint.cohort.schemas import SCHEMAS, schema_text
+from medpaint.record.entries import Record
 
 ROOT = Path(__file__).resolve().parents[2]
 GOOD = ("a-hole", "b-slices", "c-series", "d-clean")

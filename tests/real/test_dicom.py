@@ -16,15 +16,15 @@ from dicom_phantom import validator_errors
 from matplotlib.path import Path as Polygon
 from numpy.typing import NDArray
 
+from medpaint.audit.verify import verify
 from medpaint.core.errors import GeometryError, InputError, UnsupportedError
 from medpaint.core.types import Affine, Array, Mask
 from medpaint.core.volume import Volume
 from medpaint.io.dicom import DicomSource, list_series, read_drawn, read_series
 from medpaint.io.reading import product_part, read_scan
 from medpaint.io.source import Derivation
-from medpaint.masks.ingest import aligned
-from medpaint.pipeline import restore
-from medpaint.verification import verify
+from medpaint.masks.grids import aligned
+from medpaint.pipeline.restore import restore
 
 pytestmark = pytest.mark.real
 

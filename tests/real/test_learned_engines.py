@@ -7,14 +7,17 @@ from pathlib import Path
 import pytest
 
 import medpaint
+from medpaint.datasets.clean import Clean, read_clean
+from medpaint.datasets.lesion_shapes import LesionFolder
+from medpaint.datasets.manifest import read_manifest
+from medpaint.datasets.subjects import Subject
 from medpaint.engines.registry import load_engine
-from medpaint.lesion_folder import LesionFolder
-from medpaint.subjects import Subject, read_manifest
-from medpaint.trial import Clean, hole_kinds, read_clean, trial_in
+from medpaint.evaluation.hole import trial_in
+from medpaint.evaluation.kinds import hole_kinds
 
 pytestmark = pytest.mark.real
 
-RECORD = Path(medpaint.__file__).parent / "weights" / "unet3d.json"
+RECORD = Path(medpaint.__file__).parent / "engines" / "learned" / "shipped" / "unet3d.json"
 
 
 @pytest.fixture(scope="module")

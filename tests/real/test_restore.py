@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 import medpaint
 from medpaint.core.volume import Volume
 from medpaint.corrupt import lesion_blob
-from medpaint.export import Products
 from medpaint.io.nifti import write_mask
+from medpaint.pipeline.write import Products
 
 pytestmark = pytest.mark.real
 

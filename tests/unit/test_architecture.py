@@ -12,66 +12,109 @@ import pytest
 import medpaint
 
 PACKAGE = Path(medpaint.__file__).parent
-RANKS = (
-    {"__about__", "core"},
-    {"blend", "config", "corrupt", "engines", "io", "masks", "metrics", "phantoms", "provenance", "report"},
-    {
-        *("cohort", "demo", "export", "launch", "pipeline", "schemas", "staging", "verification"),
-        *(
-            "evaluate",
-            "filling",
-            "masking",
-            "pacs",
-            "footprint",
-            "lesion_folder",
-            "scoreboard",
-            "scorebook",
-            "scoring",
-            "subjects",
-            "trial",
-        ),
-        "training",
-    },
-    {"cli"},
-)
-TOP = {"__init__", "__main__"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
+TOP = {"__init__", "__main__", "__about__"}
+
+RANKS: dict[str, int] = {
+    **dict.fromkeys(("core",), 0),
+    **dict.fromkeys(("io", "masks", "detectors", "corrupt", "engines", "metrics", "layouts"), 1),
+    **dict.fromkeys(("blend", "parameters", "phantoms"), 1),
+    **dict.fromkeys(("record", "datasets", "pacs"), 2),
+    **dict.fromkeys(("pipeline", "report", "training"), 3),
+    **dict.fromkeys(("cohort", "evaluation", "audit"), 4),
+    **dict.fromkeys(("demo", "cli"), 5),
+}
+"""How high each package, or module at the top, stands. A package imports from lower ranks."""
+
+ALLOWED: dict[str, set[str]] = {
+    "core": set(),
+    "io": {"core", "__about__"},
+    "masks": {"core"},
+    "detectors": {"core"},
+    "corrupt": {"core"},
+    "engines": {"core", "parameters"},
+    "metrics": {"core"},
+    "layouts": {"core"},
+    "blend": {"core"},
+    "parameters": {"core", "io"},
+    "phantoms": {"core"},
+    "record": {"core", "io", "parameters"},
+    "datasets": {"core", "corrupt", "io", "masks"},
+    "pacs": {"core", "io"},
+    "pipeline": {
+        "blend",
+        "core",
+        "detectors",
+        "engines",
+        "io",
+        "layouts",
+        "masks",
+        "metrics",
+        "parameters",
+        "record",
+    },
+    "report": {"core"},
+    "training": {"__about__", "core", "corrupt", "datasets", "engines", "io", "phantoms", "record"},
+    "cohort": {"core", "io", "layouts", "parameters", "pipeline", "record"},
+    "evaluation": {
+        *("blend", "core", "corrupt", "datasets", "engines", "io", "metrics", "parameters", "record", "report"),
+    },
+    "audit": {"core", "io", "layouts", "record"},
+    "demo": {"audit", "cohort", "core", "corrupt", "engines", "io", "metrics", "record", "report"},
+    "cli": {
+        *("__about__", "audit", "cohort", "core", "datasets", "demo", "engines", "evaluation", "io", "pacs"),
+        *("parameters", "pipeline", "record", "training"),
+    },
+}
+"""Which other packages each may import. What is not listed fails."""
+
+SAME_RANK = {("engines", "parameters"), ("parameters", "io"), ("cli", "demo")}
+"""Packages of one rank that may import each other, from and to."""
 
 
-def room_of(module: str) -> str:
-    """Return the first part of a module's name below medpaint."""
-    return module.split(".")[1] if "." in module else "__init__"
+def package_of(path: Path) -> str:
+    """Return the package, or the module at the top, that a file belongs to."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
 def imports_of(path: Path) -> set[str]:
-    """Return the rooms of medpaint that a module imports."""
+    """Return the packages of medpaint that a module imports."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            found |= {room_of(alias.name) for alias in node.names if alias.name.startswith("medpaint")}
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("medpaint"):
-            found.add(room_of(node.module or ""))
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom) and node.module is not None and node.level == 0:
+            names = [node.module]
+        found |= {name.split(".")[1] for name in names if name.startswith("medpaint.")}
     return found
 
 
-def rank_of(room: str) -> int:
-    return next(number for number, rooms in enumerate(RANKS) if room in rooms)
+def test_packages_import_only_what_the_table_allows() -> None:
+    broken = [
+        f"{path.relative_to(PACKAGE)} imports {other}"
+        for path in MODULES
+        if (package := package_of(path)) not in TOP
+        for other in imports_of(path) - {package}
+        if other not in ALLOWED[package]
+    ]
+    assert not broken
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_imports_go_down_the_ranks(path: Path) -> None:
-    room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    if room in TOP:
-        return
-    for other in imports_of(path) - {room}:
-        below = rank_of(other) < rank_of(room)
-        beside = rank_of(other) == rank_of(room) == 2
-        assert below or beside, f"{room} imports {other}, which is not below it"
+def test_the_table_points_down_the_ranks() -> None:
+    broken = [
+        f"{package} may import {other}"
+        for package, others in ALLOWED.items()
+        for other in others - TOP
+        if RANKS[other] >= RANKS[package] and (package, other) not in SAME_RANK
+    ]
+    assert not broken
 
 
-def test_every_room_has_a_rank() -> None:
-    rooms = {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in MODULES}
-    assert rooms - TOP == set().union(*RANKS)
+def test_the_table_lists_every_package_and_no_other() -> None:
+    assert {package_of(path) for path in MODULES} - TOP == set(ALLOWED) == set(RANKS)
+
+
+def test_no_package_is_named_like_a_public_function() -> None:
+    assert not {"restore", "detect", "verify", "inspect"} & set(RANKS)
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))

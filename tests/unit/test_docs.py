@@ -13,12 +13,14 @@ from pydantic import BaseModel
 
 import medpaint
 from medpaint.cli.main import COMMANDS, _parser
-from medpaint.cohort import SUMMARY_COLUMNS
-from medpaint.config import CohortConfig, EvaluateConfig, Parameters, RestoreConfig, ScanRow
+from medpaint.cohort.config import CohortConfig, EvaluateConfig
+from medpaint.cohort.summary import SUMMARY_COLUMNS
+from medpaint.cohort.table import ScanRow
 from medpaint.core import errors
 from medpaint.core.errors import MedpaintError
 from medpaint.engines.registry import engine_names
-from medpaint.provenance import EngineFacts, Identity, MaskFacts, Product, Record, Repaired, ScanFacts
+from medpaint.parameters import Parameters, RestoreConfig
+from medpaint.record.entries import EngineFacts, Identity, MaskFacts, Product, Record, Repaired, ScanFacts
 from medpaint.training.recipe import Holes, Loop, NetworkShape, Pairs, Recipe, Source
 
 ROOT: Final = Path(__file__).resolve().parents[2]

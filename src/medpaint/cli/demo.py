@@ -15,7 +15,7 @@ from medpaint.core.errors import PartialFailureError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from medpaint.demo import Score
+    from medpaint.demo.scores import Score
 
 __all__ = ["configure", "execute"]
 
@@ -28,8 +28,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(parsed: argparse.Namespace) -> int:
     """Make the cohort, restore it, say where it is and how good."""
-    from medpaint.demo import make_cohort, score_cohort
-    from medpaint.launch import run_snakemake
+    from medpaint.cohort.launch import run_snakemake
+    from medpaint.demo.cohort import make_cohort
+    from medpaint.demo.scores import score_cohort
 
     print("making a cohort of damaged scans ...", file=sys.stderr)
     make_cohort(parsed.output)

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 from medpaint.cli.options import add_parameters, given_parameters
 from medpaint.cli.progress import progress_bar
-from medpaint.config import checked
 from medpaint.core.errors import InputError, UsageError
+from medpaint.parameters import checked
 
 if TYPE_CHECKING:
-    from medpaint.scorebook import Evaluation
-    from medpaint.subjects import LeftOut, Subject
+    from medpaint.datasets.subjects import LeftOut, Subject
+    from medpaint.evaluation.folder import Evaluation
 
 __all__ = ["configure", "execute"]
 
@@ -89,13 +89,14 @@ def execute(parsed: argparse.Namespace) -> int:
 
 def _evaluated(parsed: argparse.Namespace) -> Evaluation:
     """Score the scans."""
-    from medpaint.engines.auto import AUTO
+    from medpaint.datasets.lesion_shapes import LesionFolder
+    from medpaint.datasets.manifest import read_manifest
+    from medpaint.datasets.subjects import find_subjects
+    from medpaint.engines.choice import AUTO
     from medpaint.engines.registry import engine_names
-    from medpaint.evaluate import Plan
-    from medpaint.lesion_folder import LesionFolder
-    from medpaint.scorebook import evaluate_into
-    from medpaint.subjects import find_subjects, read_manifest
-    from medpaint.trial import hole_kinds
+    from medpaint.evaluation.folder import evaluate_into
+    from medpaint.evaluation.kinds import hole_kinds
+    from medpaint.evaluation.run import Plan
 
     if parsed.holes < 1 or parsed.seed < 0:
         message = f"expected at least one hole and a seed from 0, got {parsed.holes} and {parsed.seed}"
@@ -119,7 +120,7 @@ def _evaluated(parsed: argparse.Namespace) -> Evaluation:
 
 def _subjects(parsed: argparse.Namespace, found: Iterator[Subject | LeftOut]) -> Iterator[Subject | LeftOut]:
     """Yield the scans, the only one with what the options say of it."""
-    from medpaint.subjects import Subject
+    from medpaint.datasets.subjects import Subject
 
     given = {name: getattr(parsed, name) for name in ONE_SCAN if getattr(parsed, name) is not None}
     if not given:
@@ -135,7 +136,7 @@ def _subjects(parsed: argparse.Namespace, found: Iterator[Subject | LeftOut]) ->
 
 def _merged(parsed: argparse.Namespace) -> Evaluation:
     """Make one evaluation of several."""
-    from medpaint.scorebook import merge_into
+    from medpaint.evaluation.folder import merge_into
 
     return merge_into(parsed.output, parsed.paths)
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from medpaint.cli.options import add_parameters, given_parameters
-from medpaint.config import EXPORT_FIELDS
+from medpaint.parameters import EXPORT_FIELDS
 
 __all__ = ["configure", "execute"]
 
@@ -24,7 +24,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(parsed: argparse.Namespace) -> int:
     """Write the products and the record; a scan that failed gets a record that says so."""
-    from medpaint.cohort import export_scan
+    from medpaint.cohort.jobs import export_scan
 
     record = export_scan(parsed.image, parsed.filled, given_parameters(parsed), parsed.output, parsed.name)
     if record.reason:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from medpaint.cli.options import add_parameters, given_parameters
-from medpaint.config import INGEST_FIELDS
+from medpaint.parameters import INGEST_FIELDS
 
 __all__ = ["configure", "execute"]
 
@@ -26,8 +26,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(parsed: argparse.Namespace) -> int:
     """Read the scan into a case file; a scan that is refused makes a case file that says so."""
-    from medpaint.cohort import ingest_scan
-    from medpaint.config import checked
+    from medpaint.cohort.jobs import ingest_scan
+    from medpaint.parameters import checked
 
     parameters = checked(given_parameters(parsed))
     reason = ingest_scan(parsed.image, parsed.mask, parameters, parsed.output, fetched=parsed.fetched)

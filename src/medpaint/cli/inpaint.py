@@ -9,7 +9,7 @@ from pathlib import Path
 
 from medpaint.cli.options import add_parameters, given_parameters
 from medpaint.cli.progress import progress_bar
-from medpaint.config import INPAINT_FIELDS
+from medpaint.parameters import INPAINT_FIELDS
 
 __all__ = ["configure", "execute"]
 
@@ -23,7 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(parsed: argparse.Namespace) -> int:
     """Fill the masks of the batch; a scan that fails makes a file that says so."""
-    from medpaint.cohort import inpaint_scans
+    from medpaint.cohort.jobs import inpaint_scans
 
     with progress_bar() as progress:
         failed = inpaint_scans(parsed.cases, given_parameters(parsed), parsed.output, progress=progress)

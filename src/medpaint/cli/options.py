@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterable
 from typing import Any, Literal, get_args, get_origin
 
-from medpaint.config import Parameters
+from medpaint.parameters import Parameters
 
 __all__ = ["add_parameters", "given_parameters"]
 

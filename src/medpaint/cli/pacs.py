@@ -129,9 +129,9 @@ def _list(server: Server, parsed: argparse.Namespace) -> int:
 
 def _fetch(server: Server, parsed: argparse.Namespace) -> int:
     """Fetch each series into a folder of its own; say what became of it, where there is a file for that."""
+    from medpaint.cohort.staging import save_fetch
     from medpaint.core.errors import AbsentError, UsageError
     from medpaint.pacs import check_uids
-    from medpaint.staging import save_fetch
 
     if parsed.output is None or (parsed.table is None) == (not (parsed.study and parsed.series)):
         message = "expected --output, and either --table or --study with --series"

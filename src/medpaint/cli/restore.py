@@ -9,7 +9,7 @@ from typing import Any
 
 from medpaint.cli.options import add_parameters, given_parameters
 from medpaint.cli.progress import progress_bar
-from medpaint.config import Parameters
+from medpaint.parameters import Parameters
 
 __all__ = ["configure", "execute"]
 
@@ -32,7 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(parsed: argparse.Namespace) -> int:
     """Restore the scan and say where it is."""
-    from medpaint.pipeline import restore
+    from medpaint.pipeline.restore import restore
 
     with progress_bar() as progress:
         restoration = restore(

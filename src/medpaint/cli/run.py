@@ -27,7 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(parsed: argparse.Namespace) -> int:
     """Run the workflow. That scans failed is exit code 4; a workflow that broke exits as Snakemake does."""
-    from medpaint.launch import run_snakemake
+    from medpaint.cohort.launch import run_snakemake
 
     folder = _working_folder(parsed.rest)
     before = _modified(folder / CHECK_LOG)

@@ -18,7 +18,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(parsed: argparse.Namespace) -> int:
     """Write one row a scan."""
-    from medpaint.cohort import summarise
+    from medpaint.cohort.summary import summarise
 
     rows = summarise(parsed.scans, parsed.output)
     counts = Counter(row["status"] for row in rows)

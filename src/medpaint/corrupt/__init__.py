@@ -1,12 +1,12 @@
 """Damage of known extent and known truth, made from a seed."""
 
+from medpaint.core.body import body
 from medpaint.corrupt.damage import damage
-from medpaint.corrupt.edges import edge_block
-from medpaint.corrupt.kinds import KINDS, Kind, Maker, kinds
-from medpaint.corrupt.lesions import lesion_blob
-from medpaint.corrupt.shapes import LesionShape, lesion_shape
-from medpaint.corrupt.slices import missing_slices
-from medpaint.corrupt.tissue import body
+from medpaint.corrupt.holes.blob import lesion_blob
+from medpaint.corrupt.holes.edges import edge_block
+from medpaint.corrupt.holes.kinds import KINDS, Kind, Maker, kinds
+from medpaint.corrupt.holes.shapes import LesionShape, lesion_shape
+from medpaint.corrupt.holes.slices import missing_slices
 
 __all__ = [
     "KINDS",

@@ -9,7 +9,7 @@ import numpy as np
 
 from medpaint.core.types import FloatArray, Mask, Spacing
 from medpaint.engines.base import Engine
-from medpaint.engines.harmonic import Harmonic
+from medpaint.engines.classical.harmonic import Harmonic
 
 __all__ = ["Membrane"]
 

@@ -38,55 +38,55 @@ class EngineInfo:
 ENGINES: Final[Mapping[str, EngineInfo]] = MappingProxyType(
     {
         "auto": EngineInfo(
-            target="medpaint.engines.auto:Auto",
+            target="medpaint.engines.choice:Auto",
             ndim=3,
             summary="resnet2d for lost slices, unet3d or unet2d for what takes them not too long, else biharmonic",
         ),
         "nearest": EngineInfo(
-            target="medpaint.engines.nearest:Nearest",
+            target="medpaint.engines.classical.nearest:Nearest",
             ndim=3,
             summary="value of the nearest known voxel",
         ),
         "harmonic": EngineInfo(
-            target="medpaint.engines.harmonic:Harmonic",
+            target="medpaint.engines.classical.harmonic:Harmonic",
             ndim=3,
             summary="Laplace's equation in 3D: smooth, never brighter or darker than the rim",
         ),
         "biharmonic": EngineInfo(
-            target="medpaint.engines.biharmonic:Biharmonic",
+            target="medpaint.engines.classical.biharmonic:Biharmonic",
             ndim=3,
             summary="biharmonic equation in 3D: continues slopes across the rim",
         ),
         "exemplar": EngineInfo(
-            target="medpaint.engines.exemplar:Exemplar",
+            target="medpaint.engines.exemplar.engine:Exemplar",
             ndim=3,
             summary="regression learned from like places of the same scan, in 3D: no weights, slower",
         ),
         "unet3d": EngineInfo(
-            target="medpaint.engines.learned:unet3d",
+            target="medpaint.engines.learned.engine:unet3d",
             ndim=3,
             summary="network that corrects a quick fill of exemplar, in space",
             weights_sha256="5e77e6b448636b449cc745d9ce5b34b84165313615496952d93d765bb05ac754",
         ),
         "unet2d": EngineInfo(
-            target="medpaint.engines.learned:unet2d",
+            target="medpaint.engines.learned.engine:unet2d",
             ndim=3,
             summary="network that corrects a quick fill of exemplar, slice by slice, for thick slices",
             weights_sha256="f6500d3f228a7cf3d3cb1558c732b688f33020ffeb0871b66830c4bb10d2aa92",
         ),
         "resnet2d": EngineInfo(
-            target="medpaint.engines.learned:resnet2d",
+            target="medpaint.engines.learned.engine:resnet2d",
             ndim=3,
             summary="network that fills lost slices from those on either side; biharmonic in other holes",
             weights_sha256="e018d6a64bb4572860e5acad8988b83dc3d55a6a2eab386ebc4a279c96dd8998",
         ),
         "telea": EngineInfo(
-            target="medpaint.engines.opencv:Telea",
+            target="medpaint.engines.classical.opencv:Telea",
             ndim=2,
             summary="fast marching from the rim inwards, slice by slice",
         ),
         "navier-stokes": EngineInfo(
-            target="medpaint.engines.opencv:NavierStokes",
+            target="medpaint.engines.classical.opencv:NavierStokes",
             ndim=2,
             summary="continues lines of equal intensity, slice by slice",
         ),

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from medpaint.core.errors import ServerError, UsageError
 from medpaint.pacs.credentials import Credentials, check_authority
-from medpaint.pacs.insistence import BrokenOffError
+from medpaint.pacs.retry import BrokenOffError
 
 __all__ = ["CALLING", "Entity", "check_title", "entity_of"]
 

@@ -12,9 +12,9 @@ from medpaint.core.errors import InputError, ServerError, UsageError
 from medpaint.core.types import Progress
 from medpaint.io.dicom import quiet
 from medpaint.pacs.association import Entity
-from medpaint.pacs.insistence import BrokenOffError, insist
 from medpaint.pacs.reception import Intake, fetch_series, handing_to, waiting_for
 from medpaint.pacs.remote import RemoteSeries, check_keywords
+from medpaint.pacs.retry import BrokenOffError, insist
 
 __all__ = ["Dimse"]
 

@@ -14,8 +14,8 @@ from medpaint.core.errors import MedpaintError, ServerError
 from medpaint.core.types import Progress
 from medpaint.io.atomic import replacing_folder
 from medpaint.io.dicom import quiet
-from medpaint.pacs.insistence import BrokenOffError, insist
 from medpaint.pacs.remote import RemoteSeries, Server, check_uids, only
+from medpaint.pacs.retry import BrokenOffError, insist
 
 __all__ = ["Intake", "fetch_series", "handing_to", "waiting_for"]
 

@@ -12,9 +12,9 @@ from medpaint.core.errors import ServerError, UsageError
 from medpaint.core.types import Progress
 from medpaint.io.dicom import quiet
 from medpaint.pacs.credentials import Credentials, check_authority
-from medpaint.pacs.insistence import OnTheWayError, insist
 from medpaint.pacs.reception import Intake, fetch_series
 from medpaint.pacs.remote import RemoteSeries, check_keywords, read_object
+from medpaint.pacs.retry import OnTheWayError, insist
 
 __all__ = ["DicomWeb"]
 

@@ -22,8 +22,8 @@ from medpaint.__about__ import __version__
 from medpaint.core.errors import InputError
 from medpaint.core.types import FloatArray, Progress
 from medpaint.corrupt import LesionShape
+from medpaint.datasets.lesion_shapes import LesionFolder
 from medpaint.io.atomic import replacing
-from medpaint.lesion_folder import LesionFolder
 from medpaint.training.cases import make_case
 from medpaint.training.recipe import Recipe
 from medpaint.training.scans import Part, Scan, Skipped

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from medpaint.core.types import FloatArray
-from medpaint.engines.conditioning import CHANNELS
+from medpaint.engines.learned.start import CHANNELS
 from medpaint.training.bank import Bank
 
 __all__ = ["Batch", "batches", "ordered"]

@@ -15,7 +15,7 @@ from lightning_fabric import Fabric
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from medpaint.engines.networks.base import CorrectionNetwork
+from medpaint.engines.learned.networks.base import CorrectionNetwork
 from medpaint.io.atomic import replacing
 from medpaint.training.bank import Bank
 from medpaint.training.batches import Batch, batches, ordered

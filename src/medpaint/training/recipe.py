@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from medpaint.core.errors import UnreadableError, UsageError
 from medpaint.corrupt import KINDS
-from medpaint.engines.detail import Pace
-from medpaint.engines.networks.names import NETWORKS, NetworkName
+from medpaint.engines.exemplar.detail import Pace
+from medpaint.engines.learned.networks.names import NETWORKS, NetworkName
 
 __all__ = ["Holes", "Loop", "NetworkShape", "Pairs", "Recipe", "Source", "read_recipe"]
 

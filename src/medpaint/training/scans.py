@@ -13,11 +13,11 @@ from medpaint.core.boxes import bounding_box, grown
 from medpaint.core.errors import InputError, MedpaintError
 from medpaint.core.orientation import Orientation
 from medpaint.core.types import FloatArray, Mask, Spacing
+from medpaint.datasets.clean import read_clean
+from medpaint.datasets.subjects import Subject
 from medpaint.phantoms import head
-from medpaint.subjects import Subject
 from medpaint.training.recipe import Recipe, Source
 from medpaint.training.synthesis import deformed, synthesised
-from medpaint.trial import read_clean
 
 __all__ = ["Part", "Scan", "Skipped", "Whole", "find_scans", "read_whole"]
 

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Final
 
 from medpaint.core.errors import UsageError
 from medpaint.core.types import Progress
-from medpaint.engines.conditioning import CHANNELS
-from medpaint.engines.networks.names import NETWORKS
-from medpaint.engines.weights import Loaded, WeightsFacts, load_weights, save_weights
+from medpaint.engines.learned.networks.names import NETWORKS
+from medpaint.engines.learned.start import CHANNELS
+from medpaint.engines.learned.weights import Loaded, WeightsFacts, load_weights, save_weights
 from medpaint.io.atomic import replacing
-from medpaint.provenance import now, software
+from medpaint.record.software import now, software
 from medpaint.training.bank import Bank, fill_bank
 from medpaint.training.recipe import Recipe
 from medpaint.training.scans import Scan, Skipped, find_scans
@@ -156,7 +156,7 @@ def _learn(
     from lightning_fabric import Fabric, seed_everything
     from torch.utils.tensorboard import SummaryWriter
 
-    from medpaint.engines.networks.build import built
+    from medpaint.engines.learned.networks.build import built
     from medpaint.training.loop import Trainer
 
     with _quiet():

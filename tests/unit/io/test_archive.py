@@ -19,7 +19,7 @@ from medpaint.io import archive
 from medpaint.io.archive import is_archive, members
 from medpaint.io.inspection import inspect
 from medpaint.io.reading import read_scan
-from medpaint.pipeline import restore
+from medpaint.pipeline.restore import restore
 
 KINDS = ["zip", "stored.zip", "tar", "tar.gz", "tgz", "tar.bz2", "tar.xz"]
 SHAPE = (6, 5, 4)

@@ -22,7 +22,7 @@ from medpaint.core.types import Mask
 from medpaint.core.volume import Volume
 from medpaint.io.dicom import is_drawn, read_drawn, read_series
 from medpaint.io.dicom.contours import enclosed
-from medpaint.pipeline import restore
+from medpaint.pipeline.restore import restore
 
 SERIES = "1.2.3.4"
 

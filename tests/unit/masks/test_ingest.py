@@ -9,7 +9,9 @@ import pytest
 
 from medpaint.core.errors import AmbiguousError, MaskError
 from medpaint.core.volume import Volume
-from medpaint.masks.ingest import aligned, binarised, check_against_scan
+from medpaint.masks.checks import check_against_scan
+from medpaint.masks.grids import aligned
+from medpaint.masks.labels import binarised
 
 SHAPE = (6, 7, 8)
 RNG = np.random.default_rng(0)

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from medpaint.core.types import FloatArray
-from medpaint.engines.conditioning import CHANNELS
+from medpaint.engines.learned.start import CHANNELS
 from medpaint.training.bank import Bank
 from medpaint.training.batches import Batch, _batch, _hidden, _recoloured, _turned, batches, ordered
 

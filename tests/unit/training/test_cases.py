@@ -12,7 +12,7 @@ from training_parts import ONE_MM, recipe, source, whole
 
 from medpaint.core.errors import InputError
 from medpaint.core.types import FloatArray, Spacing
-from medpaint.engines.conditioning import CHANNELS, Start
+from medpaint.engines.learned.start import CHANNELS, Start
 from medpaint.training.cases import Case, _cut, make_case
 from medpaint.training.recipe import Recipe
 from medpaint.training.scans import find_scans

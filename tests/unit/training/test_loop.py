@@ -11,8 +11,8 @@ import torch
 from lightning_fabric import Fabric
 from training_parts import recipe
 
-from medpaint.engines.conditioning import CHANNELS
-from medpaint.engines.networks.build import built
+from medpaint.engines.learned.networks.build import built
+from medpaint.engines.learned.start import CHANNELS
 from medpaint.training.bank import Bank
 from medpaint.training.batches import Batch
 from medpaint.training.loop import Trainer, _done, _rate, loss_of

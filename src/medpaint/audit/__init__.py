@@ -1,0 +1,1 @@
+"""Products checked against their records."""

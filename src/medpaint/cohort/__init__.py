@@ -1,0 +1,1 @@
+"""A cohort: its configuration, its table, its jobs and its summary."""

@@ -1,0 +1,128 @@
+"""Cases and fills between the jobs of a cohort: one file each, self-contained, without the source's format."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from medpaint.core.encoding import Encoding
+from medpaint.core.errors import UnreadableError
+from medpaint.core.types import Array, Mask
+from medpaint.core.volume import Volume
+from medpaint.io.arrays import load_arrays, save_arrays
+from medpaint.io.atomic import replacing
+from medpaint.pipeline.case import Case, Filled
+from medpaint.record.entries import Draft
+
+__all__ = [
+    "Failure",
+    "load_case",
+    "load_fetch",
+    "load_filled",
+    "save_case",
+    "save_failure",
+    "save_fetch",
+    "save_filled",
+]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What stands in a stage's file where the scan could not be done; later stages pass it on.
+
+    Attributes:
+        reason: one line.
+        parameters: what was asked for.
+    """
+
+    reason: str
+    parameters: dict[str, Any]
+
+
+def save_failure(failure: Failure, path: Path) -> None:
+    """Write a failure in place of a case or a fill."""
+    save_arrays(path, {}, {"failed": failure.reason, "parameters": failure.parameters})
+
+
+def save_case(case: Case, path: Path) -> None:
+    """Write a case: the stored values, their encoding, the mask, the record so far."""
+    encoding = case.volume.encoding
+    arrays = {
+        "data": case.volume.data,
+        "affine": case.volume.affine,
+        "slope": encoding.slope,
+        "intercept": encoding.intercept,
+        "limits": np.array([encoding.lowest, encoding.highest]),
+        "padding": np.array(encoding.padding or ()),
+        "mask": np.packbits(case.mask),
+    }
+    save_arrays(path, arrays, {"draft": case.draft.model_dump(mode="json")})
+
+
+def load_case(path: Path) -> Case | Failure:
+    """Return the case that `path` holds, without its source, or the failure in its place."""
+    arrays, facts = load_arrays(path)
+    if "failed" in facts:
+        return _failure(facts)
+    data = arrays["data"]
+    lowest, highest = arrays["limits"]
+    padding = tuple(float(value) for value in arrays["padding"])
+    encoding = Encoding.of(
+        data.dtype,
+        slope=arrays["slope"],
+        intercept=arrays["intercept"],
+        limits=(float(lowest), float(highest)),
+        padding=(padding[0], padding[1]) if padding else None,
+    )
+    volume = Volume(data, arrays["affine"], encoding)
+    return Case(volume, _unpacked(arrays["mask"], data.shape), None, Draft.model_validate(facts["draft"]))
+
+
+def save_filled(filled: Filled, path: Path) -> None:
+    """Write a fill: the mask, the values in it, the record so far."""
+    facts = {"draft": filled.draft.model_dump(mode="json"), "shape": list(filled.mask.shape)}
+    save_arrays(path, {"mask": np.packbits(filled.mask), "values": filled.values}, facts)
+
+
+def load_filled(path: Path) -> Filled | Failure:
+    """Return the fill that `path` holds, or the failure in its place."""
+    arrays, facts = load_arrays(path)
+    if "failed" in facts:
+        return _failure(facts)
+    mask = _unpacked(arrays["mask"], tuple(facts["shape"]))
+    return Filled(mask, arrays["values"], Draft.model_validate(facts["draft"]))
+
+
+def save_fetch(reason: str, path: Path) -> None:
+    """Write what became of fetching a scan from a server: an empty reason where it was fetched."""
+    with replacing(path) as part:
+        told = {"status": "failed" if reason else "fetched", "reason": reason}
+        part.write_text(json.dumps(told) + "\n", encoding="utf-8")
+
+
+def load_fetch(path: Path) -> str:
+    """Return why a scan was not fetched, nothing where it was.
+
+    Raises:
+        UnreadableError: the file does not say.
+    """
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))["reason"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        message = f"{path}: expected what became of fetching a scan"
+        raise UnreadableError(message) from error
+
+
+def _failure(facts: dict[str, Any]) -> Failure:
+    """Return the failure that a file's facts tell of."""
+    return Failure(str(facts["failed"]), dict(facts["parameters"]))
+
+
+def _unpacked(bits: Array, shape: tuple[int, ...]) -> Mask:
+    """Return the mask that was packed eight voxels to a byte."""
+    mask: Mask = np.unpackbits(bits, count=int(np.prod(shape))).astype(np.bool_).reshape(shape)
+    return mask

@@ -1,0 +1,1 @@
+"""Masks with known truth: kinds of holes made in healthy tissue."""

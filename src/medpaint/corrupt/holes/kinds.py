@@ -1,0 +1,122 @@
+"""The table of damage with known truth: kinds of holes, each made from a foreground, a size and a seed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
+from typing import Final, Literal, Protocol
+
+import numpy as np
+
+from medpaint.core.errors import InputError
+from medpaint.core.types import Mask, Spacing
+from medpaint.corrupt.holes.blob import lesion_blob
+from medpaint.corrupt.holes.edges import edge_block
+from medpaint.corrupt.holes.shapes import LesionShape, lesion_shape
+from medpaint.corrupt.holes.slices import missing_slices
+
+__all__ = ["KINDS", "Kind", "Maker", "kinds", "slice_axis"]
+
+_MIDDLE: Final = 0.6
+"""Share of the foreground's extent, around its middle, that lost slices are placed in."""
+
+
+class Maker(Protocol):
+    """Makes a hole."""
+
+    def __call__(self, foreground: Mask, spacing_mm: Spacing, size: float, seed: int) -> Mask:
+        """Return a mask that holds at least one voxel of the foreground.
+
+        Args:
+            foreground: the tissue, (I, J, K).
+            spacing_mm: voxel size along I, J, K.
+            size: in the unit of the kind.
+            seed: the same one gives the same hole.
+
+        Raises:
+            InputError: no hole of that size fits.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A row of the table.
+
+    Attributes:
+        make: makes a hole.
+        unit: what a size counts: millilitres, or slices.
+        ranges: sizes that are drawn from where none are asked for, (lowest, highest).
+        summary: one line for people.
+    """
+
+    make: Maker
+    unit: Literal["ml", "slices"]
+    ranges: tuple[tuple[float, float], ...]
+    summary: str
+
+    def drawn_size(self, limits: tuple[float, float], seed: int) -> float:
+        """Return a size between `limits`, the same for the same seed; a whole one where slices are counted."""
+        rng = np.random.default_rng(seed)
+        if self.unit == "slices":
+            return float(rng.integers(int(limits[0]), int(limits[1]), endpoint=True))
+        return float(rng.uniform(*limits))
+
+
+def slice_axis(spacing_mm: Spacing) -> int:
+    """Return the axis that a scan was acquired along: that of the largest spacing, of equal ones the last."""
+    return max(range(3), key=lambda axis: (round(spacing_mm[axis], 3), axis))
+
+
+def _blob(foreground: Mask, spacing_mm: Spacing, size: float, seed: int) -> Mask:
+    return lesion_blob(foreground, spacing_mm, volume_ml=size, seed=seed)
+
+
+def _edge(foreground: Mask, spacing_mm: Spacing, size: float, seed: int) -> Mask:
+    return edge_block(foreground, spacing_mm, volume_ml=size, seed=seed)
+
+
+def _lesion(
+    foreground: Mask, spacing_mm: Spacing, size: float, seed: int, *, shapes: Sequence[LesionShape]
+) -> Mask:
+    return lesion_shape(foreground, spacing_mm, volume_ml=size, seed=seed, shapes=shapes)
+
+
+def _slices(foreground: Mask, spacing_mm: Spacing, size: float, seed: int, *, axis: int | None = None) -> Mask:
+    """Return lost slices in the middle of the foreground's extent, with a slice of it left on both sides."""
+    axis = slice_axis(spacing_mm) if axis is None else axis
+    filled = np.flatnonzero(foreground.any(axis=tuple(other for other in range(3) if other != axis)))
+    count = int(size)
+    if len(filled) == 0 or filled[-1] - filled[0] + 1 < count + 2:
+        message = f"expected tissue in more than {count + 1} slices along {'IJK'[axis]}, got {len(filled)}"
+        raise InputError(message)
+    first, last = int(filled[0]) + 1, int(filled[-1]) - count
+    margin = min(round((1.0 - _MIDDLE) / 2.0 * (filled[-1] - filled[0])), (last - first) // 2)
+    start = np.random.default_rng(seed).integers(first + margin, last - margin, endpoint=True)
+    i, j, k = foreground.shape
+    return missing_slices((i, j, k), axis=axis, count=count, first=int(start))
+
+
+KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
+    {
+        "blob": Kind(_blob, "ml", ((0.4, 2.0), (8.0, 15.0), (30.0, 50.0)), "an irregular blob in the tissue"),
+        "slices": Kind(_slices, "slices", ((1, 3),), "lost slices, across the largest spacing"),
+        "slab-i": Kind(partial(_slices, axis=0), "slices", ((4, 8),), "a slab of slices along the first axis"),
+        "slab-j": Kind(partial(_slices, axis=1), "slices", ((4, 8),), "a slab of slices along the second axis"),
+        "slab-k": Kind(partial(_slices, axis=2), "slices", ((4, 8),), "a slab of slices along the third axis"),
+        "edge": Kind(_edge, "ml", ((8.0, 15.0),), "a block that reaches in from a face of the volume"),
+    }
+)
+"""Kinds that need nothing but the scan."""
+
+
+def kinds(shapes: Sequence[LesionShape] = ()) -> Mapping[str, Kind]:
+    """Return the table, with the kind ``lesion`` in it where there are shapes for it."""
+    if not shapes:
+        return KINDS
+    lesion = Kind(
+        partial(_lesion, shapes=shapes), "ml", ((8.0, 15.0), (30.0, 50.0)), "a real lesion's shape in the tissue"
+    )
+    return MappingProxyType({"lesion": lesion, **KINDS})

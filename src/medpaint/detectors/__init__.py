@@ -1,0 +1,1 @@
+"""Damage that shows by itself: a table of detectors."""

@@ -1,0 +1,1 @@
+"""Engines that need no training: interpolation and partial differential equations."""

@@ -1,0 +1,55 @@
+"""The fill that also continues slopes: the biharmonic equation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, final
+
+import numpy as np
+
+from medpaint.core.types import FloatArray, Mask, Spacing
+from medpaint.engines.classical.conjugate import conjugate_gradients
+from medpaint.engines.classical.multigrid import Multigrid
+from medpaint.engines.classical.stencil import Vector, laplacian, product
+
+__all__ = ["RESIDUAL_TOLERANCE", "Biharmonic"]
+
+RESIDUAL_TOLERANCE: Final = 1e-6
+"""Relative residual of the normal equations at which they count as solved."""
+
+
+@final
+@dataclass(frozen=True)
+class Biharmonic:
+    """Minimises the squared Laplacian, in three dimensions and millimetres.
+
+    The sum runs over all voxels whose stencil meets the mask, so that the two layers of known voxels around the
+    mask are the data: their values and, by their difference, their slopes. Slopes can overshoot, so the fill is
+    clipped to the range of those layers. Where the mask reaches the border of the scan the slope across it is
+    zero.
+    """
+
+    context_mm: float = 0.0
+
+    def fill(self, image: FloatArray, mask: Mask, *, spacing_mm: Spacing, seed: int) -> FloatArray:
+        """Return `image` with the mask filled, (I, J, K); see `Engine`.
+
+        Raises:
+            ConvergenceError: the equations are not solved to `RESIDUAL_TOLERANCE`.
+        """
+        del seed
+        equations = laplacian(image, mask, spacing_mm, rim=True)
+        outward, inward = equations.unknown, equations.unknown.T.tocsr()
+        inverse = Multigrid(outward[: outward.shape[1]], np.argwhere(mask), spacing_mm)
+
+        def squared(values: Vector) -> Vector:
+            return product(inward, product(outward, values))
+
+        def unsquared(residual: Vector) -> Vector:
+            return inverse(inverse(residual))
+
+        target = -product(inward, equations.known)
+        solution = conjugate_gradients(squared, target, unsquared, tolerance=RESIDUAL_TOLERANCE)
+        filled = image.copy()
+        filled[mask] = equations.intensities(solution)
+        return filled

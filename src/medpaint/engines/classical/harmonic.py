@@ -1,0 +1,46 @@
+"""The smoothest fill without extrema of its own: Laplace's equation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, final
+
+import numpy as np
+
+from medpaint.core.types import FloatArray, Mask, Spacing
+from medpaint.engines.classical.conjugate import conjugate_gradients
+from medpaint.engines.classical.multigrid import Multigrid
+from medpaint.engines.classical.stencil import laplacian, product
+
+__all__ = ["RESIDUAL_TOLERANCE", "Harmonic"]
+
+RESIDUAL_TOLERANCE: Final = 1e-6
+"""Relative residual at which the equations count as solved."""
+
+
+@final
+@dataclass(frozen=True)
+class Harmonic:
+    """Solves Laplace's equation in the mask, in three dimensions and millimetres.
+
+    Known voxels that share a face with the mask are the boundary values; where the mask reaches the border of
+    the scan, no flux passes through it. No filled voxel is brighter or darker than all of the boundary.
+    """
+
+    context_mm: float = 0.0
+
+    def fill(self, image: FloatArray, mask: Mask, *, spacing_mm: Spacing, seed: int) -> FloatArray:
+        """Return `image` with the mask filled, (I, J, K); see `Engine`.
+
+        Raises:
+            ConvergenceError: the equations are not solved to `RESIDUAL_TOLERANCE`.
+        """
+        del seed
+        equations = laplacian(image, mask, spacing_mm, rim=False)
+        inverse = Multigrid(equations.unknown, np.argwhere(mask), spacing_mm)
+        apply = partial(product, equations.unknown)
+        solution = conjugate_gradients(apply, -equations.known, inverse, tolerance=RESIDUAL_TOLERANCE)
+        filled = image.copy()
+        filled[mask] = equations.intensities(solution)
+        return filled

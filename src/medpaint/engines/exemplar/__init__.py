@@ -1,0 +1,1 @@
+"""The engine that learns from similar places in the same scan."""

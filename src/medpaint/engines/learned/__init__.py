@@ -1,0 +1,1 @@
+"""Engines with trained networks, and the weights that come with medpaint."""

@@ -1,0 +1,93 @@
+"""What a network is shown of a scan: its first guess at the holes, and what that guess was made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from medpaint.core.types import FloatArray, Mask, Spacing, Window
+from medpaint.engines.classical.biharmonic import Biharmonic
+from medpaint.engines.exemplar.detail import Pace
+from medpaint.engines.exemplar.engine import sharpened
+from medpaint.engines.exemplar.symmetry import Symmetry, symmetry_of
+from medpaint.engines.windows import windows
+
+__all__ = ["CHANNELS", "Start"]
+
+CHANNELS: Final = ("start", "smooth", "other side", "hole", "other side's hole")
+"""What the channels of a network's input hold, in this order."""
+
+_SCALE_MM: Final = 20.0
+"""Margin around the holes in which the known voxels set the scale of the intensities."""
+
+_MOST: Final = 1e3
+"""Largest scaled intensity that is shown, so that a metal artefact does not drown the rest."""
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """A first fill of a scan's holes, for a network to go on from.
+
+    Attributes:
+        filled: the scan with the first fill in its holes, (I, J, K).
+        smooth: the scan with the biharmonic fill in them, (I, J, K).
+        mask: True = hole, (I, J, K).
+        symmetry: how the scan lies on its mirror image, if it does.
+        spacing_mm: voxel size along I, J, K.
+        centre: mean of the known intensities near the holes.
+        spread: their standard deviation; 0 where they are one value.
+    """
+
+    filled: FloatArray
+    smooth: FloatArray
+    mask: Mask
+    symmetry: Symmetry | None
+    spacing_mm: Spacing
+    centre: float
+    spread: float
+
+    @classmethod
+    def of(
+        cls, image: FloatArray, mask: Mask, *, spacing_mm: Spacing, seed: int, pace: Pace | None = "brisk"
+    ) -> Start:
+        """Fill the holes of an image, (I, J, K), for a start.
+
+        Args:
+            image: intensities, finite outside the mask.
+            mask: True = fill.
+            spacing_mm: voxel size along I, J, K.
+            seed: draws the exemplars.
+            pace: how thoroughly exemplars are looked for; None leaves it at the biharmonic fill.
+        """
+        smooth = Biharmonic().fill(image, mask, spacing_mm=spacing_mm, seed=seed)
+        symmetry = symmetry_of(smooth, spacing_mm)
+        centre, spread = _scale(smooth, mask, spacing_mm)
+        filled = smooth
+        if pace is not None and spread > 0.0:
+            filled = sharpened(smooth, mask, symmetry, spacing_mm=spacing_mm, seed=seed, pace=pace)
+        return cls(filled, smooth, mask, symmetry, spacing_mm, centre, spread)
+
+    def scaled(self, intensities: FloatArray) -> FloatArray:
+        """Return intensities with the known ones near the holes at mean 0 and deviation 1."""
+        scaled: FloatArray = ((intensities - self.centre) / self.spread).astype(np.float32)
+        return np.clip(scaled, -_MOST, _MOST, out=scaled)
+
+    def shown(self, window: Window) -> FloatArray:
+        """Return the channels of a window, (C, I, J, K) float32; see `CHANNELS`."""
+        hole = self.mask[window]
+        across, known = np.zeros(hole.shape, np.float32), np.zeros(hole.shape, bool)
+        if self.symmetry is not None:
+            values, known = self.symmetry.other_side(self.filled, ~self.mask, window)
+            across = self.scaled(values)
+        start, smooth = self.scaled(self.filled[window]), self.scaled(self.smooth[window])
+        return np.stack([start, smooth, across, hole.astype(np.float32), (~known).astype(np.float32)])
+
+
+def _scale(values: FloatArray, mask: Mask, spacing_mm: Spacing) -> tuple[float, float]:
+    """Return the mean of the known values near the holes, and their deviation, 0 where it is rounding error."""
+    near = [values[window][~mask[window]] for window in windows(mask, spacing_mm, _SCALE_MM)]
+    known = np.concatenate(near).astype(np.float64)
+    centre, spread = float(known.mean()), float(known.std())
+    return centre, spread if spread > 1e-9 * abs(centre) else 0.0

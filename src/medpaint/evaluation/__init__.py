@@ -1,0 +1,1 @@
+"""Engines scored on holes made in clean scans."""

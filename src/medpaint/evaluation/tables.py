@@ -1,0 +1,156 @@
+"""The tables of an evaluation: a row for each fill, and what the people have in common."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any, Final, cast, get_type_hints
+
+from medpaint.core.errors import UnreadableError
+from medpaint.evaluation.run import Row
+from medpaint.io.atomic import replacing
+
+__all__ = ["CONFIDENCE", "SCORES", "Estimate", "SummaryRow", "groups", "read_scores", "summarised", "write_table"]
+
+SCORES: Final = ("psnr", "ssim", "ssim3d", "mae", "rmse", "rmse_vs_harmonic", "seam", "seconds", "peak_mb")
+"""Columns of the scores that the summary takes the mean of."""
+
+CONFIDENCE: Final = 0.95
+
+Group = tuple[str, str, str]
+"""Kind of hole, range of sizes, engine."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over people.
+
+    Attributes:
+        mean: over the people, each of whom counts once however many holes they have.
+        low: lower end of the 95 % confidence interval of the mean, from Student's t; not a number for fewer than
+            two people.
+        high: its upper end.
+    """
+
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class SummaryRow:
+    """One engine on one kind of hole.
+
+    Attributes:
+        kind: kind of hole.
+        bin: range of sizes.
+        engine: what filled them.
+        people: how many people.
+        holes: how many holes.
+        scores: an estimate for each of `SCORES`.
+    """
+
+    kind: str
+    bin: str
+    engine: str
+    people: int
+    holes: int
+    scores: Mapping[str, Estimate]
+
+    def cells(self) -> dict[str, str | int | float]:
+        """Return the row as columns: a mean under its score's name, its interval under ``_low`` and ``_high``."""
+        flat: dict[str, str | int | float] = {"kind": self.kind, "bin": self.bin, "engine": self.engine}
+        flat |= {"people": self.people, "holes": self.holes}
+        for name, estimate in self.scores.items():
+            flat |= {name: estimate.mean, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+        return flat
+
+
+def groups(rows: Iterable[Row]) -> dict[Group, list[Row]]:
+    """Return the rows by kind, range of sizes and engine, in the order in which these appear."""
+    found: dict[Group, list[Row]] = {}
+    for row in rows:
+        found.setdefault((row.kind, row.bin, row.engine), []).append(row)
+    order = {key[:2]: None for key in found}
+    return {key: found[key] for first in order for key in found if key[:2] == first}
+
+
+def summarised(rows: Iterable[Row]) -> list[SummaryRow]:
+    """Return a row for each engine on each kind of hole and range of sizes."""
+    return [_summary_row(key, members) for key, members in groups(rows).items()]
+
+
+def write_table(rows: Sequence[Row] | Sequence[SummaryRow], path: Path) -> None:
+    """Write rows as tab-separated columns; what is not a number is left empty."""
+    cells = [row.cells() if isinstance(row, SummaryRow) else asdict(row) for row in rows]
+    columns = list(cells[0]) if cells else [field.name for field in fields(Row)]
+    with replacing(path) as part, part.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns, delimiter="\t", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({name: _text(value) for name, value in row.items()} for row in cells)
+
+
+def read_scores(path: Path) -> list[Row]:
+    """Return the rows of a table of scores.
+
+    Raises:
+        UnreadableError: no such file, or another table.
+    """
+    types = get_type_hints(Row)
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            read = list(csv.DictReader(file, delimiter="\t"))
+        values = [{name: _value(types[name], text) for name, text in row.items()} for row in read]
+        return [Row(**cast("dict[str, Any]", row)) for row in values]
+    except OSError as error:
+        message = f"{path}: {error.strerror}"
+        raise UnreadableError(message) from error
+    except (KeyError, TypeError, ValueError) as error:
+        message = f"{path}: expected a table of scores that evaluate wrote, got something else ({error})"
+        raise UnreadableError(message) from error
+
+
+def _summary_row(key: Group, rows: Sequence[Row]) -> SummaryRow:
+    """Return the summary of one group."""
+    kind, size, engine = key
+    by_person: dict[str, list[Row]] = {}
+    for row in rows:
+        by_person.setdefault(row.person, []).append(row)
+    scores = {
+        name: _estimate([mean(getattr(row, name) for row in own) for own in by_person.values()]) for name in SCORES
+    }
+    return SummaryRow(kind, size, engine, len(by_person), len(rows), scores)
+
+
+def _estimate(values: Sequence[float]) -> Estimate:
+    """Return the mean of one value a person, and its interval; people without a value do not count."""
+    from scipy.special import stdtrit
+
+    known = [value for value in values if math.isfinite(value)]
+    if not known:
+        return Estimate(math.nan, math.nan, math.nan)
+    middle = mean(known)
+    if len(known) < 2:
+        return Estimate(middle, math.nan, math.nan)
+    half = float(stdtrit(len(known) - 1, 0.5 + CONFIDENCE / 2.0)) * stdev(known) / math.sqrt(len(known))
+    return Estimate(middle, middle - half, middle + half)
+
+
+def _text(value: object) -> str:
+    """Return a cell: six significant digits, nothing for what is not a number."""
+    if isinstance(value, float):
+        return "" if math.isnan(value) else f"{value:.6g}"
+    return str(value)
+
+
+def _value(kind: type, text: str) -> str | int | float:
+    """Return a cell's value."""
+    if kind is str:
+        return text
+    if kind is int:
+        return int(text)
+    return float(text) if text else math.nan

@@ -1,0 +1,70 @@
+"""Masks that cannot be right for a scan."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from medpaint.core.boxes import bounding_box
+from medpaint.core.errors import MaskError
+from medpaint.core.foreground import foreground_of
+from medpaint.core.types import Mask
+from medpaint.core.volume import Volume
+
+__all__ = ["NEAR_MM", "TINY_VOXELS", "check_against_scan"]
+
+TINY_VOXELS: Final = 3
+"""A mask of so few voxels is more often a slip than damage; it is done, with a warning."""
+
+
+NEAR_MM: Final = 20.0
+"""A mask further than this from all tissue is taken for another scan's."""
+
+
+def check_against_scan(mask: Mask, scan: Volume, *, max_fraction: float) -> tuple[str, ...]:
+    """Return warnings about a mask that is not empty, or refuse it.
+
+    Args:
+        mask: (I, J, K), at least one voxel True.
+        scan: the scan on the same grid.
+        max_fraction: largest share of the foreground that may be masked.
+
+    Raises:
+        MaskError: every voxel masked, more than `max_fraction` of the foreground masked (a mask of the
+            wrong polarity looks like this), or a mask that lies nowhere near the scan's tissue.
+    """
+    count = int(np.count_nonzero(mask))
+    if count == mask.size:
+        message = (
+            f"mask covers all {count} voxels: nothing is known to restore from (a wrong polarity, see "
+            "--invert-mask, or a dilation that is too large)"
+        )
+        raise MaskError(message)
+    foreground = foreground_of(scan, mask)
+    if not foreground.tissue.any():
+        message = "the scan holds no finite values to restore from"
+        raise MaskError(message)
+    if foreground.masked_share > max_fraction:
+        message = (
+            f"mask covers {foreground.masked_share:.0%} of the foreground, more than {max_fraction:.0%}: "
+            "if black means repair use --invert-mask, if it is meant use --max-fraction"
+        )
+        raise MaskError(message)
+    distance = _distance_mm(mask, scan, foreground.box)
+    if distance > NEAR_MM:
+        message = f"mask and scan do not overlap: the mask lies {distance:.0f} mm away from all tissue"
+        raise MaskError(message)
+    return (f"mask has only {count} voxels",) if count <= TINY_VOXELS else ()
+
+
+def _distance_mm(mask: Mask, scan: Volume, box: tuple[slice, slice, slice]) -> float:
+    """Return how far the mask's box lies from `box`, along the axis where it is farthest."""
+    found = bounding_box(mask)
+    if found is None:
+        return 0.0
+    gaps = (
+        max(part.start - other.stop + 1, other.start - part.stop + 1, 0) * size
+        for part, other, size in zip(found, box, scan.spacing_mm, strict=True)
+    )
+    return float(max(gaps))

@@ -1,0 +1,60 @@
+"""From the values of a mask image to a mask."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from medpaint.core.errors import AmbiguousError, MaskError
+from medpaint.core.types import Array, Mask
+
+__all__ = ["binarised"]
+
+
+def binarised(values: Array, labels: Sequence[int] = (), *, invert: bool = False) -> Mask:
+    """Return which voxels of a mask image are to be repaired.
+
+    Args:
+        values: the mask image's values, any shape.
+        labels: which labels to repair; none given: whatever is not 0, provided that it is one value.
+        invert: repair what is 0 instead (for masks drawn black = repair).
+
+    Raises:
+        MaskError: NaN in the mask, fractional values, or a label that does not occur.
+        AmbiguousError: several labels and none chosen.
+    """
+    if values.dtype.kind not in "biuf":
+        message = f"expected a mask of numbers, got {values.dtype}"
+        raise MaskError(message)
+    drawn: Mask = values != 0
+    present = np.unique(values.ravel("K")[drawn.ravel("K")])
+    if not np.isfinite(present).all():
+        message = f"mask holds {int(np.count_nonzero(~np.isfinite(values)))} voxels that are NaN or infinite"
+        raise MaskError(message)
+    if labels:
+        drawn = _chosen(values, present if drawn.all() else np.append(0, present), labels)
+    elif present.size > 1 or (present.size and present[0] != np.rint(present[0])):
+        _refuse_several(values, present)
+    return np.logical_not(drawn, out=drawn) if invert else drawn
+
+
+def _chosen(values: Array, present: Array, labels: Sequence[int]) -> Mask:
+    """Return where `values` is one of `labels`, all of which must occur."""
+    absent = sorted(set(labels) - {float(value) for value in present})
+    if absent:
+        found = ", ".join(f"{value:g}" for value in present[:20])
+        message = f"mask has no label {', '.join(map(str, absent))}; it has {found}"
+        raise MaskError(message)
+    return np.isin(values, np.array(sorted(set(labels)), values.dtype))
+
+
+def _refuse_several(values: Array, nonzero: Array) -> None:
+    """Refuse a mask of several values, as labels to choose from or as fractions."""
+    if not np.array_equal(nonzero, np.rint(nonzero)):
+        fractional = int(np.count_nonzero(values != np.rint(values)))
+        message = f"mask has {fractional} fractional values; expected 0 and 1, or whole labels: threshold it first"
+        raise MaskError(message)
+    shown = ", ".join(f"{value:g}" for value in nonzero[:20]) + (", ..." if nonzero.size > 20 else "")
+    message = f"mask has {nonzero.size} labels ({shown}); choose with --labels"
+    raise AmbiguousError(message)

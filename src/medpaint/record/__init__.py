@@ -1,0 +1,1 @@
+"""The record: what made a product, step by step."""

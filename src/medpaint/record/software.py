@@ -1,0 +1,38 @@
+"""What software made a record, and when."""
+
+from __future__ import annotations
+
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+
+__all__ = ["PACKAGES", "now", "software"]
+
+PACKAGES = (
+    "medpaint",
+    "numpy",
+    "scipy",
+    "nibabel",
+    "pydicom",
+    "SimpleITK",
+    "opencv-python-headless",
+    "torch",
+    "monai",
+    "snakemake",
+)
+
+
+def software() -> dict[str, str]:
+    """Return the versions of what can change a result, and the machine's kind. No host name, no user."""
+    versions = {"python": platform.python_version(), "platform": f"{platform.system()} {platform.machine()}"}
+    for name in PACKAGES:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return versions
+
+
+def now() -> str:
+    """Return the time in UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,164 @@
+"""A record is only worth what a check of it finds."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scans import AFFINE, save, save_pair, voxels_of
+
+import medpaint
+from medpaint.audit.verify import find_records, verify
+from medpaint.core.errors import InputError
+from medpaint.pipeline.write import Products
+from medpaint.record.checksum import checksum_outside
+
+
+@pytest.fixture
+def products(tmp_path: Path) -> Products:
+    scan, mask = save_pair(tmp_path)
+    made = medpaint.restore(scan, mask, output=tmp_path / "out", engine="harmonic").products
+    assert made is not None
+    return made
+
+
+def flip(path: Path, voxel: int) -> None:
+    """Flip one bit of one voxel of a NIfTI file of int16, or of a mask of uint8."""
+    raw = bytearray(gzip.decompress(path.read_bytes()))
+    raw[352 + voxel] ^= 1
+    path.write_bytes(gzip.compress(bytes(raw)))
+
+
+def test_what_was_written_holds(products: Products) -> None:
+    verdict = verify(products.record)
+    assert verdict.holds
+    assert verdict.notes == ()
+
+
+def test_one_flipped_voxel_outside_the_mask_is_found(products: Products) -> None:
+    flip(products.restored, 2 * 5000)
+    problems = " / ".join(verify(products.record).problems)
+    assert "its hash differs" in problems
+    assert "voxels outside the mask are not those of the scan" in problems
+    assert "1 voxels outside the mask differ from the scan" in problems
+
+
+def test_one_flipped_voxel_of_the_mask_is_found(products: Products) -> None:
+    flip(products.mask, 40)
+    assert any("the record says" in problem for problem in verify(products.record).problems)
+
+
+def test_a_missing_product_is_found(products: Products) -> None:
+    products.restored.unlink()
+    assert verify(products.record).problems == ("scan_restored.nii.gz is missing",)
+
+
+def test_a_truncated_product_is_a_problem_not_a_crash(products: Products) -> None:
+    products.restored.write_bytes(products.restored.read_bytes()[:-200])
+    assert not verify(products.record).holds
+
+
+def test_a_changed_scan_is_found(products: Products, tmp_path: Path) -> None:
+    flip(tmp_path / "scan.nii.gz", 2 * 4000)
+    assert "is not the one that was restored" in verify(products.record).problems[0]
+
+
+def test_a_scan_that_is_gone_is_noted(products: Products, tmp_path: Path) -> None:
+    (tmp_path / "scan.nii.gz").unlink()
+    verdict = verify(products.record)
+    assert verdict.holds
+    assert "compared by checksum alone" in verdict.notes[0]
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"status": "fine"}', "\x00"])
+def test_what_is_no_record_does_not_hold(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "x_record.json"
+    path.write_text(text)
+    assert not verify(path).holds
+
+
+def test_a_failed_scan_has_nothing_to_check(tmp_path: Path) -> None:
+    path = tmp_path / "x_record.json"
+    path.write_text('{"status": "failed", "reason": "truncated"}')
+    assert verify(path).notes == ("failed, nothing to check: truncated",)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("repaired", "ml"), 99.0),
+        (("repaired", "voxels"), 1),
+        (("repaired", "fraction"), 0.5),
+        (("identity", "voxels"), 1),
+        (("identity", "restored_sha256"), "0" * 64),
+        (("mask", "voxels"), 7),
+        (("status",), "nothing to repair"),
+        (("products", 0, "role"), "mask"),
+        (("products", 0, "path"), "../scan.nii.gz"),
+        (("products", 0, "path"), "/etc/passwd"),
+        (("repaired",), None),
+    ],
+)
+def test_a_record_that_was_tampered_with_does_not_hold(
+    products: Products, path: tuple[str | int, ...], value: object
+) -> None:
+    record = json.loads(products.record.read_text())
+    inner = record
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = value
+    products.record.write_text(json.dumps(record))
+    assert not verify(products.record).holds
+
+
+def test_a_product_moved_to_another_place_does_not_hold(products: Products) -> None:
+    moved = AFFINE.copy()
+    moved[0, 3] += 10
+    save(voxels_of(products.restored), products.restored, moved)
+    record = json.loads(products.record.read_text())
+    record["products"][0]["sha256"] = hashlib.sha256(products.restored.read_bytes()).hexdigest()
+    products.record.write_text(json.dumps(record))
+    assert verify(products.record).problems == ("the mask is not on the restored scan's grid",)
+
+
+def test_the_record_of_a_restored_scan_that_was_restored_again_is_its_own(
+    products: Products, tmp_path: Path
+) -> None:
+    again = medpaint.restore(products.restored, tmp_path / "scan-mask.nii.gz", output=tmp_path / "out").products
+    assert again is not None
+    assert find_records([again.mask]) == [again.record]
+    assert find_records([again.restored]) == [again.record]
+
+
+def test_records_are_found_by_themselves_by_products_and_in_folders(products: Products) -> None:
+    folder = products.record.parent
+    for path in (products.record, products.restored, products.mask, folder, folder.parent):
+        assert find_records([path]) == [products.record]
+    assert find_records([folder, products.mask]) == [products.record]
+
+
+def test_paths_without_a_record_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file"):
+        find_records([tmp_path / "none"])
+    with pytest.raises(InputError, match="expected a record"):
+        find_records([tmp_path])
+
+
+def test_the_checksum_does_not_depend_on_the_layout_in_memory() -> None:
+    data = np.random.default_rng(0).integers(0, 99, (5, 6, 7)).astype(np.int16)
+    mask = data > 70
+    sums = {
+        checksum_outside(np.asfortranarray(data), mask),
+        checksum_outside(np.ascontiguousarray(data), np.asfortranarray(mask)),
+        checksum_outside(data.astype(">i2"), mask),
+    }
+    assert len(sums) == 1
+    changed = data.copy()
+    changed[mask] += 1
+    assert checksum_outside(changed, mask) in sums
+    changed[np.unravel_index(np.argmin(data), data.shape)] += 1
+    assert checksum_outside(changed, mask) not in sums

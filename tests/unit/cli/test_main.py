@@ -1,0 +1,140 @@
+"""The command line: exit codes, JSON, and one line for each error."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scans import save_pair
+
+from medpaint.cli.main import COMMANDS, main
+from medpaint.parameters import Parameters
+
+Captured = pytest.CaptureFixture[str]
+
+
+def told(capsys: Captured) -> Any:
+    """Return the one JSON object on stdout."""
+    return json.loads(capsys.readouterr().out)
+
+
+def test_restore_tells_where_the_products_are(tmp_path: Path, capsys: Captured) -> None:
+    scan, mask = save_pair(tmp_path)
+    assert main(["restore", str(scan), "--mask", str(mask), "--output", str(tmp_path / "out"), "--json"]) == 0
+    answer = told(capsys)
+    assert answer["status"] == "restored"
+    assert all(Path(answer[name]).exists() for name in ("restored", "mask", "record"))
+    assert answer["repaired_ml"] == pytest.approx(180 * 0.008, rel=0.001)
+    assert set(answer) >= {"engine", "seconds", "warnings"}
+
+
+def test_restore_speaks_to_people_too(tmp_path: Path, capsys: Captured) -> None:
+    scan, mask = save_pair(tmp_path)
+    assert main(["restore", str(scan), "--mask", str(mask), "--output", str(tmp_path / "out")]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("restored: 1.4")
+    assert "scan_restored.nii.gz" in out
+
+
+def test_every_parameter_is_a_flag_of_restore(tmp_path: Path, capsys: Captured) -> None:
+    scan, mask = save_pair(tmp_path)
+    flags = ["--engine", "nearest", "--seed", "4", "--edge-mm", "1.5", "--labels", "1", "--dilate-mm", "2"]
+    flags += ["--max-fraction", "0.8", "--resample-mask"]
+    assert (
+        main(["restore", str(scan), "--mask", str(mask), "--output", str(tmp_path / "o"), "--json", *flags]) == 0
+    )
+    record = json.loads(Path(told(capsys)["record"]).read_text())
+    wanted = {"engine": "nearest", "seed": 4, "edge_mm": 1.5, "labels": [1], "dilate_mm": 2.0, "max_fraction": 0.8}
+    assert wanted.items() <= record["parameters"].items()
+    assert set(record["parameters"]) == set(Parameters.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["restore", "nowhere.nii.gz", "--detect"], 3),
+        (["restore", "SCAN", "--mask", "nowhere.nii.gz"], 3),
+        (["restore", "SCAN", "--mask", "MASK", "--engine", "magic"], 2),
+        (["restore", "SCAN", "--mask", "MASK", "--labels", "9"], 3),
+        (["restore", "SCAN", "--mask", "MASK", "--edge-mm", "-3"], 2),
+        (["verify", "SCAN"], 3),
+        (["inspect", "nowhere"], 3),
+        (["check", "nowhere.tsv"], 3),
+    ],
+)
+def test_an_error_is_one_line_and_an_exit_code(
+    tmp_path: Path, capsys: Captured, words: list[str], code: int
+) -> None:
+    scan, mask = save_pair(tmp_path)
+    places = {"SCAN": str(scan), "MASK": str(mask)}
+    assert main([places.get(word, word) for word in words] + ["--json"]) == code
+    captured = capsys.readouterr()
+    assert captured.err.startswith("medpaint: ")
+    assert len(captured.err.strip().splitlines()) == 1
+    answer = json.loads(captured.out)
+    assert answer["status"] == "error"
+    assert answer["exit_code"] == code
+    assert answer["message"] in captured.err
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["conjure"], ["restore"], ["restore", "x", "--detect", "--mask", "y"], ["engines", "x"]]
+)
+def test_wrong_usage_exits_with_2(words: list[str], capsys: Captured) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(words)
+    assert stop.value.code == 2
+    assert "usage: medpaint" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command: str, capsys: Captured) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([command, "--help"])
+    assert stop.value.code == 0
+    told_to_people = capsys.readouterr().out
+    assert "--json" in told_to_people
+    assert "Default: ." not in told_to_people
+
+
+def test_verify_fails_on_a_changed_product(tmp_path: Path, capsys: Captured) -> None:
+    scan, mask = save_pair(tmp_path)
+    main(["restore", str(scan), "--mask", str(mask), "--output", str(tmp_path / "out"), "--json"])
+    answer = told(capsys)
+    assert main(["verify", str(tmp_path / "out"), "--json"]) == 0
+    assert told(capsys)["records"][0]["holds"] is True
+    Path(answer["mask"]).write_bytes(mask.read_bytes()[:-1])
+    assert main(["verify", str(tmp_path / "out"), "--json"]) == 5
+    assert told(capsys)["status"] == "failed"
+    assert main(["verify", str(tmp_path / "out")]) == 5
+    assert "DOES NOT HOLD" in capsys.readouterr().out
+
+
+def test_inspect_lists_images(tmp_path: Path, capsys: Captured) -> None:
+    save_pair(tmp_path)
+    (tmp_path / "broken.nii.gz").write_bytes(b"\x1f\x8b\x08\x00nothing")
+    assert main(["inspect", str(tmp_path), "--json"]) == 0
+    images = told(capsys)["images"]
+    assert [image["restorable"] for image in images] == [False, True, True]
+    assert main(["inspect", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "2 of 3 can be restored" in out
+    assert "32x36x30 voxels" in out
+
+
+def test_engines_are_listed(capsys: Captured) -> None:
+    assert main(["engines", "--json"]) == 0
+    assert "harmonic" in [row["name"] for row in told(capsys)["engines"]]
+    assert main(["engines"]) == 0
+    assert "harmonic" in capsys.readouterr().out
+
+
+def test_the_module_runs_like_the_command() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "medpaint", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("medpaint ")

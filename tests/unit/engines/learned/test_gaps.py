@@ -1,0 +1,79 @@
+"""Lost slices: which holes are such, and what a network is shown of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from medpaint.core.types import Mask
+from medpaint.engines.learned.gaps import beside_gap, lost_axis
+from medpaint.engines.learned.start import CHANNELS
+
+SHAPE = (30, 26, 28)
+START, HOLE = CHANNELS.index("start"), CHANNELS.index("hole")
+
+
+def lost(axis: int, *slices: slice) -> Mask:
+    """Return a mask of whole slices."""
+    mask = np.zeros(SHAPE, dtype=bool)
+    for one in slices:
+        np.moveaxis(mask, axis, 0)[one] = True
+    return mask
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("count", [1, 3, 8])
+def test_lost_slices_have_an_axis(axis: int, count: int) -> None:
+    assert lost_axis(lost(axis, slice(9, 9 + count))) == axis
+
+
+def test_several_gaps_count_one_by_one() -> None:
+    assert lost_axis(lost(1, slice(3, 8), slice(9, 14), slice(18, 25))) == 1
+
+
+@pytest.mark.parametrize("slices", [slice(9, 18), slice(0, 2), slice(27, 28)])
+def test_too_many_slices_or_those_at_an_end_have_none(slices: slice) -> None:
+    assert lost_axis(lost(2, slices)) is None
+
+
+def test_other_holes_have_none() -> None:
+    sheet = np.zeros(SHAPE, dtype=bool)
+    sheet[5:25, 10:13, 5:20] = True
+    assert lost_axis(sheet) is None
+    assert lost_axis(sheet | lost(1, slice(18, 19))) is None
+    assert lost_axis(lost(0, slice(9, 10)) | lost(1, slice(9, 10))) is None
+
+
+def test_rows_of_an_image_are_no_slices() -> None:
+    mask = np.zeros((1, 26, 28), dtype=bool)
+    mask[0, 5:9] = True
+    assert lost_axis(mask) is None
+
+
+def channels(*gone: int, count: int = 20) -> np.ndarray:
+    """Return channels whose first fill is the number of the slice."""
+    made = np.zeros((len(CHANNELS), count, 2, 3), np.float32)
+    made[START] = np.arange(count)[:, np.newaxis, np.newaxis]
+    made[HOLE, list(gone)] = 1.0
+    return made
+
+
+@pytest.mark.parametrize(
+    ("gone", "number", "order", "away"),
+    [
+        ((9,), 9, [7, 8, 9, 10, 11], [2, 1, 8, 1, 2]),
+        ((9, 10, 11), 9, [7, 8, 9, 12, 13], [2, 1, 8, 3, 4]),
+        ((9, 10, 11), 11, [13, 12, 11, 8, 7], [2, 1, 8, 3, 4]),
+        ((9, 11, 13), 11, [8, 10, 11, 12, 14], [3, 1, 8, 1, 3]),
+        ((1, 2), 1, [0, 0, 1, 3, 4], [1, 1, 8, 2, 3]),
+        ((17, 18), 17, [15, 16, 17, 19, 19], [2, 1, 8, 2, 2]),
+    ],
+)
+def test_a_lost_slice_is_shown_between_the_nearest_known_ones(
+    gone: tuple[int, ...], number: int, order: list[int], away: list[int]
+) -> None:
+    shown = channels(*gone)
+    seen = beside_gap(shown, number, 2)
+    assert seen[START, :, 0, 0].tolist() == order
+    assert (8.0 * seen[HOLE, :, 1, 2]).tolist() == away
+    assert shown[HOLE].sum() == 6.0 * len(gone)

@@ -1,0 +1,145 @@
+"""Files of weights: written, checked, read, and refused."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from medpaint.core.errors import UnreadableError
+from medpaint.engines.learned import weights as module
+from medpaint.engines.learned.networks.base import CorrectionNetwork
+from medpaint.engines.learned.networks.build import built
+from medpaint.engines.learned.weights import WeightsFacts, load_weights, save_weights
+from medpaint.engines.registry import ENGINES, EngineInfo
+
+FACTS = WeightsFacts(
+    network="unet3d",
+    channels=(4, 8),
+    units=1,
+    inputs=5,
+    size=16,
+    recipe="tiny",
+    recipe_sha256="0" * 64,
+    steps=7,
+    scores={"blob": 0.5},
+)
+
+
+def network(seed: int = 0) -> CorrectionNetwork:
+    torch.manual_seed(seed)
+    made = built("unet3d", inputs=5, channels=(4, 8), units=1)
+    with torch.no_grad():
+        for parameter in made.parameters():
+            parameter.add_(0.1 * torch.randn(parameter.shape))
+    return made
+
+
+def written(path: Path, facts: WeightsFacts = FACTS) -> str:
+    return save_weights(network(), facts, path)
+
+
+def test_weights_come_back_in_half_precision(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    digest = written(path)
+    loaded = load_weights("unet3d", path)
+    assert loaded.facts == FACTS
+    assert loaded.sha256 == digest == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert not loaded.network.training
+    for name, value in network().state_dict().items():
+        found = loaded.network.state_dict()[name]
+        assert found.dtype == torch.float32
+        assert torch.equal(found, value.half().float())
+
+
+def test_the_same_weights_make_the_same_file(tmp_path: Path) -> None:
+    assert written(tmp_path / "a.safetensors") == written(tmp_path / "b.safetensors")
+
+
+def test_a_loaded_network_says_what_the_saved_one_does(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    written(path)
+    shown = torch.randn(1, 5, 16, 16, 16)
+    with torch.inference_mode():
+        expected, found = network().eval()(shown), load_weights("unet3d", path).network(shown)
+    assert torch.allclose(expected, found, atol=2e-2)
+    assert expected.abs().max() > 0.1
+
+
+def with_hash(digest: str) -> Mapping[str, EngineInfo]:
+    """Return the table of engines with another hash of the shipped weights."""
+    return MappingProxyType({**ENGINES, "unet3d": replace(ENGINES["unet3d"], weights_sha256=digest)})
+
+
+def test_shipped_weights_of_another_hash_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    digest = written(tmp_path / "shipped.safetensors")
+    monkeypatch.setattr(module, "shipped_path", lambda _: tmp_path / "shipped.safetensors")
+    monkeypatch.setattr(module, "ENGINES", with_hash(digest))
+    assert load_weights("unet3d").sha256 == digest
+    monkeypatch.setattr(module, "ENGINES", with_hash("f" * 64))
+    with pytest.raises(UnreadableError, match=f"hash ffffffffffff that medpaint ships, got {digest[:12]}"):
+        load_weights("unet3d")
+
+
+@pytest.mark.parametrize("keep", [0, 5, 100, -1])
+def test_a_file_that_is_cut_off_is_refused(tmp_path: Path, keep: int) -> None:
+    path = tmp_path / "w.safetensors"
+    written(path)
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(UnreadableError, match=r"w\.safetensors: expected a safetensors file that medpaint train"):
+        load_weights("unet3d", path)
+
+
+def test_a_safetensors_file_of_something_else_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    save_file({"weight": torch.zeros(3)}, path)
+    with pytest.raises(UnreadableError, match="that medpaint train wrote, got something else"):
+        load_weights("unet3d", path)
+
+
+class Bomb:
+    """Leaves a mark when it is unpickled."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.mark,)
+
+
+@pytest.mark.parametrize("write", [pickle.dump, torch.save])
+def test_a_pickle_is_refused_and_never_executed(tmp_path: Path, write: Any) -> None:
+    path, mark = tmp_path / "w.safetensors", tmp_path / "executed"
+    with path.open("wb") as file:
+        write(Bomb(mark), file)
+    with pytest.raises(UnreadableError, match="expected a safetensors file"):
+        load_weights("unet3d", path)
+    assert not mark.exists()
+
+
+def test_weights_of_the_other_network_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    written(path)
+    with pytest.raises(UnreadableError, match="expected weights of unet2d, got those of unet3d"):
+        load_weights("unet2d", path)
+
+
+@pytest.mark.parametrize("changes", [{"channels": (8, 16)}, {"inputs": 6}, {"channels": (4, 8, 16)}])
+def test_weights_that_do_not_fit_what_the_file_says_are_refused(tmp_path: Path, changes: dict[str, Any]) -> None:
+    path = tmp_path / "w.safetensors"
+    written(path, FACTS.model_copy(update=changes))
+    with pytest.raises(UnreadableError, match="expected the weights of a unet3d with channels"):
+        load_weights("unet3d", path)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableError, match=r"nowhere\.safetensors: expected weights of unet3d: No such file"):
+        load_weights("unet3d", tmp_path / "nowhere.safetensors")

@@ -1,0 +1,78 @@
+"""Voxels that hold no image: never filled, and never filled from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from dicom_phantom import Phantom
+from pydicom import DataElement, FileDataset
+from pydicom.tag import Tag
+
+from medpaint.cohort.staging import load_case, save_case
+from medpaint.io.dicom import read_series
+from medpaint.parameters import Parameters
+from medpaint.pipeline.restore import ingest, restore
+
+PADDING = -2000
+
+
+def padded(folder: Path, *, limit: int | None = None) -> Path:
+    """Write a series that is 40 everywhere but in its first two columns, which are padding."""
+
+    def change(dataset: FileDataset, _index: int) -> None:
+        pixels = np.full((20, 22), 40, np.int16)
+        pixels[:, :2] = PADDING
+        dataset.PixelData = pixels.tobytes()
+        dataset[Tag("PixelPaddingValue")] = DataElement(Tag("PixelPaddingValue"), "SS", PADDING)
+        if limit is not None:
+            dataset[Tag("PixelPaddingRangeLimit")] = DataElement(Tag("PixelPaddingRangeLimit"), "SS", limit)
+
+    Phantom(shape=(20, 22, 8), change=change).write(folder / "scan")
+    return folder / "scan"
+
+
+def mask_over_the_edge() -> np.ndarray[tuple[int, int, int], np.dtype[np.bool_]]:
+    mask = np.zeros((22, 20, 8), bool)
+    mask[0:6, 8:12, 3:5] = True
+    return mask
+
+
+@pytest.mark.parametrize("engine", ["nearest", "harmonic", "biharmonic", "exemplar"])
+def test_padding_is_neither_filled_nor_filled_from(tmp_path: Path, engine: str) -> None:
+    done = restore(padded(tmp_path), mask_over_the_edge(), output=tmp_path / "out", engine=engine)
+    assert done.mask[:2].sum() == 0
+    assert done.mask.sum() == 4 * 4 * 2
+    assert (done.volume.data[:2] == PADDING).all()
+    assert (done.volume.data[2:] == 40).all()
+    assert "16 voxels of the mask are padding" in " ".join(done.record.warnings)
+    assert done.products is not None
+    written = pydicom.dcmread(done.products.restored / "0004.dcm")
+    assert written.PixelPaddingValue == PADDING
+
+
+def test_a_range_of_values_is_padding(tmp_path: Path) -> None:
+    volume, _ = read_series(padded(tmp_path, limit=-3))
+    assert volume.encoding.padding == (-2000.0, -3.0)
+    assert np.isnan(volume.intensities()).sum() == 2 * 20 * 8
+
+
+def test_a_cohort_knows_of_padding_too(tmp_path: Path) -> None:
+    case = ingest(padded(tmp_path), mask_over_the_edge(), Parameters())
+    save_case(case, tmp_path / "case")
+    assert load_case(tmp_path / "case").volume.encoding.padding == (-2000.0, -2000.0)  # type: ignore[union-attr]
+
+
+def test_what_a_person_should_know_of_the_pixels_is_a_warning(tmp_path: Path) -> None:
+    def change(dataset: FileDataset, _index: int) -> None:
+        dataset.BurnedInAnnotation = "YES"
+        dataset.add_new(0x60000010, "US", 6)
+
+    Phantom(change=change).write(tmp_path / "scan")
+    _, source = read_series(tmp_path / "scan")
+    assert source.warnings == (
+        "annotations are burnt into the pixels",
+        "there are overlays, which stay as they are",
+    )

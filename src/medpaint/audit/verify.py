@@ -15,7 +15,7 @@ from medpaint.core.types import Array, Mask
 from medpaint.core.volume import Volume
 from medpaint.io.reading import product_part, read_scan
 from medpaint.pipeline.write import RECORD_SUFFIX
-from medpaint.record.checksum import checksum_outside
+from medpaint.core.checksum import checksum_outside
 from medpaint.record.entries import Product, Record
 
 __all__ = ["Verdict", "find_records", "verify"]

@@ -1,12 +1,55 @@
-"""The contracts that engines keep."""
+"""The contracts of engines: what they are asked, and what they answer."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from medpaint.core.types import FloatArray, Mask, Spacing
 
-__all__ = ["Engine", "SliceEngine"]
+__all__ = ["Engine", "Fill", "Hole", "SliceEngine"]
+
+
+@dataclass(frozen=True, eq=False)
+class Hole:
+    """What an engine is asked to fill.
+
+    Attributes:
+        image: intensities, (I, J, K), float32 or float64, finite outside the mask; values inside the mask carry
+            no information. A 2D image has one axis of length 1.
+        mask: True = fill, (I, J, K); at least one voxel is True and at least one is False.
+        spacing_mm: voxel size along I, J, K.
+        references: other contrasts or dates of the same person on the same grid, each (I, J, K), finite.
+    """
+
+    image: FloatArray
+    mask: Mask
+    spacing_mm: Spacing
+    references: tuple[FloatArray, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Fill:
+    """What an engine answers.
+
+    Attributes:
+        values: intensities of the masked voxels in C order, (S, N): S samples over N voxels, finite, of the
+            image's dtype.
+        fillers: names of what filled the voxels: the engine itself, and what it left part of the hole to.
+        filled_by: for each voxel, which of `fillers` filled it, (N,).
+    """
+
+    values: FloatArray
+    fillers: tuple[str, ...]
+    filled_by: NDArray[np.uint8]
+
+    @classmethod
+    def by(cls, filler: str, values: FloatArray) -> Fill:
+        """Return a fill of one sample, (N,), made by one filler throughout."""
+        return cls(values[np.newaxis], (filler,), np.zeros(values.shape, np.uint8))
 
 
 class Engine(Protocol):
@@ -21,20 +64,14 @@ class Engine(Protocol):
         """
         ...
 
-    def fill(self, image: FloatArray, mask: Mask, *, spacing_mm: Spacing, seed: int) -> FloatArray:
-        """Return an array like `image` whose masked voxels are filled.
+    def fill(self, hole: Hole, *, seed: int) -> Fill:
+        """Return values for the masked voxels, and what filled each of them.
+
+        The hole's arrays are left as they were. The same hole and seed give the same fill on the CPU.
 
         Args:
-            image: intensities, (I, J, K), float32 or float64, finite outside the mask; what stands inside
-                the mask is not to be used. A 2D image has one axis of length 1.
-            mask: True = fill, (I, J, K); at least one voxel is True and at least one is False.
-            spacing_mm: voxel size along I, J, K.
+            hole: the image, its mask and its grid.
             seed: for engines that draw random numbers; the others ignore it.
-
-        Returns:
-            A new array of `image`'s shape and dtype, finite inside the mask. Voxels outside the mask are
-            unspecified. `image` and `mask` are left as they were. The same input and seed give the same
-            output on the CPU.
         """
         ...
 
@@ -53,13 +90,13 @@ class SliceEngine(Protocol):
         """Return an array like `image` whose masked pixels are filled.
 
         Args:
-            image: intensities, (J, K), float32 or float64, finite outside the mask; what stands inside the
-                mask is not to be used.
+            image: intensities, (J, K), float32 or float64, finite outside the mask; values inside the mask carry
+                no information.
             mask: True = fill, (J, K); at least one pixel is True and at least one is False.
             spacing_mm: pixel size along the two axes.
             seed: for engines that draw random numbers; the others ignore it.
 
         Returns:
-            A new array of `image`'s shape and dtype, under the promises of `Engine.fill`.
+            A new array of `image`'s shape and dtype, finite, under the promises of `Engine.fill`.
         """
         ...

@@ -1,4 +1,4 @@
-"""What a scan came from, and how the same kind of file is written back."""
+"""What a scan came from, and all that depends on its format."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Protocol
 
 from medpaint.core.types import Array, Mask
+from medpaint.io.selection import Selection
 
-__all__ = ["Derivation", "Source"]
+__all__ = ["Derivation", "ReadBack", "Source"]
 
 
 @dataclass(frozen=True)
@@ -30,15 +31,31 @@ class Derivation:
     secret: bytes = field(default=b"", repr=False)
 
 
-class Source(Protocol):
-    """The file or series that a volume was read from.
+@dataclass(frozen=True)
+class ReadBack:
+    """A product as it lies on the disk.
 
     Attributes:
-        path: what was read, as the caller named it: a file, or the folder of a series.
+        sha256: hash of its bytes, as `Source.sha256` counts them.
+        checksum: of its stored values outside the mask, see `medpaint.core.checksum`.
+    """
+
+    sha256: str
+    checksum: str
+
+
+class Source(Protocol):
+    """The file or series that a volume was read from, and all that depends on its format.
+
+    Attributes:
+        path: what was read, as the caller named it: a file, or the folder or archive of a series.
         files: every file that was read.
-        kind: ``nifti``, ``nrrd``, ``metaimage`` or ``dicom``.
+        kind: ``nifti``, ``nrrd``, ``metaimage`` or ``dicom``; for people, nothing branches on it.
         suffix: ending of a product of the same kind, such as ``.nii.gz``; empty where it is a folder.
         sha256: hash of the file's bytes; for a series, of its files' hashes in slice order.
+        selection: which volume of the file or series was read.
+        identity: what tells this volume from others in its file or series, and what new identifiers and keyed
+            names derive from; of a DICOM series its UID, and which of its volumes.
         facts: what else a person asks about the scan: modality, axes, frames, transfer syntax. No patient data.
         warnings: what was noticed while reading and did not prevent it, a sentence each.
         absent: slices along K that were absent and put back, to be filled.
@@ -70,6 +87,16 @@ class Source(Protocol):
         ...
 
     @property
+    def selection(self) -> Selection:
+        """Which volume was read."""
+        ...
+
+    @property
+    def identity(self) -> str:
+        """What tells this volume from others."""
+        ...
+
+    @property
     def facts(self) -> Mapping[str, str | int | float]:
         """What the format says."""
         ...
@@ -84,6 +111,18 @@ class Source(Protocol):
         """Slices that were put back."""
         ...
 
+    def name(self, secret: bytes = b"") -> str:
+        """Return what products are called where the caller does not say.
+
+        It is the file's or folder's own name without its endings. With a secret, and where the format says who
+        was scanned, it is a keyed name that tells nothing without the secret.
+        """
+        ...
+
+    def told(self, secret: bytes = b"") -> Mapping[str, str | int | float]:
+        """Return the facts as a record may hold them: with a secret, identifiers as they are in the products."""
+        ...
+
     def write(self, data: Array, mask: Mask, path: Path, derivation: Derivation) -> None:
         """Write `data` as the same kind of file, whole or not at all.
 
@@ -92,5 +131,40 @@ class Source(Protocol):
             mask: True where `data` may differ from what was read, (I, J, K).
             path: the file, or for a series the folder, to make; replaced where it exists.
             derivation: what to say about the change.
+        """
+        ...
+
+    def read_back(self, path: Path, data: Array, mask: Mask) -> ReadBack:
+        """Compare a product on the disk with what was to be written.
+
+        Args:
+            path: what `write` wrote.
+            data: the stored values that it was given, (I, J, K).
+            mask: True = repaired, (I, J, K).
+
+        Raises:
+            VerificationError: it does not hold the same values.
+        """
+        ...
+
+    def write_mask(
+        self, mask: Mask, nifti: Path, segmentation: Path, *, restored: Path, derivation: Derivation
+    ) -> tuple[str, ...]:
+        """Write the mask that was applied, on the scan's grid.
+
+        It is always written as NIfTI; the mask of a NIfTI scan carries the scan's own qform, sform, codes and
+        voxel sizes. Formats that have masks of their own write one of those too, where the mask is not empty and
+        the format can express it.
+
+        Args:
+            mask: True = repaired, (I, J, K).
+            nifti: the file to make.
+            segmentation: the file to make in the scan's own format; not made where there is no such format.
+            restored: the product that the mask belongs to, as `write` wrote it.
+            derivation: as for `write`.
+
+        Returns:
+            Why a mask in the scan's own format was not written, a sentence each; nothing where it was, or where
+            the scan's format has none.
         """
         ...

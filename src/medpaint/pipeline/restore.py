@@ -27,7 +27,7 @@ from medpaint.parameters import Parameters, checked
 from medpaint.pipeline.case import Case, Filled, ScanLike
 from medpaint.pipeline.mask import MaskLike, mask_for
 from medpaint.pipeline.write import Products, product_name, write_products
-from medpaint.record.checksum import checksum_outside
+from medpaint.core.checksum import checksum_outside
 from medpaint.record.entries import Draft, MaskFacts, Record, ScanFacts
 
 __all__ = ["Restoration", "blend", "ingest", "inpaint", "restore"]

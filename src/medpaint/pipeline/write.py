@@ -23,7 +23,7 @@ from medpaint.io.private import keyed_name, read_secret
 from medpaint.io.reading import product_part, read_scan
 from medpaint.io.source import Derivation, Source
 from medpaint.parameters import SCAN_ID
-from medpaint.record.checksum import checksum_outside
+from medpaint.core.checksum import checksum_outside
 from medpaint.record.entries import Draft, Identity, Product, Record, Repaired
 from medpaint.record.software import now, software
 

@@ -1,19 +1,35 @@
-"""The record: what made a product, and the checksum that proves what was left alone."""
+"""What a record holds: one typed entry for each step, and what follows from all of them."""
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
-__all__ = ["Draft", "EngineFacts", "Identity", "MaskFacts", "Product", "Record", "Repaired", "ScanFacts", "Step"]
+from medpaint.parameters import FillParameters, MaskParameters, Parameters, WriteParameters
+from medpaint.record.version1 import upgraded
+
+__all__ = [
+    "BlendEntry",
+    "Draft",
+    "FindingEntry",
+    "Identity",
+    "InpaintEntry",
+    "MaskEntry",
+    "Product",
+    "ReadEntry",
+    "Record",
+    "Repaired",
+    "WriteEntry",
+]
 
 
 class _Entry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class ScanFacts(_Entry):
+class ReadEntry(_Entry):
     """What was read."""
 
     path: str = Field(description="The scan, relative to the record's folder; empty for an array.")
@@ -23,43 +39,60 @@ class ScanFacts(_Entry):
     spacing_mm: tuple[float, float, float] = Field(description="Voxel size along I, J, K.")
     dtype: str = Field(description="Type of the stored values.")
     facts: dict[str, JsonValue] = Field(default_factory=dict, description="What else its format says.")
+    warnings: tuple[str, ...] = ()
+    seconds: float = 0.0
 
 
-class MaskFacts(_Entry):
-    """What was repaired, and where that came from."""
+class FindingEntry(_Entry):
+    """Damage of one kind that detection found."""
+
+    kind: str = Field(description="Such as missing slices.")
+    voxels: int = Field(description="How many voxels it covers.")
+    axis: str = Field("", description="I, J or K for slices.")
+    slices: tuple[int, ...] = Field((), description="Damaged slices along that axis, counted from 0.")
+    score: float | None = Field(None, description="How certain the detector is, from 0 to 1.")
+    why: str = Field("", description="What gave it away.")
+
+
+class MaskEntry(_Entry):
+    """What was to be repaired, and where that came from."""
 
     origin: Literal["file", "detected", "array"] = Field(description="A mask file, detection, or an array.")
     path: str = Field("", description="The mask file, relative to the record's folder.")
     sha256: str = Field("", description="Hash of the mask file.")
     grid: str = Field("same grid", description="same grid, reoriented, or resampled.")
-    findings: list[dict[str, JsonValue]] = Field(default_factory=list, description="What detection found.")
+    findings: tuple[FindingEntry, ...] = Field((), description="What detection found.")
     voxels: int = Field(description="Masked voxels, after dilation.")
+    warnings: tuple[str, ...] = ()
+    seconds: float = 0.0
 
 
-class EngineFacts(_Entry):
+class InpaintEntry(_Entry):
     """What filled the mask."""
 
-    name: str
-    reason: str = Field(description="Why this engine.")
+    engine: str = Field(description="The engine that was chosen.")
+    reason: str = Field(description="Why this one.")
+    filled_by: dict[str, int] = Field(
+        default_factory=dict,
+        description="Masked voxels by what really filled them: the engine, or what it left them to.",
+    )
     device: str = Field("cpu", description="Where it ran.")
-    weights_sha256: str = Field("", description="Hash of the file of weights; empty for an engine that has none.")
+    weights_sha256: str = Field("", description="Hash of the file of weights, where a network filled anything.")
     options: dict[str, JsonValue] = Field(default_factory=dict, description="The engine's own options.")
     windows: int = Field(description="Crops around the mask that it was given.")
+    seconds: float = 0.0
 
 
-class Step(_Entry):
-    """One step of the way: read, mask, inpaint, blend, write."""
+class BlendEntry(_Entry):
+    """How the fill was blended into the scan."""
 
-    step: str
-    seconds: float
-
-
-class Repaired(_Entry):
-    """How much of the product is synthetic."""
-
-    voxels: int
-    ml: float
-    fraction: float = Field(description="Share of the scan's voxels.")
+    seam: float | None = Field(
+        None,
+        description="Step across the mask's border as a multiple of the steps in the tissue beside it: about 1 "
+        "where it does not show. Null where there is no border to look at.",
+    )
+    warnings: tuple[str, ...] = ()
+    seconds: float = 0.0
 
 
 class Identity(_Entry):
@@ -76,48 +109,99 @@ class Product(_Entry):
     role: Literal["restored", "mask", "segmentation"]
     path: str = Field(pattern=r"^[^./\\][^/\\]*$", description="Its name in the record's folder.")
     sha256: str = Field(description="Hash of the file, or of the series' files in slice order.")
+    files: tuple[str, ...] = Field((), description="Names of further files that it consists of.")
+
+
+class WriteEntry(_Entry):
+    """What was written, and the proof of what it holds."""
+
+    identity: Identity
+    products: tuple[Product, ...] = Field((), description="Empty for arrays.")
+    warnings: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+
+class Repaired(_Entry):
+    """How much of the product is synthetic."""
+
+    voxels: int
+    ml: float
+    fraction: float = Field(description="Share of the scan's voxels.")
 
 
 class Draft(_Entry):
-    """The record as far as the way has been gone; each step returns a longer one."""
+    """The record so far. Each step adds its own entry and the parameters that it went by, once."""
 
-    scan: ScanFacts
-    mask: MaskFacts
-    parameters: dict[str, JsonValue]
-    engine: EngineFacts | None = None
-    seam: float | None = None
-    steps: tuple[Step, ...] = ()
-    warnings: tuple[str, ...] = ()
+    read: ReadEntry
+    mask: MaskEntry | None = None
+    inpaint: InpaintEntry | None = None
+    blend: BlendEntry | None = None
+    parameters: Parameters
 
-    def after(self, step: str, seconds: float, **changes: Any) -> Draft:  # noqa: ANN401 - the fields above
-        """Return the draft with one more step and with `changes` to its fields."""
-        entry = Step(step=step, seconds=round(seconds, 4))
-        return self.model_copy(update={**changes, "steps": (*self.steps, entry)})
+    def masked(self, entry: MaskEntry, parameters: MaskParameters) -> Draft:
+        """Return the draft with the entry of the mask."""
+        _refuse_second("mask", self.mask)
+        own = self.parameters.model_copy(update={"mask": parameters})
+        return Draft(read=self.read, mask=entry, parameters=own)
+
+    def inpainted(self, entry: InpaintEntry | None, parameters: FillParameters) -> Draft:
+        """Return the draft with the entry of the fill; None where there was nothing to fill."""
+        _refuse_second("inpaint", self.inpaint)
+        own = self.parameters.model_copy(update={"fill": parameters})
+        return Draft(read=self.read, mask=self.mask, inpaint=entry, parameters=own)
+
+    def blended(self, entry: BlendEntry, parameters: WriteParameters) -> Draft:
+        """Return the draft with the entry of the blending, and the parameters of blending and writing."""
+        _refuse_second("blend", self.blend)
+        own = self.parameters.model_copy(update={"write": parameters})
+        return Draft(read=self.read, mask=self.mask, inpaint=self.inpaint, blend=entry, parameters=own)
+
+
+def _refuse_second(step: str, entry: _Entry | None) -> None:
+    """Refuse a second entry of one step."""
+    if entry is not None:
+        message = f"the record has an entry of the step {step} already"
+        raise ValueError(message)
 
 
 class Record(_Entry):
-    """The JSON beside a product."""
+    """The JSON beside a product. Records of version 1 are read as if they had this shape."""
 
-    record_version: Literal[1] = 1
+    record_version: Literal[2] = 2
     status: Literal["restored", "nothing to repair", "failed"]
     reason: str = Field("", description="Why it failed; empty otherwise.")
-    scan: ScanFacts | None = None
-    mask: MaskFacts | None = None
-    parameters: dict[str, JsonValue] = Field(default_factory=dict)
-    engine: EngineFacts | None = None
     repaired: Repaired | None = None
-    seam: float | None = Field(
-        None,
-        description="Step across the mask's border as a multiple of the steps in the tissue beside it: about 1 "
-        "where it does not show. Empty where there is no border to look at.",
-    )
-    identity: Identity | None = None
-    products: tuple[Product, ...] = ()
-    steps: tuple[Step, ...] = ()
+    parameters: Parameters = Field(default_factory=Parameters)
+    read: ReadEntry | None = None
+    mask: MaskEntry | None = None
+    inpaint: InpaintEntry | None = None
+    blend: BlendEntry | None = None
+    write: WriteEntry | None = None
     seconds: float = Field(0.0, description="All steps together.")
-    warnings: tuple[str, ...] = ()
     software: dict[str, str] = Field(default_factory=dict)
     created: str = Field("", description="UTC, ISO 8601.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_any_version(cls, content: Any) -> Any:  # noqa: ANN401 - JSON of whoever wrote it
+        """Bring a record of version 1 into the shape of this version."""
+        return upgraded(content)
+
+    @property
+    def entries(self) -> tuple[ReadEntry | MaskEntry | InpaintEntry | BlendEntry | WriteEntry, ...]:
+        """The entries of the steps that were taken, in order."""
+        steps = (self.read, self.mask, self.inpaint, self.blend, self.write)
+        return tuple(entry for entry in steps if entry is not None)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What was noticed in all steps, a sentence each."""
+        return tuple(chain.from_iterable(getattr(entry, "warnings", ()) for entry in self.entries))
+
+    @property
+    def products(self) -> tuple[Product, ...]:
+        """What was written; empty for arrays and failures."""
+        return self.write.products if self.write else ()
 
     def to_json(self) -> str:
         """Return the record as text, one key a line."""

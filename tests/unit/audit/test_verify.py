@@ -15,7 +15,7 @@ import medpaint
 from medpaint.audit.verify import find_records, verify
 from medpaint.core.errors import InputError
 from medpaint.pipeline.write import Products
-from medpaint.record.checksum import checksum_outside
+from medpaint.core.checksum import checksum_outside
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from medpaint.core.types import FloatArray, Mask, Spacing
 from medpaint.core.volume import Volume
 from medpaint.engines.filling import fill
 from medpaint.engines.registry import engine_names
-from medpaint.record.checksum import checksum_outside
+from medpaint.core.checksum import checksum_outside
 from medpaint.record.entries import Record
 
 

@@ -14,12 +14,12 @@ __all__ = ["checksum_outside"]
 def checksum_outside(data: Array, mask: Mask) -> str:
     """Return the SHA-256 of the stored values outside `mask`.
 
-    The values are taken little-endian, I fastest, then J, then K, masked ones left out. Equal sums before and
+    The values are taken little-endian, I fastest, then J, then K, without the masked ones. Equal sums before and
     after mean that every voxel outside the mask is bit for bit what it was.
 
     Args:
         data: stored values, (I, J, K).
-        mask: True = not to be looked at, (I, J, K).
+        mask: True = left out, (I, J, K).
     """
     digest = hashlib.sha256()
     little = data.dtype.newbyteorder("<")

@@ -13,9 +13,9 @@ rule fetch:
     benchmark:
         "results/benchmarks/fetch/{scan}.tsv"
     resources:
-        server=SERVER_FLAGS,
+        server=PLAN.server_flags(),
     params:
-        which=fetch_flags,
+        which=PLAN.fetch_flags,
     shell:
         "medpaint pacs fetch {resources.server} {params.which} --output {output.folder:q} --status {output.status:q}"
         " > {log:q} 2>&1"
@@ -32,7 +32,7 @@ rule store:
     benchmark:
         "results/benchmarks/store.tsv"
     params:
-        server=SERVER_FLAGS,
+        server=PLAN.server_flags(),
         version=VERSION,
     shell:
         "medpaint pacs store {params.server} --summary {input:q} > {log:q} 2>&1"

@@ -1,7 +1,7 @@
 rule summary:
     input:
-        records=expand("results/restored/{scan}/{scan}_record.json", scan=SCANS),
-        scans=config["scans"],
+        records=expand("results/restored/{scan}/{scan}_record.json", scan=PLAN.scans),
+        scans=PLAN.config.scans,
     output:
         "results/summary.tsv",
     log:

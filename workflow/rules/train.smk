@@ -13,7 +13,7 @@ rule train:
     benchmark:
         "results/benchmarks/train/{recipe}.tsv"
     params:
-        data=config["training_data"],
+        data=PLAN.config.training_data,
         folder="results/work/training/{recipe}",
         version=VERSION,
     shell:

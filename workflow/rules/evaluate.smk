@@ -1,4 +1,4 @@
-# Scores of every engine on holes made in the cohort's own scans; not part of a run, asked for by its name.
+# Scores of every engine on holes made in the cohort's own scans. Not part of a run, but a target of its own.
 
 
 rule evaluate_scan:

@@ -13,13 +13,13 @@ from pydantic import BaseModel
 
 import medpaint
 from medpaint.cli.main import COMMANDS, _parser
-from medpaint.cohort.config import CohortConfig, EvaluateConfig
+from medpaint.cohort.config import CohortConfig, EvaluateConfig, RestoreConfig
 from medpaint.cohort.summary import SUMMARY_COLUMNS
 from medpaint.cohort.table import ScanRow
 from medpaint.core import errors
 from medpaint.core.errors import MedpaintError
 from medpaint.engines.registry import engine_names
-from medpaint.parameters import Parameters, RestoreConfig
+from medpaint.parameters import Parameters
 from medpaint.record.entries import EngineFacts, Identity, MaskFacts, Product, Record, Repaired, ScanFacts
 from medpaint.training.recipe import Holes, Loop, NetworkShape, Pairs, Recipe, Source
 
@@ -102,13 +102,22 @@ def test_every_page_stands_in_the_index() -> None:
     assert pages == set(re.findall(r"\]\(([^)\s#]+\.md)\)", index))
 
 
+def subcommands_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """Return the subcommands of a parser."""
+    commands = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    return {name: one for action in commands for name, one in action.choices.items()}
+
+
+def options_of(parser: argparse.ArgumentParser) -> set[str]:
+    """Return the options of a parser and of its subcommands."""
+    own = {word for action in parser._actions for word in action.option_strings}
+    return own.union(*map(options_of, subcommands_of(parser).values()))
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_option_of_a_command_is_documented(command: str) -> None:
     section = section_of(text_of(REFERENCE / "cli.md"), f"medpaint {command}")
-    commands = next(
-        action for action in _parser(command)._actions if isinstance(action, argparse._SubParsersAction)
-    )
-    options = {word for action in commands.choices[command]._actions for word in action.option_strings}
+    options = options_of(subcommands_of(_parser(command))[command])
     documented = {word for span in first_cells(section) for word in re.findall(r"--[a-z-]+", span)}
     assert documented == {option for option in options if option.startswith("--")} - {"--help"}
 

@@ -14,14 +14,14 @@ from medpaint.core.encoding import Encoding
 from medpaint.core.errors import AmbiguousError, GeometryError, MedpaintError, UnsupportedError, UsageError
 from medpaint.core.geometry import axis_codes, checked_affine, spacing_of
 from medpaint.core.types import Affine
-from medpaint.io.finding import Finding
+from medpaint.io.inspected import Inspection
 from medpaint.io.stored import Packing, Stored, check_length, read_errors
 
 __all__ = [
     "Header",
     "chosen_frame",
     "facts_of",
-    "finding_of",
+    "inspection_of",
     "refuse_empty",
     "restorable",
     "without_trailing_ones",
@@ -159,7 +159,7 @@ def facts_of(header: Header, frame: int | None = None) -> dict[str, str | int | 
     return facts | _own_facts(header)
 
 
-def finding_of(header: Header) -> Finding:
+def inspection_of(header: Header) -> Inspection:
     """Return what the header says, as the answer to an inspection; a refusal becomes the reason."""
     reason, axes = "", ""
     spacing: tuple[float, ...] = ()
@@ -171,7 +171,7 @@ def finding_of(header: Header) -> Finding:
             check_length(stored.total_bytes, header.packed, header.packing)
     except MedpaintError as error:
         reason = str(error)
-    return Finding(
+    return Inspection(
         path=header.path,
         kind=header.kind,
         name=header.path.name,

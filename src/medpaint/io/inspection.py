@@ -8,7 +8,7 @@ from pathlib import Path
 from medpaint.core.errors import InputError, MedpaintError
 from medpaint.core.types import Progress
 from medpaint.io.archive import ENDINGS, is_archive
-from medpaint.io.finding import Finding
+from medpaint.io.inspected import Inspection
 from medpaint.io.reading import read_scan
 from medpaint.io.sniff import Kind, files_below, kind_of, kind_of_content
 from medpaint.io.stored import read_errors
@@ -16,7 +16,7 @@ from medpaint.io.stored import read_errors
 __all__ = ["inspect"]
 
 
-def inspect(path: str | Path, *, progress: Progress | None = None) -> list[Finding]:
+def inspect(path: str | Path, *, progress: Progress | None = None) -> list[Inspection]:
     """Say what images a file or folder holds, with their grid, and which cannot be restored and why.
 
     Of a folder and its subfolders only headers are read, and files that are no images are passed over.
@@ -36,7 +36,7 @@ def inspect(path: str | Path, *, progress: Progress | None = None) -> list[Findi
     return _in_folder(path, progress) if path.is_dir() else _in_file(path)
 
 
-def _in_file(path: Path) -> list[Finding]:
+def _in_file(path: Path) -> list[Inspection]:
     """Inspect a single file."""
     kind = kind_of(path)
     if kind == "dicom":
@@ -46,9 +46,9 @@ def _in_file(path: Path) -> list[Finding]:
     return [_read_whole(finding, frame=0 if int(finding.facts.get("frames", 1)) > 1 else None)]
 
 
-def _in_folder(folder: Path, progress: Progress | None) -> list[Finding]:
+def _in_folder(folder: Path, progress: Progress | None) -> list[Inspection]:
     """Inspect every file below a folder by its header."""
-    findings: list[Finding] = []
+    findings: list[Inspection] = []
     has_dicom = False
     with read_errors(folder):
         files = list(files_below(folder))
@@ -56,7 +56,7 @@ def _in_folder(folder: Path, progress: Progress | None) -> list[Finding]:
         try:
             kind = kind_of_content(file)
         except InputError as error:
-            findings.append(Finding(file, "unknown", file.name, restorable=False, reason=str(error)))
+            findings.append(Inspection(file, "unknown", file.name, restorable=False, reason=str(error)))
             continue
         if kind == "dicom":
             has_dicom = True
@@ -72,16 +72,16 @@ def _in_folder(folder: Path, progress: Progress | None) -> list[Finding]:
     return findings
 
 
-def _in_archive(path: Path) -> list[Finding]:
+def _in_archive(path: Path) -> list[Inspection]:
     """Return what DICOM series are in an archive that was met with: none in most."""
     try:
         return _dicom(path)
     except (MedpaintError, OSError) as error:
-        refused = Finding(path, "dicom", path.name, restorable=False, reason=str(error))
+        refused = Inspection(path, "dicom", path.name, restorable=False, reason=str(error))
         return [refused] if path.name.lower().endswith(ENDINGS) else []
 
 
-def _from_header(path: Path, kind: Kind) -> Finding:
+def _from_header(path: Path, kind: Kind) -> Inspection:
     """Return what a header says; a refusal becomes the reason."""
     try:
         if kind == "nifti":
@@ -92,17 +92,17 @@ def _from_header(path: Path, kind: Kind) -> Finding:
 
         return inspect_itk(path)
     except MedpaintError as error:
-        return Finding(path, kind, path.name, restorable=False, reason=str(error))
+        return Inspection(path, kind, path.name, restorable=False, reason=str(error))
 
 
-def _dicom(path: Path, progress: Progress | None = None) -> list[Finding]:
+def _dicom(path: Path, progress: Progress | None = None) -> list[Inspection]:
     """Return what DICOM series are in a file or folder."""
     from medpaint.io.dicom import list_series
 
     return list_series(path, progress)
 
 
-def _read_whole(finding: Finding, frame: int | None = None) -> Finding:
+def _read_whole(finding: Inspection, frame: int | None = None) -> Inspection:
     """Return `finding`, refused where reading the voxels shows that the file is damaged."""
     if not (finding.restorable or frame is not None):
         return finding

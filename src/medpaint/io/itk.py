@@ -22,8 +22,8 @@ from medpaint.core.types import Affine, Array, Mask
 from medpaint.core.volume import Volume
 from medpaint.io.atomic import replacing
 from medpaint.io.digest import combined_digest, file_digest
-from medpaint.io.finding import Finding
-from medpaint.io.header import Header, chosen_frame, facts_of, finding_of, restorable, without_trailing_ones
+from medpaint.io.inspected import Inspection
+from medpaint.io.header import Header, chosen_frame, facts_of, inspection_of, restorable, without_trailing_ones
 from medpaint.io.itk_text import HeaderText, read_header_text, refuse_damaged
 from medpaint.io.sniff import kind_of_content
 from medpaint.io.source import Derivation
@@ -179,7 +179,7 @@ def read_itk(path: Path, *, frame: int | None = None) -> tuple[Volume, ItkSource
     return Volume(np.array(frames[..., number], order="F"), header.affine, encoding), source
 
 
-def inspect_itk(path: Path) -> Finding:
+def inspect_itk(path: Path) -> Inspection:
     """Say what the header of a NRRD or MetaImage file says; the voxels are not read.
 
     Raises:
@@ -188,7 +188,7 @@ def inspect_itk(path: Path) -> Finding:
         GeometryError: time depends on space.
         InputError: the file cannot be read.
     """
-    return finding_of(_parsed(path)[2])
+    return inspection_of(_parsed(path)[2])
 
 
 def _parsed(path: Path) -> tuple[HeaderText, _Itk, Header]:

@@ -17,8 +17,8 @@ from medpaint.core.types import Affine, Array, Mask
 from medpaint.core.volume import Volume
 from medpaint.io.atomic import replacing
 from medpaint.io.digest import stream_digest
-from medpaint.io.finding import Finding
-from medpaint.io.header import Header, chosen_frame, facts_of, finding_of, restorable
+from medpaint.io.inspected import Inspection
+from medpaint.io.header import Header, chosen_frame, facts_of, inspection_of, restorable
 from medpaint.io.nifti_header import LONGEST_HEADER, mask_header, parse_nifti
 from medpaint.io.source import Derivation
 from medpaint.io.stored import (
@@ -123,7 +123,7 @@ def read_nifti(path: Path, *, frame: int | None = None) -> tuple[Volume, NiftiSo
     return volume, NiftiSource(path, digest, facts_of(header, frame), header.warnings, stored, place)
 
 
-def inspect_nifti(path: Path) -> Finding:
+def inspect_nifti(path: Path) -> Inspection:
     """Say what the header of a NIfTI file says; the voxels are not read.
 
     Raises:
@@ -132,7 +132,7 @@ def inspect_nifti(path: Path) -> Finding:
         InputError: the file cannot be read.
     """
     with read_errors(path), path.open("rb") as file:
-        return finding_of(_parsed(file, path))
+        return inspection_of(_parsed(file, path))
 
 
 def write_mask(mask: Mask, affine: Affine, path: Path) -> None:

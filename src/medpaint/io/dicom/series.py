@@ -24,7 +24,7 @@ from medpaint.io.dicom.parts import Part, chosen_part, parts_of, split_name
 from medpaint.io.dicom.pixels import stored_slices
 from medpaint.io.dicom.source import DicomSource
 from medpaint.io.digest import combined_digest
-from medpaint.io.finding import Finding
+from medpaint.io.inspected import Inspection
 
 __all__ = ["differing_slices", "list_series", "read_series"]
 
@@ -62,7 +62,7 @@ def read_series(
     return volume, _source(path, part, digests, volume)
 
 
-def list_series(path: Path, progress: Progress | None = None) -> list[Finding]:
+def list_series(path: Path, progress: Progress | None = None) -> list[Inspection]:
     """Tell what each series in and below a folder is, or each volume of one, from the headers alone.
 
     Pixels are not read: a series that is listed as restorable can still turn out to be truncated.
@@ -78,7 +78,7 @@ def list_series(path: Path, progress: Progress | None = None) -> list[Finding]:
         inventory = take_inventory(path, progress)
         found = [_finding(part) for headers in inventory.series.values() for part in parts_of(headers)]
     damaged = [
-        Finding(on_disk(file), "dicom", file.name, restorable=False, reason=reason)
+        Inspection(on_disk(file), "dicom", file.name, restorable=False, reason=reason)
         for file, reason in inventory.damaged.items()
     ]
     return found + damaged
@@ -260,14 +260,14 @@ def _place(headers: Sequence[Header]) -> Path:
     return files.pop() if len(files) == 1 else Path(os.path.commonpath([file.parent for file in files]))
 
 
-def _finding(part: Part) -> Finding:
+def _finding(part: Part) -> Inspection:
     """Tell what a series is, or a volume of it."""
     assessment: Assessment = part.assessment
     headers, affine = assessment.headers, assessment.affine
     first = headers[0]
     is_volume = affine is not None and not assessment.reason
     same_size = len({(header.rows, header.columns) for header in headers}) == 1 and first.rows > 0
-    return Finding(
+    return Inspection(
         path=_place(headers),
         kind="dicom",
         name=part.name,

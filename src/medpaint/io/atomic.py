@@ -14,6 +14,7 @@ import platform
 import re
 import secrets
 import shutil
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -61,14 +62,14 @@ def replacing(path: Path) -> Iterator[Path]:
 def replacing_folder(path: Path) -> Iterator[Path]:
     """Yield an empty folder, which replaces `path` when the block ends without an error.
 
-    It has the name of `path`, in a hidden folder beside it. An existing folder at `path` is moved aside, and deleted
-    once the new one is in its place.
+    It has the name of `path`, in a hidden folder beside it. An existing folder at `path` is moved aside, and
+    deleted once the new one is in its place.
 
     Raises:
         MedpaintError: cannot write there: no permission, no space, a file of that name.
     """
     with _write_errors(path):
-        if path.exists() and not path.is_dir():
+        if _is_no_folder(path):
             message = f"cannot write {path}: expected a folder, found a file"
             raise MedpaintError(message)
         with _hidden_folder(path.parent) as hidden:
@@ -149,6 +150,14 @@ def _remove_if_abandoned(hidden: Path) -> None:
         shutil.rmtree(hidden, ignore_errors=True)
     finally:
         os.close(descriptor)
+
+
+def _is_no_folder(path: Path) -> bool:
+    """Return whether something other than a folder is at `path`, seen at a single moment."""
+    try:
+        return not stat.S_ISDIR(path.stat().st_mode)
+    except FileNotFoundError:
+        return False
 
 
 def _swap(part: Path, path: Path) -> None:

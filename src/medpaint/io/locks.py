@@ -52,7 +52,7 @@ def try_lock(descriptor: int) -> bool:
 
 
 def wait_for_lock(descriptor: int) -> None:
-    """Lock an open file or folder, as soon as nobody else holds it; do nothing where the file system has no locks."""
+    """Lock an open file or folder once nobody else holds it; do nothing where the file system has no locks."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
     except OSError:

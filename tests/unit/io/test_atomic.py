@@ -137,7 +137,7 @@ def test_two_processes_that_write_the_same_path_both_succeed(tmp_path: Path, fun
 import sys
 from pathlib import Path
 from medpaint.io.atomic import {function.__name__}
-for number in range(200):
+for number in range(50):
     with {function.__name__}(Path(sys.argv[1])) as part:
         for file in [part / "one", part / "two"] if part.is_dir() else [part]:
             file.write_text(sys.argv[2] * 1000)

@@ -22,7 +22,9 @@ from medpaint.core.types import Mask
 from medpaint.core.volume import Volume
 from medpaint.io.dicom import is_drawn, read_drawn, read_series
 from medpaint.io.dicom.contours import enclosed
-from medpaint.pipeline.restore import restore
+from medpaint.io.mask_image import numbered
+from medpaint.io.reading import read_mask, read_scan
+from medpaint.masks.grids import aligned
 
 SERIES = "1.2.3.4"
 
@@ -122,7 +124,7 @@ def test_on_another_grid_the_segment_comes_with_its_own(tmp_path: Path, scan: Vo
     assert not np.array_equal(drawn.affine, finer)
     assert drawn.values.sum() == blocks()[0].sum()
     with pytest.raises(MaskError, match="mask is on another grid than the scan"):
-        restore(other, path, labels=["first"], engine="nearest")
+        aligned(drawn.values, drawn.affine, other)
 
 
 def test_a_damaged_segmentation_is_refused(tmp_path: Path, scan: Volume) -> None:
@@ -197,19 +199,17 @@ def test_contours_that_lie_in_no_slice_are_refused(
         read_drawn(contours(tmp_path, [in_patient(scan, corners)], kind), scan, SERIES, ())
 
 
-def test_a_scan_is_restored_within_a_contour(tmp_path: Path, scan: Volume) -> None:
-    path = contours(tmp_path, [in_patient(scan, square(3.5, 7.5, 3.0))])
-    done = restore(tmp_path / "scan", path, engine="nearest")
-    assert done.mask.sum() == 16
-    assert done.record.mask is not None
-    assert done.record.mask.origin == "file"
+def test_a_contour_is_read_as_a_mask_of_its_scan(tmp_path: Path) -> None:
+    volume, source = read_scan(tmp_path / "scan")
+    path = contours(tmp_path, [in_patient(volume, square(3.5, 7.5, 3.0))])
+    read = read_mask(path, volume, source, ())
+    assert np.count_nonzero(read.values) == 16
+    assert read.labels == ()
 
 
-def test_names_are_for_masks_that_have_them(scan: Volume) -> None:
-    mask = np.zeros(scan.shape, bool)
-    mask[3, 3, 3] = True
-    with pytest.raises(UsageError, match="expected labels by number, for this mask has no names, got hole"):
-        restore(scan, mask, labels=["hole"], engine="nearest")
+def test_labels_by_name_are_refused_where_labels_are_numbers() -> None:
+    with pytest.raises(UsageError, match="expected labels by number, as the labels of .* no names, got hole"):
+        numbered(["hole", 1])
 
 
 @given(st.integers(0, 2**32 - 1))

@@ -25,7 +25,7 @@ from orthanc import PASSWORD, USER, Addresses, free_port, missing, orthanc
 
 from medpaint.core.errors import InputError, ServerError, UsageError
 from medpaint.io.dicom import list_series, read_series
-from medpaint.io.reading import product_part
+from medpaint.io.selection import Selection
 from medpaint.pacs import Credentials, Server, connect, read_credentials, retry
 from medpaint.pipeline.restore import restore
 
@@ -89,7 +89,7 @@ def round_trip(scan: Path, server: Server, folder: Path) -> None:
     assert server.store(products) == len(products)
     derived = pydicom.dcmread(products[0])
     server.fetch(study, derived.SeriesInstanceUID, folder / "again")
-    again, _ = read_series(folder / "again", series=product_part(name))
+    again, _ = read_series(folder / "again", series=Selection(series=name).in_product().series)
     np.testing.assert_array_equal(again.data, done.volume.data)
     np.testing.assert_array_equal(again.data[~mask], original.data[~mask])
     np.testing.assert_allclose(again.affine, original.affine, atol=1e-6)

@@ -125,7 +125,7 @@ def _subject(row: dict[str, str], where: str) -> Subject:
     """Return one row of a table."""
     frame, avoid = row.get("frame", ""), row.get("avoid", "")
     if not row["image"] or (frame and not frame.isdigit()):
-        message = f"{where}: expected an image and, for a 4D scan, a frame counted from 0, got {row['image']!r}, {frame!r}"
+        message = f"{where}: expected an image and, for 4D scans, a frame from 0, got {row['image']!r}, {frame!r}"
         raise UsageError(message)
     return replace(
         Subject.of(Path(row["image"]), scan=row.get("scan", ""), person=row.get("person", "")),

@@ -20,8 +20,8 @@ def seam_score(image: FloatArray, mask: Mask, spacing_mm: Spacing) -> float:
 
     Along every axis, wherever a repaired voxel is followed by two voxels outside the mask, the step from the
     repaired one to the first is compared with the step from the first to the second, both per millimetre. The
-    score is the ratio of their means: 1 if the border looks like the tissue around it, more if it shows as an edge,
-    less if the repair is smoother than the tissue.
+    score is the ratio of their means: 1 if the border looks like the tissue around it, more if it shows as an
+    edge, less if the repair is smoother than the tissue.
 
     Args:
         image: restored intensities, (I, J, K). Voxels that are not finite do not count.
@@ -29,8 +29,8 @@ def seam_score(image: FloatArray, mask: Mask, spacing_mm: Spacing) -> float:
         spacing_mm: voxel size along I, J, K.
 
     Returns:
-        The ratio; 1 if there are no steps at all, infinite if only the border has some, NaN if no repaired voxel is
-        followed by two known ones.
+        The ratio; 1 if there are no steps at all, infinite if only the border has some, NaN if no repaired voxel
+        is followed by two known ones.
     """
     box = bounding_box(mask)
     if box is None:

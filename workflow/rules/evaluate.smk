@@ -30,4 +30,4 @@ rule evaluate:
     params:
         version=VERSION,
     shell:
-        "medpaint evaluate {input:q} --merge --output {output:q} > {log:q} 2>&1"
+        "medpaint evaluate merge {input:q} --output {output:q} > {log:q} 2>&1"

@@ -9,6 +9,7 @@
     │   ├── AmbiguousError        several things that could be meant; the message lists them
     │   └── MaskError             a mask that cannot be right for this scan
     ├── ConvergenceError       1  an engine's equations could not be solved
+    ├── EngineError            1  an engine broke its contract: not finite, wrong shape
     ├── PartialFailureError    4  the others are done, some scans failed
     ├── VerificationError      5  a product does not agree with its record
     └── ServerError            6  a server was not reached, or refused
@@ -25,6 +26,7 @@ __all__ = [
     "AbsentError",
     "AmbiguousError",
     "ConvergenceError",
+    "EngineError",
     "GeometryError",
     "InputError",
     "MaskError",
@@ -78,6 +80,10 @@ class MaskError(InputError):
 
 class ConvergenceError(MedpaintError):
     """An engine's equations could not be solved to its tolerance."""
+
+
+class EngineError(MedpaintError):
+    """An engine broke its contract: values that are not finite, or of the wrong shape or type."""
 
 
 class PartialFailureError(MedpaintError):

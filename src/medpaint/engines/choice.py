@@ -27,7 +27,7 @@ __all__ = ["ALLOWED_S", "AUTO", "AUTO_SUMMARY", "LEARNED", "Chosen", "Effort", "
 AUTO: Final = "auto"
 """Asks for the engine that suits the mask."""
 
-AUTO_SUMMARY: Final = "resnet2d for lost slices, unet3d or unet2d where that takes not too long, else biharmonic"
+AUTO_SUMMARY: Final = "resnet2d for lost slices, unet3d or unet2d if they are fast enough, otherwise biharmonic"
 """One line for people."""
 
 LEARNED: Final = tuple(NETWORKS)

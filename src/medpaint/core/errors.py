@@ -10,6 +10,7 @@
     │   ├── LockedError           another process is writing there
     │   └── MaskError             a mask that cannot be right for this scan
     ├── ConvergenceError       1  an engine's equations could not be solved
+    ├── EngineError            1  an engine broke its contract: not finite, wrong shape
     ├── PartialFailureError    4  some scans failed, the others are done
     ├── VerificationError      5  a product does not agree with its record
     └── ServerError            6  a server could not be reached, or refused
@@ -26,6 +27,7 @@ __all__ = [
     "AbsentError",
     "AmbiguousError",
     "ConvergenceError",
+    "EngineError",
     "GeometryError",
     "InputError",
     "LockedError",
@@ -84,6 +86,10 @@ class MaskError(InputError):
 
 class ConvergenceError(MedpaintError):
     """An engine's equations could not be solved to its tolerance."""
+
+
+class EngineError(MedpaintError):
+    """An engine broke its contract: values that are not finite, or of the wrong shape or type."""
 
 
 class PartialFailureError(MedpaintError):

@@ -5,24 +5,22 @@ from __future__ import annotations
 import argparse
 import json
 
+from medpaint.engines.registry import ENGINES
+
 __all__ = ["configure", "execute"]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare nothing: the command has no arguments of its own."""
+    """Declare no arguments: the command has none of its own."""
     del parser
 
 
 def execute(parsed: argparse.Namespace) -> int:
-    """List auto, which chooses an engine, then the engines."""
-    from medpaint.engines.choice import AUTO, AUTO_SUMMARY
-    from medpaint.engines.registry import ENGINES
-
-    rows = [{"name": AUTO, "ndim": 3, "summary": f"chooses {AUTO_SUMMARY}"}]
-    rows += [{"name": name, "ndim": info.ndim, "summary": info.summary} for name, info in ENGINES.items()]
+    """List the engines."""
     if parsed.json:
+        rows = [{"name": name, "ndim": info.ndim, "summary": info.summary} for name, info in ENGINES.items()]
         print(json.dumps({"status": "listed", "engines": rows}))
         return 0
-    for row in rows:
-        print(f"{row['name']:<14} {row['ndim']}D  {row['summary']}")
+    for name, info in ENGINES.items():
+        print(f"{name:<14} {info.ndim}D  {info.summary}")
     return 0

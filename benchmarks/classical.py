@@ -177,29 +177,29 @@ def cell(scores: list[Score], harmonic: list[Score]) -> str:
 
 
 SHAPES: Final = {
-    True: "lesion-shaped: masks of stroke lesions, scaled and put at random places in the tissue",
-    False: "lesion-shaped: random blobs inside the tissue (`medpaint.corrupt.lesion_blob`)",
+    True: "lesion-shaped: masks of stroke lesions, scaled and placed at random in the tissue",
+    False: "lesion-shaped: random blobs in the tissue (`medpaint.corrupt.lesion_blob`)",
 }
 
 PAGE: Final = """\
 # Classical engines, measured
 
-How well the engines that need no weights restore healthy tissue that was hidden from them.
+How well the engines without weights restore healthy tissue that was hidden from them.
 
 - **Scans**: {people} people, brain-extracted T1-weighted MRI at 1 mm (OpenNeuro ds002748), intensities
   scaled to [0, 1].
-- **Holes**: the small ones are random blobs inside the tissue; the larger ones are {shapes}.
+- **Holes**: the small ones are random blobs in the tissue; the larger ones are {shapes}.
   The gaps of 1, 2 and 3 axial slices lie at 35, 50 and 65 % of the brain's height.
-- **Each cell**: PSNR over the tissue in the mask, data range 1, higher is better; RMSE divided by that of
-  `harmonic`, lower is better; seconds for all holes of the kind in one brain, two CPU threads. Means over the
-  people, and the median of the seconds.
+- **Each cell** gives the PSNR over the tissue in the mask (data range 1, higher is better), the RMSE divided by that
+  of `harmonic` (lower is better), and the seconds for all holes of the kind in one brain on two CPU threads. Scores
+  are means over people; seconds are medians.
 - **For comparison**: `seg_FillLesions`, the patch-based lesion filling of NiftySeg 0.9.4 (Prados et al.,
-  NeuroImage 139, 2016), compiled from its source, with its default options, on the same small holes.
-  A hole of 8 ml takes it minutes.
+  NeuroImage 139, 2016), compiled from source, with default options, on the same small holes.
+  It takes minutes for a hole of 8 ml.
 
 {table}
 
-Repeat it with
+To repeat this, run
 
 ```
 OMP_NUM_THREADS=2 python benchmarks/classical.py --data BRAINS --lesions LESIONS \\

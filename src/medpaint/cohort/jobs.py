@@ -19,7 +19,7 @@ from medpaint.core.crash import described, tell
 from medpaint.core.errors import InputError, MedpaintError, ServerError
 from medpaint.core.types import Progress
 from medpaint.io.naming import checked_name
-from medpaint.io.reading import product_endings, read_selected, scan_files
+from medpaint.io.reading import read_selected
 from medpaint.parameters import Parameters
 from medpaint.pipeline.blend import blend
 from medpaint.pipeline.case import Filled
@@ -113,8 +113,7 @@ def _exported(image: Path, filled: Filled, parameters: Parameters, output: Path,
     Raises:
         InputError: the scan has changed since it was read.
     """
-    inputs = (image, *scan_files(image))
-    with claimed(output, name, endings=product_endings(image), inputs=inputs, overwrite=True) as destination:
+    with claimed(output, name, scan=image, overwrite=True) as destination:
         volume, source = read_selected(image, parameters.read)
         if source.sha256 != filled.draft.read.sha256:
             message = f"{image} has changed since it was read: run again"

@@ -24,7 +24,7 @@ from typing import Final
 from medpaint.core.errors import MedpaintError
 from medpaint.io.locks import is_still, try_lock, wait_for_lock
 
-__all__ = ["replacing", "replacing_folder"]
+__all__ = ["hidden_folder", "replacing", "replacing_folder"]
 
 _PART: Final = re.compile(r"\.part\.[0-9a-f]{16}")
 """Names of hidden folders: eight digits of the machine, eight at random."""
@@ -51,7 +51,7 @@ def replacing(path: Path) -> Iterator[Path]:
         if path.is_dir():
             message = f"cannot write {path}: expected a file, found a folder"
             raise MedpaintError(message)
-        with _hidden_folder(path.parent) as hidden:
+        with hidden_folder(path.parent) as hidden:
             part = hidden / path.name
             yield part
             _flush(part)
@@ -72,7 +72,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         if _is_no_folder(path):
             message = f"cannot write {path}: expected a folder, found a file"
             raise MedpaintError(message)
-        with _hidden_folder(path.parent) as hidden:
+        with hidden_folder(path.parent) as hidden:
             part = hidden / path.name
             part.mkdir()
             yield part
@@ -82,8 +82,14 @@ def replacing_folder(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _hidden_folder(parent: Path) -> Iterator[Path]:
-    """Yield a new hidden folder in `parent`, locked while the block runs and removed after it."""
+def hidden_folder(parent: Path) -> Iterator[Path]:
+    """Yield a new hidden folder in `parent`, locked while the block runs and removed after it.
+
+    Hidden folders that killed processes left in `parent` are removed first.
+
+    Raises:
+        OSError: cannot write there.
+    """
     parent.mkdir(parents=True, exist_ok=True)
     _sweep(parent)
     hidden, descriptor = _new_folder(parent)

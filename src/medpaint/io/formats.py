@@ -31,14 +31,18 @@ class Format:
         inspect: what a file, or for DICOM a folder too, holds, from headers alone.
         endings: of the files that a product of a scan consists of, from its header alone.
         files: that a scan at a path consists of, from its header alone.
+        keyed_name: a name for the selected volume that tells nothing without a secret, from headers alone. Absent
+            where the format does not say who was scanned.
         read_drawn: a mask that is drawn in the format's own way, on the grid of a scan or beside it, with the
-            labels that are wanted; None where a file is not of that kind. Absent where the format has none.
+            labels that are wanted; None where a file is not of that kind. Absent where the
+            format has none; where it is there, products have such a mask too.
     """
 
     read: Callable[[Path, Selection], tuple[Volume, Source]]
     inspect: Callable[[Path, Progress | None], list[Inspection]]
     endings: Callable[[Path], tuple[str, ...]]
     files: Callable[[Path], tuple[Path, ...]]
+    keyed_name: Callable[[Path, Selection, bytes], str] | None = None
     read_drawn: Callable[[Path, Volume, Source | None, Sequence[int | str]], MaskImage | None] | None = None
 
 

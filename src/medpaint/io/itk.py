@@ -42,7 +42,6 @@ from medpaint.io.itk_image import (
     write_image,
 )
 from medpaint.io.itk_text import HeaderText, read_header_text, refuse_damaged
-from medpaint.io.naming import own_name
 from medpaint.io.nifti import write_mask
 from medpaint.io.readback import compared
 from medpaint.io.selection import Selection
@@ -105,11 +104,6 @@ class ItkSource:
     def identity(self) -> str:
         """Hash of the file or files, and which frame."""
         return frame_name(self.sha256, self.selection.frame)
-
-    def name(self, secret: bytes = b"") -> str:
-        """Return the file's name without its endings, with or without a secret: the format names no patient."""
-        del secret
-        return own_name(self.path)
 
     def told(self, secret: bytes = b"") -> Mapping[str, str | int | float]:
         """Return the facts; none of them is an identifier."""
@@ -175,7 +169,7 @@ class ItkSource:
             MedpaintError: `nifti` cannot be written.
         """
         del segmentation, restored, derivation
-        write_mask(mask, self.affine, nifti)
+        write_mask(mask, self.affine, nifti, applied=True)
         return ()
 
 

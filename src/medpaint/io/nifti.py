@@ -13,6 +13,7 @@ from typing import BinaryIO, Final
 
 import numpy as np
 
+from medpaint.core.errors import InputError
 from medpaint.core.types import Affine, Array, Mask, Progress
 from medpaint.core.volume import Volume
 from medpaint.io.atomic import replacing
@@ -28,8 +29,7 @@ from medpaint.io.header import (
     restorable,
 )
 from medpaint.io.inspected import Inspection
-from medpaint.io.naming import own_name
-from medpaint.io.nifti_header import LONGEST_HEADER, mask_header, mask_header_like, parse_nifti
+from medpaint.io.nifti_header import LONGEST_HEADER, mask_header, mask_header_like, note_in, parse_nifti
 from medpaint.io.readback import compared
 from medpaint.io.selection import Selection
 from medpaint.io.source import Derivation, ReadBack
@@ -45,9 +45,12 @@ from medpaint.io.stored import (
     unpacked,
 )
 
-__all__ = ["FORMAT", "NiftiSource", "inspect_nifti", "read_nifti", "write_mask"]
+__all__ = ["FORMAT", "NiftiSource", "inspect_nifti", "is_own_mask", "read_nifti", "write_mask"]
 
 _GZIP_MAGIC: Final = b"\x1f\x8b"
+
+_OWN_MASK: Final = b"medpaint: the mask that was applied, 1 = repaired"
+"""Note in the header of the mask of a product."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,11 +100,6 @@ class NiftiSource:
     def identity(self) -> str:
         """Hash of the file, and which frame."""
         return frame_name(self.sha256, self.selection.frame)
-
-    def name(self, secret: bytes = b"") -> str:
-        """Return the file's name without its endings, with or without a secret: the format names no patient."""
-        del secret
-        return own_name(self.path)
 
     def told(self, secret: bytes = b"") -> Mapping[str, str | int | float]:
         """Return the facts; none of them is an identifier."""
@@ -159,7 +157,7 @@ class NiftiSource:
             MedpaintError: `nifti` cannot be written.
         """
         del segmentation, restored, derivation
-        _write_mask(mask_header_like(self.header, mask.shape[: self.axes]), mask, nifti)
+        _write_mask(mask_header_like(self.header, mask.shape[: self.axes], note=_OWN_MASK), mask, nifti)
         return ()
 
 
@@ -213,7 +211,7 @@ def inspect_nifti(path: Path) -> Inspection:
         return inspection_of(_parsed(file, path)[0])
 
 
-def write_mask(mask: Mask, affine: Affine, path: Path) -> None:
+def write_mask(mask: Mask, affine: Affine, path: Path, *, applied: bool = False) -> None:
     """Write a mask as uint8 NIfTI-1, 1 = repair; the same mask gives the same bytes.
 
     Args:
@@ -221,11 +219,22 @@ def write_mask(mask: Mask, affine: Affine, path: Path) -> None:
         affine: voxel index to RAS+ millimetres, (4, 4). Where the grid is sheared it goes into the
             sform alone, since the qform cannot hold it.
         path: the file to make; gzipped where it ends in ``.gz``.
+        applied: the mask belongs to a product; its header says so, see `is_own_mask`.
 
     Raises:
         MedpaintError: `path` cannot be written.
     """
-    _write_mask(mask_header(mask.shape, affine), mask, path)
+    _write_mask(mask_header(mask.shape, affine, note=_OWN_MASK if applied else b""), mask, path)
+
+
+def is_own_mask(path: Path) -> bool:
+    """Return whether a file is the mask of a product that medpaint wrote, as its header says."""
+    try:
+        with read_errors(path), path.open("rb") as file:
+            _, block = _parsed(file, path)
+    except InputError:
+        return False
+    return note_in(block, path) == _OWN_MASK
 
 
 def _write_mask(header: bytes, mask: Mask, path: Path) -> None:

@@ -21,7 +21,7 @@ from medpaint.core.types import Affine
 from medpaint.io.header import Header, without_trailing_ones
 from medpaint.io.stored import Packing
 
-__all__ = ["LONGEST_HEADER", "mask_header", "mask_header_like", "parse_nifti"]
+__all__ = ["LONGEST_HEADER", "mask_header", "mask_header_like", "note_in", "parse_nifti"]
 
 _nifti1: Any = import_module("nibabel.nifti1")
 _KINDS: Final = (_nifti1.Nifti1Header, import_module("nibabel.nifti2").Nifti2Header)
@@ -84,7 +84,7 @@ def parse_nifti(block: bytes, path: Path, packing: Packing) -> Header:
     )
 
 
-def mask_header(shape: tuple[int, ...], affine: Affine) -> bytes:
+def mask_header(shape: tuple[int, ...], affine: Affine, *, note: bytes = b"") -> bytes:
     """Return a NIfTI-1 header for uint8 voxels, and the four bytes that mean that no extension follows.
 
     The grid stands in the sform and, where it has no shear, in the qform too.
@@ -92,16 +92,17 @@ def mask_header(shape: tuple[int, ...], affine: Affine) -> bytes:
     Args:
         shape: (I, J, K).
         affine: voxel index to RAS+ millimetres, (4, 4).
+        note: text for the field ``descrip``, at most 79 bytes.
     """
     axes = affine[:3, :3] / spacing_of(affine)
-    header = _blank(_nifti1.Nifti1Header, shape)
+    header = _blank(_nifti1.Nifti1Header, shape, note)
     header.set_xyzt_units("mm")
     header.set_sform(affine, code=1)
     header.set_qform(affine, code=int(np.allclose(axes.T @ axes, np.eye(3), atol=1e-5)))
     return _bytes_of(header)
 
 
-def mask_header_like(block: bytes, shape: tuple[int, ...]) -> bytes:
+def mask_header_like(block: bytes, shape: tuple[int, ...], *, note: bytes = b"") -> bytes:
     """Return a header for uint8 voxels of the version and with the grid of another, as `mask_header` does.
 
     Every field of the grid is copied as it is, so that each program, by its own rules, finds the mask where it
@@ -110,20 +111,36 @@ def mask_header_like(block: bytes, shape: tuple[int, ...]) -> bytes:
     Args:
         block: the start of the scan's file, unpacked, which `parse_nifti` accepted.
         shape: (I, J, K), or (I, J) where the scan has two axes.
+        note: text for the field ``descrip``, at most 79 bytes.
     """
     fields = _fields(block, Path())
-    header = _blank(type(fields), shape)
+    header = _blank(type(fields), shape, note)
     for name in _GRID:
         header[name] = fields[name]
     return _bytes_of(header)
 
 
-def _blank(kind: _NibabelHeader, shape: tuple[int, ...]) -> _NibabelHeader:
+def note_in(block: bytes, path: Path) -> bytes:
+    """Return the text in the field ``descrip`` of a header.
+
+    Args:
+        block: the start of the file, unpacked.
+        path: the file.
+
+    Raises:
+        UnreadableError: not a NIfTI header.
+        UnsupportedError: the header of a pair of files.
+    """
+    return bytes(_fields(block, path)["descrip"].item())
+
+
+def _blank(kind: _NibabelHeader, shape: tuple[int, ...], note: bytes) -> _NibabelHeader:
     """Return a header for uint8 voxels, without a grid."""
     header = kind(endianness="<")
     header.set_data_shape(shape)
     header.set_data_dtype(np.uint8)
     header.set_slope_inter(1.0, 0.0)
+    header["descrip"] = note
     return header
 
 

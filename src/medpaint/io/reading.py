@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from medpaint.core.errors import AmbiguousError, MaskError, UsageError
 from medpaint.io.formats import FORMATS
 from medpaint.io.mask_image import MaskImage, numbered
+from medpaint.io.naming import own_name
 from medpaint.io.selection import Selection
 from medpaint.io.sniff import kind_of
 from medpaint.io.source import Source
@@ -16,7 +17,15 @@ from medpaint.io.source import Source
 if TYPE_CHECKING:
     from medpaint.core.volume import Volume
 
-__all__ = ["product_endings", "read_mask", "read_scan", "read_selected", "scan_files"]
+__all__ = [
+    "has_drawn_masks",
+    "product_endings",
+    "product_name",
+    "read_mask",
+    "read_scan",
+    "read_selected",
+    "scan_files",
+]
 
 
 def read_scan(
@@ -90,6 +99,33 @@ def product_endings(path: Path) -> tuple[str, ...]:
         InputError: nothing is there, or its header cannot be read.
     """
     return FORMATS[kind_of(path)]().endings(path)
+
+
+def has_drawn_masks(path: Path) -> bool:
+    """Return whether the format of a scan has masks of its own, which products have then too.
+
+    Raises:
+        InputError: nothing is there, or not an image.
+    """
+    return FORMATS[kind_of(path)]().read_drawn is not None
+
+
+def product_name(path: Path, selection: Selection, secret: bytes = b"") -> str:
+    """Return what products of the scan at `path` are called where the caller does not say.
+
+    It is the file's or folder's own name without its endings. With a secret, and where the format says who was
+    scanned, it is a keyed name that tells nothing without the secret. Only headers are read.
+
+    Args:
+        path: the scan.
+        selection: which volume of it.
+        secret: of de-identified products; empty for others.
+
+    Raises:
+        InputError: nothing is there, or its headers cannot be read.
+    """
+    keyed = FORMATS[kind_of(path)]().keyed_name
+    return keyed(path, selection, secret) if secret and keyed is not None else own_name(path)
 
 
 def scan_files(path: Path) -> tuple[Path, ...]:

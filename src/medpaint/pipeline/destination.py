@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from medpaint.core.errors import InputError, LockedError, MedpaintError, UnreadableError
-from medpaint.io.atomic import exclusive
+from medpaint.io.locks import exclusive
 from medpaint.io.naming import PRODUCT_ENDINGS
 from medpaint.io.nifti import is_own_mask
+from medpaint.io.reading import has_drawn_masks, product_endings, scan_files
 from medpaint.layouts.plain import Products
 from medpaint.record.entries import Record
 from medpaint.record.file import read_record, write_record
@@ -67,15 +68,15 @@ class Destination:
 
 @contextmanager
 def claimed(
-    folder: Path, name: str, *, endings: Sequence[str], inputs: Sequence[Path], overwrite: bool = False
+    folder: Path, name: str, *, scan: Path, mask: Path | None = None, overwrite: bool = False
 ) -> Iterator[Destination]:
     """Check that products can be written, and keep other processes from writing the same ones meanwhile.
 
     Args:
         folder: where they go; made where it is missing.
         name: what they are called.
-        endings: of the files that the restored scan consists of; an empty one for a folder.
-        inputs: files and folders that are read, and must not be touched.
+        scan: what is restored; only its header is read.
+        mask: the file of its mask, if there is one.
         overwrite: replace finished products.
 
     Raises:
@@ -83,13 +84,15 @@ def claimed(
         LockedError: another process is writing products of this name.
         MedpaintError: the folder cannot be written to.
     """
-    for path in inputs:
+    inputs = (scan, *scan_files(scan), *((mask, *scan_files(mask)) if mask is not None else ()))
+    for path in (scan, *((mask,) if mask is not None else ())):
         _refuse_inside(folder, path)
     with _made(folder), _locked(folder, name):
-        places = [Products.of(folder, name, ending) for ending in endings]
-        made = list(dict.fromkeys(path for place in places for path in vars(place).values()))
+        places = [Products.of(folder, name, ending) for ending in product_endings(scan)]
+        made = {path for place in places for path in (place.restored, place.mask, place.record)}
+        made |= {places[0].segmentation} if has_drawn_masks(scan) else set()
         own = _own(places[0], name, overwrite=overwrite)
-        for path in made:
+        for path in sorted(made):
             _refuse_input(path, inputs)
             if path.name not in own and (path.exists() or path.is_symlink()):
                 message = (

@@ -10,7 +10,7 @@ from typing import Any
 from medpaint.core.errors import UsageError
 from medpaint.core.types import Progress
 from medpaint.io.naming import checked_name
-from medpaint.io.reading import product_endings, scan_files, source_name
+from medpaint.io.reading import product_name
 from medpaint.parameters import Parameters
 from medpaint.pipeline.blend import blend
 from medpaint.pipeline.case import MaskLike, Restoration, ScanLike, report_progress
@@ -43,7 +43,7 @@ def restore(
         name: what the products are called; the scan's own name by default.
         overwrite: replace products that are there.
         progress: called with the step and the fraction done.
-        **options: the parameters by name: engine, seed, edge_mm, labels, dilate_mm, ...; see `medpaint.Parameters`.
+        **options: parameters by name: engine, seed, edge_mm, labels, dilate_mm, ...; see `medpaint.Parameters`.
 
     Returns:
         The restored scan with its record.
@@ -100,10 +100,7 @@ def _place(
     if output is None or not isinstance(scan, str | Path):
         yield None
         return
-    path = Path(scan)
-    inputs = (*scan_files(path), *(scan_files(Path(mask)) if isinstance(mask, str | Path) else ()))
-    called = checked_name(name) if name is not None else source_name(path, parameters.read, secret)
-    with claimed(
-        Path(output), called, endings=product_endings(path), inputs=(path, *inputs), overwrite=overwrite
-    ) as destination:
+    called = checked_name(name) if name is not None else product_name(Path(scan), parameters.read, secret)
+    drawn = Path(mask) if isinstance(mask, str | Path) else None
+    with claimed(Path(output), called, scan=Path(scan), mask=drawn, overwrite=overwrite) as destination:
         yield destination

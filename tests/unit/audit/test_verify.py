@@ -13,9 +13,9 @@ from scans import AFFINE, save, save_pair, voxels_of
 
 import medpaint
 from medpaint.audit.verify import find_records, verify
+from medpaint.core.checksum import checksum_outside
 from medpaint.core.errors import InputError
 from medpaint.layouts.plain import Products
-from medpaint.core.checksum import checksum_outside
 
 
 @pytest.fixture
@@ -104,9 +104,7 @@ def test_a_failed_scan_has_nothing_to_check(tmp_path: Path) -> None:
         (("repaired",), None),
     ],
 )
-def test_a_changed_record_fails(
-    products: Products, path: tuple[str | int, ...], value: object
-) -> None:
+def test_a_changed_record_fails(products: Products, path: tuple[str | int, ...], value: object) -> None:
     record = json.loads(products.record.read_text())
     inner = record
     for key in path[:-1]:
@@ -126,9 +124,7 @@ def test_a_product_on_another_grid_fails(products: Products) -> None:
     assert verify(products.record).problems == ("the mask is not on the restored scan's grid",)
 
 
-def test_a_scan_restored_twice_has_a_record_for_each_time(
-    products: Products, tmp_path: Path
-) -> None:
+def test_a_scan_restored_twice_has_a_record_for_each_time(products: Products, tmp_path: Path) -> None:
     again = medpaint.restore(products.restored, tmp_path / "scan-mask.nii.gz", output=tmp_path / "out").products
     assert again is not None
     assert find_records([again.mask]) == [again.record]

@@ -18,9 +18,9 @@ import medpaint
 from medpaint.core.errors import InputError, LockedError, UsageError
 from medpaint.core.types import Array
 from medpaint.layouts.plain import Products
+from medpaint.parameters import Parameters
 from medpaint.pipeline.destination import claimed, record_failure
 from medpaint.pipeline.write import failed
-from medpaint.parameters import Parameters
 
 
 def files_in(folder: Path) -> dict[str, bytes]:
@@ -87,7 +87,9 @@ def test_a_foreign_folder_in_the_place_of_a_series_is_never_replaced(tmp_path: P
     (tmp_path / "out" / "scan_restored").mkdir(parents=True)
     (tmp_path / "out" / "scan_restored" / "notes.txt").write_text("mine")
     with pytest.raises(InputError, match="scan_restored is there already"):
-        medpaint.restore(tmp_path / "scan", series_mask(), output=tmp_path / "out", engine="nearest", overwrite=True)
+        medpaint.restore(
+            tmp_path / "scan", series_mask(), output=tmp_path / "out", engine="nearest", overwrite=True
+        )
     assert files_in(tmp_path / "out") == {"scan_restored/notes.txt": b"mine"}
 
 
@@ -196,15 +198,14 @@ def test_a_refused_scan_leaves_no_folder(tmp_path: Path) -> None:
     assert not (tmp_path / "new").exists()
 
 
-def test_a_second_process_is_told_of_the_first(tmp_path: Path) -> None:
+def test_a_second_run_into_the_same_place_is_refused(tmp_path: Path) -> None:
     scan, mask = save_pair(tmp_path)
     folder = tmp_path / "out"
-    with claimed(folder, "scan", endings=(".nii.gz",), inputs=(scan,)):
-        words = [sys.executable, "-m", "medpaint", "restore", str(scan), "--mask", str(mask), "--engine", "nearest"]
-        done = subprocess.run([*words, "--output", str(folder)], capture_output=True, text=True, check=False)
-        assert done.returncode == LockedError.exit_code
-        assert "another process is writing scan" in done.stderr
-    assert not folder.exists()
+    with claimed(folder, "scan", scan=scan, mask=mask):
+        with pytest.raises(LockedError, match="another process is writing scan"):
+            medpaint.restore(scan, mask, output=folder, engine="nearest", overwrite=True)
+        medpaint.restore(scan, mask, output=folder, name="other", engine="nearest")
+    assert medpaint.verify(folder / "other_record.json").holds
 
 
 def test_a_rerun_cleans_up_after_a_killed_process(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from dicom_phantom import Phantom
 from scans import AFFINE, SHAPE, hole, phantom, save, save_pair, voxels_of
 
 import medpaint
+from medpaint.core.checksum import checksum_outside
 from medpaint.core.encoding import Encoding
 from medpaint.core.errors import InputError, MaskError, UsageError
 from medpaint.core.types import Mask
@@ -20,7 +21,6 @@ from medpaint.core.volume import Volume
 from medpaint.engines.base import Fill, Hole
 from medpaint.engines.filling import fill
 from medpaint.engines.registry import engine_names
-from medpaint.core.checksum import checksum_outside
 from medpaint.record.entries import Record
 
 
@@ -50,9 +50,7 @@ def test_slices_with_their_own_rescaling_are_restored() -> None:
 
 def test_the_record_has_an_entry_of_each_step(tmp_path: Path) -> None:
     scan, mask = save_pair(tmp_path)
-    restoration = medpaint.restore(
-        scan, mask, output=tmp_path / "out", engine="biharmonic", seed=3, dilate_mm=2.0
-    )
+    restoration = medpaint.restore(scan, mask, output=tmp_path / "out", engine="biharmonic", seed=3, dilate_mm=2.0)
     assert restoration.products is not None
     record = Record.model_validate_json(restoration.products.record.read_text())
     assert record == restoration.record
@@ -106,7 +104,9 @@ def test_arrays_are_restored_like_files(tmp_path: Path) -> None:
 
 def test_the_same_run_twice_gives_the_same_bytes(tmp_path: Path) -> None:
     scan, mask = save_pair(tmp_path)
-    products = [medpaint.restore(scan, mask, output=tmp_path / name, engine="exemplar").products for name in ("a", "b")]
+    products = [
+        medpaint.restore(scan, mask, output=tmp_path / name, engine="exemplar").products for name in ("a", "b")
+    ]
     first, second = (product for product in products if product)
     assert first.restored.read_bytes() == second.restored.read_bytes()
     assert first.mask.read_bytes() == second.mask.read_bytes()

@@ -8,7 +8,9 @@ from pydantic import ValidationError
 from medpaint.parameters import FillParameters, MaskParameters, Parameters, WriteParameters
 from medpaint.record.entries import BlendEntry, Draft, InpaintEntry, MaskEntry, ReadEntry, Record
 
-READ = ReadEntry(path="scan.nii", sha256="0", kind="nifti", shape=(2, 3, 4), spacing_mm=(1.0, 1.0, 1.0), dtype="int16")
+READ = ReadEntry(
+    path="scan.nii", sha256="0", kind="nifti", shape=(2, 3, 4), spacing_mm=(1.0, 1.0, 1.0), dtype="int16"
+)
 MASK = MaskEntry(origin="array", voxels=7, warnings=("small",))
 INPAINT = InpaintEntry(engine="harmonic", reason="as asked", windows=1)
 

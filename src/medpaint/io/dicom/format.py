@@ -11,11 +11,12 @@ from medpaint.core.types import Progress
 from medpaint.core.volume import Volume
 from medpaint.io.dicom.drawn import is_drawn, read_drawn
 from medpaint.io.dicom.inventory import files_of
-from medpaint.io.dicom.series import list_series, read_series
+from medpaint.io.dicom.series import identity_of, list_series, read_series
 from medpaint.io.dicom.source import DicomSource
 from medpaint.io.formats import Format
 from medpaint.io.inspected import Inspection
 from medpaint.io.mask_image import MaskImage
+from medpaint.io.private import keyed_name
 from medpaint.io.selection import Selection
 from medpaint.io.source import Source
 
@@ -49,4 +50,16 @@ def _read_drawn(path: Path, scan: Volume, source: Source | None, labels: Sequenc
     return read_drawn(path, scan, series_uid, labels)
 
 
-FORMAT: Final = Format(read=_read, inspect=_inspect, endings=_endings, files=files_of, read_drawn=_read_drawn)
+def _keyed_name(path: Path, selection: Selection, secret: bytes) -> str:
+    """Return a keyed name for the selected volume."""
+    return keyed_name(secret, identity_of(path, selection.series))
+
+
+FORMAT: Final = Format(
+    read=_read,
+    inspect=_inspect,
+    endings=_endings,
+    files=files_of,
+    keyed_name=_keyed_name,
+    read_drawn=_read_drawn,
+)

@@ -25,7 +25,7 @@ from medpaint.io.dicom.source import DicomSource
 from medpaint.io.inspected import Inspection
 from medpaint.io.selection import Selection
 
-__all__ = ["list_series", "read_series"]
+__all__ = ["identity_of", "list_series", "read_series"]
 
 
 def read_series(
@@ -59,6 +59,21 @@ def read_series(
         data, digests = load(part.assessment)
     volume = Volume(data, affine, _encoding(part.assessment))
     return volume, _source(path, Selection(series=series, absent_slices=absent_slices), part, digests, volume)
+
+
+def identity_of(path: Path, series: str | None) -> str:
+    """Return the identity of a series, or of a volume of it, as its source has it, from headers alone.
+
+    Args:
+        path: as for `read_series`.
+        series: as for `read_series`.
+
+    Raises:
+        InputError: as for `read_series`.
+    """
+    with quiet():
+        part = chosen(take_inventory(path).series, path, series)
+    return f"{part.assessment.headers[0].series_uid} {part.words}".strip()
 
 
 def list_series(path: Path, progress: Progress | None = None) -> list[Inspection]:

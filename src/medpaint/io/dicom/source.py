@@ -25,9 +25,7 @@ from medpaint.io.dicom.segmentation import write_segmentation
 from medpaint.io.dicom.slices import differing_slices
 from medpaint.io.dicom.stale import Extremes, set_extremes
 from medpaint.io.dicom.transfer import compress, is_compressed_so, set_stored_values, to_plain_syntax
-from medpaint.io.naming import own_name
 from medpaint.io.nifti import write_mask
-from medpaint.io.private import keyed_name
 from medpaint.io.readback import refused
 from medpaint.io.selection import Selection
 from medpaint.io.source import Derivation, ReadBack
@@ -85,10 +83,6 @@ class DicomSource:
     def identity(self) -> str:
         """The series instance UID and, of several volumes in the series, which."""
         return f"{self.facts['series_uid']} {self.facts.get('part', '')}".strip()
-
-    def name(self, secret: bytes = b"") -> str:
-        """Return the name of the file, folder or archive; with a secret, a keyed name instead."""
-        return keyed_name(secret, self.identity) if secret else own_name(self.path)
 
     def told(self, secret: bytes = b"") -> Mapping[str, str | int | float]:
         """Return the facts; with a secret, the series UID is the one that de-identified products refer to."""
@@ -174,7 +168,7 @@ class DicomSource:
             InputError: a file of the source has changed since it was read.
             MedpaintError: a file cannot be written.
         """
-        write_mask(mask, self.affine, nifti)
+        write_mask(mask, self.affine, nifti, applied=True)
         segmentation.unlink(missing_ok=True)
         if not mask.any():
             return ()

@@ -26,7 +26,8 @@ It fills holes in medical volumes: a residual 3D U-Net corrects a first
 fill by exemplars from the same scan, on patches at about 1 mm.""",
     "unet2d": """\
 It fills holes in medical volumes: a residual U-Net corrects a first fill
-by exemplars from the same scan, slice by slice, with the neighbouring slices as channels, at about 1 mm in the slice.""",
+by exemplars from the same scan, slice by slice, with the neighbouring slices as channels, at about 1 mm in the
+slice.""",
     "resnet2d": """\
 It fills lost slices in medical volumes, up to eight in a row: a residual
 network corrects the smooth fill, slice by slice, with five slices on either side as channels, at about 1 mm in the
@@ -158,12 +159,13 @@ Weights of the engine `{name}`. {about} Channels: {channels}.
 - **Pairs**: patches of {cases} damaged scans.
 - **SHA-256**: `{sha256}`
 - **Recipe**: `config/train/{name}.yaml`, SHA-256 `{recipe_sha256}`
-- The record of the training, `{name}.json` in the same folder, lists every scan with its hash and part, and the versions.
+- The record of the training, `{name}.json` in the same folder, lists the versions, and every scan with its hash and
+  part.
 - **Licence** of the weights: Apache-2.0, like medpaint.
 
 ## Data
 
-Numbers of scans and people:
+Scans and people (`3 of 1` is three scans of one person):
 
 {data}
 

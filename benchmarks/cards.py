@@ -183,7 +183,7 @@ Error (RMSE) in the holes of the validation people, relative to that of the firs
 ## Scores
 
 Error in the hole relative to that of `harmonic`, on held-out people; below 1 is closer to the truth.
-[All engines](../../../docs/reference/engines-measured.md).
+[All engines](../../../../../docs/reference/engines-measured.md).
 
 {scores}
 
@@ -194,7 +194,7 @@ Error in the hole relative to that of `harmonic`, on held-out people; below 1 is
 - It saw healthy tissue and a few lesions. It does not restore the appearance of disease.
 - It assumes that both sides of the body look alike: not for studies of asymmetry.
 - All training scans of a kind come from one scanner. Results may be worse with other scanners, field strengths and
-  reconstructions: [evaluate on your own scans](../../../docs/how-to/evaluate.md).
+  reconstructions: [evaluate on your own scans](../../../../../docs/how-to/evaluate.md).
 - Voxels far from 1 mm are resampled for the network: it adds no detail to voxels below 0.75 mm.
 """
 

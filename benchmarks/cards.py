@@ -159,8 +159,8 @@ Weights of the engine `{name}`. {about} Channels: {channels}.
 - **Pairs**: patches of {cases} damaged scans.
 - **SHA-256**: `{sha256}`
 - **Recipe**: `config/train/{name}.yaml`, SHA-256 `{recipe_sha256}`
-- The record of the training, `{name}.json` in the same folder, lists the versions, and every scan with its hash and
-  part.
+- The record of the training, `{name}.json` in the same folder, lists the versions, and every scan with its hash
+  and part.
 - **Licence** of the weights: Apache-2.0, like medpaint.
 
 ## Data

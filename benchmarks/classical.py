@@ -27,8 +27,8 @@ from scipy.ndimage import binary_dilation
 from medpaint.core.types import FloatArray, Mask
 from medpaint.corrupt import lesion_blob, lesion_shape, missing_slices
 from medpaint.datasets.lesion_shapes import LesionFolder
-from medpaint.engines.base import Engine
-from medpaint.engines.choice import AUTO, LEARNED
+from medpaint.engines.base import Engine, Hole
+from medpaint.engines.choice import LEARNED
 from medpaint.engines.registry import engine_names, load_engine
 from medpaint.engines.windows import windows
 from medpaint.metrics import psnr, rmse
@@ -39,7 +39,7 @@ MEDIUM_ML: Final = (8.0, 15.0)
 LARGE_ML: Final = (30.0, 50.0)
 GAPS: Final = ((1, 0.35), (2, 0.5), (3, 0.65))
 
-ENGINES: Final = tuple(name for name in engine_names() if name not in (AUTO, *LEARNED))
+ENGINES: Final = tuple(name for name in engine_names() if name not in LEARNED)
 KINDS: Final = {
     "small": "six holes, 0.4 to 2 ml",
     "medium": "one hole, 8 to 15 ml",
@@ -137,7 +137,7 @@ def timed_fill(engine: Engine, image: NDArray[np.float32], mask: Mask) -> tuple[
     for window in windows(mask, SPACING_MM, engine.context_mm):
         hole = mask[window]
         part = np.where(hole, np.float32(0.0), image[window])
-        filled[window][hole] = engine.fill(part, hole, spacing_mm=SPACING_MM, seed=0)[hole]
+        filled[window][hole] = engine.fill(Hole(part, hole, SPACING_MM), seed=0).values[0]
     return filled, time.perf_counter() - start
 
 

@@ -88,8 +88,8 @@ def main() -> None:
     parser.add_argument(
         "--engines",
         nargs="+",
-        default=[name for name in engine_names() if name != "auto"],
-        help="what to measure (default: all but auto)",
+        default=list(engine_names()),
+        help="what to measure, auto too (default: all engines)",
     )
     parser.add_argument("--output", type=Path, help="Markdown page to write; printed in any case")
     parser.add_argument("--images", type=Path, help="folder of the pictures to draw")

@@ -114,7 +114,7 @@ def timed(data: Array, mask: Mask, folder: Path, arguments: argparse.Namespace, 
             effort=effort,
         )
         following.append(time.perf_counter() - started)
-        engine = done.record.engine.name if done.record.engine else ""
+        engine = done.record.inpaint.engine if done.record.inpaint else ""
     return Timing(median(whole), median(peaks), median(following[1:]), engine)
 
 

@@ -14,14 +14,17 @@ from medpaint.core.encoding import Encoding
 from medpaint.core.errors import AmbiguousError, GeometryError, MedpaintError, UnsupportedError, UsageError
 from medpaint.core.geometry import axis_codes, checked_affine, spacing_of
 from medpaint.core.types import Affine
-from medpaint.io.finding import Finding
+from medpaint.io.inspected import Inspection
+from medpaint.io.selection import Selection
 from medpaint.io.stored import Packing, Stored, check_length, read_errors
 
 __all__ = [
     "Header",
     "chosen_frame",
     "facts_of",
-    "finding_of",
+    "frame_name",
+    "frame_of",
+    "inspection_of",
     "refuse_empty",
     "restorable",
     "without_trailing_ones",
@@ -115,16 +118,33 @@ def restorable(header: Header) -> tuple[Stored, Encoding]:
     return stored, Encoding.of(header.dtype, slope=header.slope, intercept=header.intercept)
 
 
+def frame_of(selection: Selection, path: Path) -> int | None:
+    """Return the frame that is selected in a file, None where none is.
+
+    Raises:
+        UsageError: a series is selected, which only DICOM has.
+    """
+    if selection.series is not None:
+        message = f"{path} is not DICOM: expected no series, got {selection.series}"
+        raise UsageError(message)
+    return selection.frame
+
+
+def frame_name(sha256: str, frame: int | None) -> str:
+    """Return what tells a volume from all others: the hash of its file and, of several frames, which."""
+    return sha256 if frame is None else f"{sha256} frame {frame}"
+
+
 def chosen_frame(header: Header, frame: int | None) -> int:
     """Return the frame to read.
 
     Args:
         header: what the file says.
-        frame: which frame the user asked for, from 0; None where nothing was asked.
+        frame: the selected frame, from 0; None where none is selected.
 
     Raises:
-        AmbiguousError: there are several and none was asked for.
-        UsageError: there is no such frame, or there are no frames to choose from.
+        AmbiguousError: several frames, and none is selected.
+        UsageError: no such frame, or a single volume.
     """
     last = header.frames - 1
     if frame is None:
@@ -159,7 +179,7 @@ def facts_of(header: Header, frame: int | None = None) -> dict[str, str | int | 
     return facts | _own_facts(header)
 
 
-def finding_of(header: Header) -> Finding:
+def inspection_of(header: Header) -> Inspection:
     """Return what the header says, as the answer to an inspection; a refusal becomes the reason."""
     reason, axes = "", ""
     spacing: tuple[float, ...] = ()
@@ -171,7 +191,7 @@ def finding_of(header: Header) -> Finding:
             check_length(stored.total_bytes, header.packed, header.packing)
     except MedpaintError as error:
         reason = str(error)
-    return Finding(
+    return Inspection(
         path=header.path,
         kind=header.kind,
         name=header.path.name,

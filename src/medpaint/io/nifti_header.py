@@ -1,7 +1,7 @@
-"""What nibabel says about the header of a NIfTI file, and the header of a mask.
+"""The header of a NIfTI file as nibabel understands it, and the header of a mask.
 
-nibabel mends small faults of a header as it reads it (an unknown sform code, a negative voxel size), so a grid is
-the same here and there.
+nibabel repairs small faults of a header as it reads it (an unknown sform code, a negative voxel size), so this
+package and nibabel agree on the grid.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from medpaint.core.types import Affine
 from medpaint.io.header import Header, without_trailing_ones
 from medpaint.io.stored import Packing
 
-__all__ = ["LONGEST_HEADER", "mask_header", "parse_nifti"]
+__all__ = ["LONGEST_HEADER", "mask_header", "mask_header_like", "parse_nifti"]
 
 _nifti1: Any = import_module("nibabel.nifti1")
 _KINDS: Final = (_nifti1.Nifti1Header, import_module("nibabel.nifti2").Nifti2Header)
@@ -34,9 +34,15 @@ _MOST_AXES: Final = 7
 _UNITS_NOT_MM: Final = {1: "metres", 3: "micrometres"}
 _SPATIAL_UNIT: Final = 7
 
+_GRID: Final = (
+    *("pixdim", "xyzt_units", "qform_code", "sform_code", "quatern_b", "quatern_c", "quatern_d"),
+    *("qoffset_x", "qoffset_y", "qoffset_z", "srow_x", "srow_y", "srow_z"),
+)
+"""Fields that say where an image lies."""
+
 _LOG: Final = logging.getLogger(__name__)
 _LOG.addHandler(logging.NullHandler())
-"""Where nibabel says what it mends: to nobody who does not listen."""
+"""Receives what nibabel logs about its repairs, and drops it."""
 
 
 def parse_nifti(block: bytes, path: Path, packing: Packing) -> Header:
@@ -79,7 +85,7 @@ def parse_nifti(block: bytes, path: Path, packing: Packing) -> Header:
 
 
 def mask_header(shape: tuple[int, ...], affine: Affine) -> bytes:
-    """Return a NIfTI-1 header for uint8 voxels, and the four bytes that say that no extension follows.
+    """Return a NIfTI-1 header for uint8 voxels, and the four bytes that mean that no extension follows.
 
     The grid stands in the sform and, where it has no shear, in the qform too.
 
@@ -88,13 +94,41 @@ def mask_header(shape: tuple[int, ...], affine: Affine) -> bytes:
         affine: voxel index to RAS+ millimetres, (4, 4).
     """
     axes = affine[:3, :3] / spacing_of(affine)
-    header = _nifti1.Nifti1Header(endianness="<")
-    header.set_data_shape(shape)
-    header.set_data_dtype(np.uint8)
-    header.set_slope_inter(1.0, 0.0)
+    header = _blank(_nifti1.Nifti1Header, shape)
     header.set_xyzt_units("mm")
     header.set_sform(affine, code=1)
     header.set_qform(affine, code=int(np.allclose(axes.T @ axes, np.eye(3), atol=1e-5)))
+    return _bytes_of(header)
+
+
+def mask_header_like(block: bytes, shape: tuple[int, ...]) -> bytes:
+    """Return a header for uint8 voxels of the version and with the grid of another, as `mask_header` does.
+
+    Every field of the grid is copied as it is, so that each program, by its own rules, finds the mask where it
+    finds the scan.
+
+    Args:
+        block: the start of the scan's file, unpacked, which `parse_nifti` accepted.
+        shape: (I, J, K), or (I, J) where the scan has two axes.
+    """
+    fields = _fields(block, Path())
+    header = _blank(type(fields), shape)
+    for name in _GRID:
+        header[name] = fields[name]
+    return _bytes_of(header)
+
+
+def _blank(kind: _NibabelHeader, shape: tuple[int, ...]) -> _NibabelHeader:
+    """Return a header for uint8 voxels, without a grid."""
+    header = kind(endianness="<")
+    header.set_data_shape(shape)
+    header.set_data_dtype(np.uint8)
+    header.set_slope_inter(1.0, 0.0)
+    return header
+
+
+def _bytes_of(header: _NibabelHeader) -> bytes:
+    """Return the bytes of a header and the four that follow it."""
     block = BytesIO()
     header.write_to(block)
     return block.getvalue()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -12,32 +11,15 @@ from pydicom import FileDataset
 from pydicom.uid import RTStructureSetStorage, SegmentationStorage
 
 from medpaint.core.errors import AmbiguousError, MaskError, UnreadableError
-from medpaint.core.types import Affine, Mask
 from medpaint.core.volume import Volume
 from medpaint.io.dicom.contours import contours_of, regions_of
 from medpaint.io.dicom.parsing import LABEL_MAP_STORAGE, PARSE_ERRORS, parsed, quiet, text
 from medpaint.io.dicom.segments import segmented, segments_of
+from medpaint.io.mask_image import MaskImage
 
-__all__ = ["Drawn", "is_drawn", "read_drawn"]
+__all__ = ["is_drawn", "read_drawn"]
 
 _SEGMENTATIONS: Final = {SegmentationStorage, LABEL_MAP_STORAGE}
-
-
-@dataclass(frozen=True, eq=False)
-class Drawn:
-    """A mask that a DICOM object holds.
-
-    Attributes:
-        mask: True = drawn, (I, J, K).
-        affine: voxel to RAS+ mm; the scan's where the object was drawn on its grid.
-        sha256: hash of the file.
-        warnings: what was noticed, a sentence each.
-    """
-
-    mask: Mask
-    affine: Affine
-    sha256: str
-    warnings: tuple[str, ...]
 
 
 def is_drawn(path: Path) -> bool:
@@ -54,7 +36,7 @@ def is_drawn(path: Path) -> bool:
         return False
 
 
-def read_drawn(path: Path, scan: Volume, series_uid: str, labels: Sequence[int | str]) -> Drawn:
+def read_drawn(path: Path, scan: Volume, series_uid: str, labels: Sequence[int | str]) -> MaskImage:
     """Return the regions of a segmentation or structure set on the grid of a scan.
 
     Args:
@@ -83,7 +65,7 @@ def read_drawn(path: Path, scan: Volume, series_uid: str, labels: Sequence[int |
         except PARSE_ERRORS as error:
             message = f"expected a whole DICOM {kind}, got one that cannot be read: {path}"
             raise UnreadableError(message) from error
-    return Drawn(mask, affine, hashlib.sha256(content).hexdigest(), warnings)
+    return MaskImage(mask, affine, hashlib.sha256(content).hexdigest(), warnings)
 
 
 def _class_of(dataset: FileDataset) -> str:

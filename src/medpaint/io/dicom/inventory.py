@@ -19,7 +19,7 @@ from medpaint.io.archive import File, is_archive, members
 from medpaint.io.dicom.headers import KEYWORDS, Header, headers_of
 from medpaint.io.dicom.parsing import PARSE_ERRORS, text
 
-__all__ = ["Inventory", "take_inventory"]
+__all__ = ["Inventory", "files_of", "take_inventory"]
 
 _READERS: Final = 8
 """Files that are looked at side by side: on a network's disk most of the time is waiting."""
@@ -59,7 +59,7 @@ def take_inventory(path: Path, progress: Progress | None = None) -> Inventory:
         message = f"expected a DICOM file or folder, found nothing: {path}"
         raise InputError(message)
     inventory = Inventory({}, {})
-    files = list(_files(path.parent if path.name.upper() == "DICOMDIR" else path))
+    files = list(_files(_searched(path)))
     with ThreadPoolExecutor(_READERS) as pool:
         for number, headers in enumerate(pool.map(_examined, files)):
             if progress is not None:
@@ -80,11 +80,26 @@ def _examined(path: File) -> tuple[Header, ...] | str:
         return str(error)
 
 
+def files_of(path: Path) -> tuple[Path, ...]:
+    """Return the files that are looked at for the series at `path`; of an archive, the archive itself."""
+    return (path,) if is_archive(path) else tuple(_on_disk(_searched(path)))
+
+
+def _searched(path: Path) -> Path:
+    """Return `path`, or for a DICOMDIR the folder that it lies in."""
+    return path.parent if path.name.upper() == "DICOMDIR" else path
+
+
 def _files(path: Path) -> Iterator[File]:
     """Yield the regular files in and below `path`, or those in the archive `path`, in the order of their names."""
     if is_archive(path):
         yield from members(path, _may_be_dicom)
-        return
+    else:
+        yield from _on_disk(path)
+
+
+def _on_disk(path: Path) -> Iterator[Path]:
+    """Yield the regular files in and below `path`, in the order of their names."""
     if path.is_file():
         yield path
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import struct
 import warnings
 import zlib
@@ -21,7 +22,7 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
-from medpaint.core.errors import UnreadableError
+from medpaint.core.errors import InputError, UnreadableError
 from medpaint.io.archive import File
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "quiet",
     "text",
     "transfer_syntax_of",
+    "unchanged",
     "words",
 ]
 
@@ -82,6 +84,24 @@ def parsed(content: bytes, path: File) -> FileDataset:
         message = f"expected a DICOM file, got one that cannot be parsed: {path}"
         raise UnreadableError(message) from error
     return dataset
+
+
+def unchanged(file: File, digest: str) -> bytes:
+    """Return the bytes of a file that is still what it was when it was read.
+
+    Raises:
+        InputError: it has changed.
+        UnreadableError: it is gone.
+    """
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        message = f"expected the file that was read, found none: {file}"
+        raise UnreadableError(message) from error
+    if hashlib.sha256(content).hexdigest() != digest:
+        message = f"expected the file that was read, got one that has changed since: {file}"
+        raise InputError(message)
+    return content
 
 
 def transfer_syntax_of(dataset: FileDataset) -> UID:

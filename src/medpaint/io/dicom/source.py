@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,22 +9,30 @@ from pathlib import Path
 import numpy as np
 from pydicom import FileDataset, dcmread, dcmwrite
 
+from medpaint.core.checksum import checksum_outside
 from medpaint.core.encoding import Encoding
-from medpaint.core.errors import InputError, UnreadableError, UsageError
+from medpaint.core.errors import InputError, UnreadableError, UnsupportedError, UsageError
 from medpaint.core.geometry import LPS_TO_RAS
 from medpaint.core.types import Affine, Array, Mask
 from medpaint.io.archive import File, on_disk
 from medpaint.io.atomic import replacing_folder
-from medpaint.io.dicom.deidentified import deidentify
+from medpaint.io.dicom.deidentified import deidentify, replaced_uid
 from medpaint.io.dicom.derived import derived_uid, mark_derived, place_slice
 from medpaint.io.dicom.mosaic import is_mosaic
-from medpaint.io.dicom.parsing import PARSE_ERRORS, parsed, quiet
+from medpaint.io.dicom.parsing import PARSE_ERRORS, parsed, quiet, unchanged
 from medpaint.io.dicom.pixels import stored_slices, with_slices
+from medpaint.io.dicom.segmentation import write_segmentation
+from medpaint.io.dicom.slices import differing_slices
 from medpaint.io.dicom.stale import Extremes, set_extremes
 from medpaint.io.dicom.transfer import compress, is_compressed_so, set_stored_values, to_plain_syntax
-from medpaint.io.source import Derivation
+from medpaint.io.naming import own_name
+from medpaint.io.nifti import write_mask
+from medpaint.io.private import keyed_name
+from medpaint.io.readback import refused
+from medpaint.io.selection import Selection
+from medpaint.io.source import Derivation, ReadBack
 
-__all__ = ["DicomSource", "unchanged"]
+__all__ = ["DicomSource"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +42,7 @@ class DicomSource:
     Attributes:
         path: the file, folder or archive that was read.
         sha256: combined hash of `digests`.
+        selection: which volume was read.
         facts: modality, SOP class, series UID, transfer syntax, number of instances, axes.
         warnings: what was noticed while reading, a sentence each.
         instances: what was read, in the order of their first slices.
@@ -50,6 +58,7 @@ class DicomSource:
 
     path: Path
     sha256: str
+    selection: Selection
     facts: Mapping[str, str | int | float]
     warnings: tuple[str, ...]
     instances: tuple[File, ...]
@@ -71,6 +80,21 @@ class DicomSource:
     def absent(self) -> tuple[int, ...]:
         """Slices that were put back, which no file holds."""
         return tuple(sorted(set(range(self.shape[2])) - set(self.slots)))
+
+    @property
+    def identity(self) -> str:
+        """The series instance UID and, of several volumes in the series, which."""
+        return f"{self.facts['series_uid']} {self.facts.get('part', '')}".strip()
+
+    def name(self, secret: bytes = b"") -> str:
+        """Return the name of the file, folder or archive; with a secret, a keyed name instead."""
+        return keyed_name(secret, self.identity) if secret else own_name(self.path)
+
+    def told(self, secret: bytes = b"") -> Mapping[str, str | int | float]:
+        """Return the facts; with a secret, the series UID is the one that de-identified products refer to."""
+        if not secret:
+            return self.facts
+        return {**self.facts, "series_uid": str(replaced_uid(str(self.facts["series_uid"]), secret))}
 
     def write(self, data: Array, mask: Mask, path: Path, derivation: Derivation) -> None:
         """Write `data` as a derived series: a folder with a file for each of the source's, ``0001.dcm`` onwards.
@@ -111,6 +135,54 @@ class DicomSource:
                 _save(dataset, derivation, file, target, filled=filled)
             for k in self.absent:
                 self._put_between(k, change, derivation, folder / f"{k + 1:04d}.dcm")
+
+    def read_back(self, path: Path, data: Array, mask: Mask) -> ReadBack:
+        """Compare a product with the values that were to be written, file by file, so that it is never in memory.
+
+        Args:
+            path: the folder that `write` wrote.
+            data: the stored values that it was given, (I, J, K).
+            mask: True = repaired, (I, J, K).
+
+        Raises:
+            VerificationError: it does not hold the same values.
+        """
+        try:
+            differing, sha256 = differing_slices(path, data, series=self.selection.in_product().series)
+        except InputError as error:
+            raise refused(path, str(error)) from error
+        if differing:
+            raise refused(path, f"{differing} of {data.shape[2]} slices are not those that were to be written")
+        return ReadBack(sha256=sha256, checksum=checksum_outside(data, mask))
+
+    def write_mask(
+        self, mask: Mask, nifti: Path, segmentation: Path, *, restored: Path, derivation: Derivation
+    ) -> tuple[str, ...]:
+        """Write a mask as NIfTI on the scan's grid, and as a DICOM segmentation where that is possible.
+
+        Args:
+            mask: True = repaired, (I, J, K).
+            nifti: the file to make.
+            segmentation: the file to make unless the mask is empty; a file that is there is replaced or removed.
+            restored: folder of the restored series.
+            derivation: as for `write`.
+
+        Returns:
+            Why no segmentation was written, a sentence; nothing where it was, or where the mask is empty.
+
+        Raises:
+            InputError: a file of the source has changed since it was read.
+            MedpaintError: a file cannot be written.
+        """
+        write_mask(mask, self.affine, nifti)
+        segmentation.unlink(missing_ok=True)
+        if not mask.any():
+            return ()
+        try:
+            write_segmentation(self, mask, segmentation, derivation, restored=restored)
+        except UnsupportedError as error:
+            return (str(error),)
+        return ()
 
     def slices_by_file(self) -> list[list[tuple[int, int]]]:
         """Return for each file its slices: the number in the volume, and the number in the file."""
@@ -207,24 +279,6 @@ def _check_apart(source: Path, target: Path) -> None:
     if goal == origin or goal in origin.parents or (origin.is_dir() and origin in goal.parents):
         message = f"expected a folder apart from the source {source}, got {target}"
         raise UsageError(message)
-
-
-def unchanged(file: File, digest: str) -> bytes:
-    """Return the bytes of a file that is still what it was when it was read.
-
-    Raises:
-        InputError: it has changed.
-        UnreadableError: it is gone.
-    """
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        message = f"expected the file that was read, found none: {file}"
-        raise UnreadableError(message) from error
-    if hashlib.sha256(content).hexdigest() != digest:
-        message = f"expected the file that was read, got one that has changed since: {file}"
-        raise InputError(message)
-    return content
 
 
 def _save(

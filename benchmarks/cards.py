@@ -26,7 +26,8 @@ It fills holes in medical volumes: a residual 3D U-Net corrects a first
 fill by exemplars from the same scan, on patches at about 1 mm.""",
     "unet2d": """\
 It fills holes in medical volumes: a residual U-Net corrects a first fill
-by exemplars from the same scan, slice by slice, with the neighbouring slices as channels, at about 1 mm in the slice.""",
+by exemplars from the same scan, slice by slice, with the neighbouring slices as channels, at about 1 mm in the
+slice.""",
     "resnet2d": """\
 It fills lost slices in medical volumes, up to eight in a row: a residual
 network corrects the smooth fill, slice by slice, with five slices on either side as channels, at about 1 mm in the
@@ -158,12 +159,13 @@ Weights of the engine `{name}`. {about} Channels: {channels}.
 - **Pairs**: patches of {cases} damaged scans.
 - **SHA-256**: `{sha256}`
 - **Recipe**: `config/train/{name}.yaml`, SHA-256 `{recipe_sha256}`
-- The record of the training, `{name}.json` in the same folder, lists every scan with its hash and part, and the versions.
+- The record of the training, `{name}.json` in the same folder, lists the versions, and every scan with its hash
+  and part.
 - **Licence** of the weights: Apache-2.0, like medpaint.
 
 ## Data
 
-Numbers of scans and people:
+Scans and people (`3 of 1` is three scans of one person):
 
 {data}
 
@@ -181,7 +183,7 @@ Error (RMSE) in the holes of the validation people, relative to that of the firs
 ## Scores
 
 Error in the hole relative to that of `harmonic`, on held-out people; below 1 is closer to the truth.
-[All engines](../../../docs/reference/engines-measured.md).
+[All engines](../../../../../docs/reference/engines-measured.md).
 
 {scores}
 
@@ -192,7 +194,7 @@ Error in the hole relative to that of `harmonic`, on held-out people; below 1 is
 - It saw healthy tissue and a few lesions. It does not restore the appearance of disease.
 - It assumes that both sides of the body look alike: not for studies of asymmetry.
 - All training scans of a kind come from one scanner. Results may be worse with other scanners, field strengths and
-  reconstructions: [evaluate on your own scans](../../../docs/how-to/evaluate.md).
+  reconstructions: [evaluate on your own scans](../../../../../docs/how-to/evaluate.md).
 - Voxels far from 1 mm are resampled for the network: it adds no detail to voxels below 0.75 mm.
 """
 

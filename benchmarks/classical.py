@@ -190,9 +190,9 @@ How well the engines without weights restore healthy tissue that was hidden from
   scaled to [0, 1].
 - **Holes**: the small ones are random blobs in the tissue; the larger ones are {shapes}.
   The gaps of 1, 2 and 3 axial slices lie at 35, 50 and 65 % of the brain's height.
-- **Each cell** gives the PSNR over the tissue in the mask (data range 1, higher is better), the RMSE divided by that
-  of `harmonic` (lower is better), and the seconds for all holes of the kind in one brain on two CPU threads. Scores
-  are means over people; seconds are medians.
+- **Each cell** gives the PSNR over the tissue in the mask (data range 1, higher is better), the RMSE divided by
+  that of `harmonic` (lower is better), and the seconds for all holes of the kind in one brain on two CPU threads.
+  Scores are means over people; seconds are medians.
 - **For comparison**: `seg_FillLesions`, the patch-based lesion filling of NiftySeg 0.9.4 (Prados et al.,
   NeuroImage 139, 2016), compiled from source, with default options, on the same small holes.
   It takes minutes for a hole of 8 ml.

@@ -162,9 +162,9 @@ PAGE: Final = """\
 # Speed
 
 The cost of a restoration with the engine `{engine}`, on a CPU with two cores; {runs}. The whole
-process is the time from entering `medpaint restore` to the next prompt, including the start of Python and loading the
-network. The next scan is the time for a further scan in the same process, as in the batches of a cohort, including
-reading and writing. A compressed NIfTI file of 8-bit values is read and written.
+process is the time from entering `medpaint restore` to the next prompt, including the start of Python and loading
+the network. The next scan is the time for a further scan in the same process, as in the batches of a cohort,
+including reading and writing. A compressed NIfTI file of 8-bit values is read and written.
 
 ## By the size of the hole
 
@@ -174,8 +174,8 @@ One hole in a T1-weighted brain at 1 mm:
 
 ## By the size of the scan
 
-A hole of {small:g} ml in a scan made of repeated brains, effort `fast`. The engine sees only a crop around the hole;
-what grows is the time for reading, writing and hashing.
+A hole of {small:g} ml in a scan made of repeated brains, effort `fast`. The engine sees only a crop around the
+hole; what grows is the time for reading, writing and hashing.
 
 {scans}
 

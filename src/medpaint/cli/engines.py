@@ -11,7 +11,7 @@ __all__ = ["configure", "execute"]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare no arguments: the command has none of its own."""
+    """Declare nothing: the command takes no arguments of its own."""
     del parser
 
 

@@ -297,7 +297,7 @@ def test_missing_file_and_garbage_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="No such file"):
         read_nifti(tmp_path / "none.nii")
     (tmp_path / "scan.nii").write_bytes(np.random.default_rng(0).bytes(1000))
-    with pytest.raises(UnreadableError, match="no NIfTI file"):
+    with pytest.raises(UnreadableError, match="not a NIfTI file"):
         read_nifti(tmp_path / "scan.nii")
 
 

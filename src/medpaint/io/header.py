@@ -1,4 +1,4 @@
-"""What the header of an image file says, the same for every format that keeps its voxels in one block."""
+"""Headers of image files, in the same terms for every format that keeps its voxels in one block."""
 
 from __future__ import annotations
 
@@ -35,21 +35,21 @@ _SPATIAL_AXES: Final = 3
 
 @dataclass(frozen=True, eq=False)
 class Header:
-    """A header that could be read, whether or not the image can be restored.
+    """A readable header, whether or not the image can be restored.
 
     Attributes:
         path: the file that the user named.
         kind: ``nifti``, ``nrrd`` or ``metaimage``.
         sizes: voxels along every stored axis, fastest first.
-        type_name: the format's own word for the type of a voxel.
-        dtype: the same with its byte order; None for what is not one real number a voxel.
+        type_name: the format's own name for the type of a voxel.
+        dtype: the same with its byte order; None unless a voxel is one real number.
         affine: voxel index to RAS+ millimetres, (4, 4); not yet checked.
         packing: how the voxels are packed.
-        packed: bytes of the file that may hold voxels, packed.
-        offset: of these, unpacked, how many stand before the first voxel.
-        slope: stored value to intensity.
-        intercept: stored value to intensity.
-        facts: what only this format says.
+        packed: number of bytes in the file that may hold voxels, packed.
+        offset: number of bytes before the first voxel, once unpacked.
+        slope: factor from stored value to intensity.
+        intercept: added to that.
+        facts: specific to this format.
         warnings: what was noticed, a sentence each.
     """
 
@@ -75,7 +75,7 @@ class Header:
 
     @property
     def frames(self) -> int:
-        """Number of volumes that lie one after the other."""
+        """Number of volumes in the file."""
         return prod(self.sizes[_SPATIAL_AXES:])
 
 
@@ -88,10 +88,10 @@ def without_trailing_ones(sizes: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def refuse_empty(sizes: tuple[int, ...], path: Path) -> None:
-    """Refuse an image of one axis, or with an axis that holds no voxels.
+    """Refuse an image with a single axis or with an empty one.
 
     Raises:
-        GeometryError: it is so.
+        GeometryError: such an image.
     """
     if len(sizes) < _SPATIAL_AXES - 1 or min(sizes) < 1:
         message = f"{path}: expected two or more axes, none of them empty, got {'x'.join(map(str, sizes))}"
@@ -99,11 +99,11 @@ def refuse_empty(sizes: tuple[int, ...], path: Path) -> None:
 
 
 def restorable(header: Header) -> tuple[Stored, Encoding]:
-    """Return where the voxels lie and what they stand for, or say why the image cannot be restored.
+    """Return where the voxels lie and how they encode intensities; refuse an image that cannot be restored.
 
     Raises:
         UnsupportedError: colour, complex numbers, vectors.
-        GeometryError: an axis without voxels, or axes that span no volume.
+        GeometryError: an empty axis, or axes that span no volume.
     """
     if header.dtype is None:
         message = f"{header.path}: expected one real number a voxel, got {header.type_name}"
@@ -139,7 +139,7 @@ def chosen_frame(header: Header, frame: int | None) -> int:
     """Return the frame to read.
 
     Args:
-        header: what the file says.
+        header: of the file.
         frame: the selected frame, from 0; None where none is selected.
 
     Raises:
@@ -162,11 +162,11 @@ def chosen_frame(header: Header, frame: int | None) -> int:
 
 
 def facts_of(header: Header, frame: int | None = None) -> dict[str, str | int | float]:
-    """Return what a person asks about the scan.
+    """Return facts about the scan for people.
 
     Args:
         header: of an image that can be restored.
-        frame: which of several frames was read; None where there is one.
+        frame: which of several frames was read; None for a single volume.
     """
     facts: dict[str, str | int | float] = {
         "shape": "x".join(map(str, header.sizes)),
@@ -180,7 +180,7 @@ def facts_of(header: Header, frame: int | None = None) -> dict[str, str | int | 
 
 
 def inspection_of(header: Header) -> Inspection:
-    """Return what the header says, as the answer to an inspection; a refusal becomes the reason."""
+    """Return what the header says as an inspection; a refusal becomes its reason."""
     reason, axes = "", ""
     spacing: tuple[float, ...] = ()
     try:
@@ -206,7 +206,7 @@ def inspection_of(header: Header) -> Inspection:
 
 
 def _own_facts(header: Header) -> dict[str, str | int | float]:
-    """Return the scaling, where there is one, and what only this format says."""
+    """Return the scaling, if any, and the facts that are specific to the format."""
     scaling: dict[str, str | int | float] = {}
     if (header.slope, header.intercept) != (1.0, 0.0):
         scaling = {"slope": header.slope, "intercept": header.intercept}

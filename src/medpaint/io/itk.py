@@ -1,7 +1,7 @@
 """NRRD and MetaImage files, header and voxels in one file or in two, read and written by ITK.
 
-What ITK knows of a header is written back: grid, kinds, measurement frame, pairs of key and value. Comments and
-fields that it does not know are lost, the byte order becomes the machine's, and a NRRD header's world becomes LPS.
+The parts of a header that ITK understands are written back: grid, kinds, measurement frame, key/value pairs.
+Comments and other fields are lost, the byte order becomes the machine's, and the space of a NRRD header LPS.
 """
 
 from __future__ import annotations
@@ -67,10 +67,10 @@ class ItkSource:
     Attributes:
         path: the file with the header.
         kind: ``nrrd`` or ``metaimage``.
-        sha256: hash of its bytes; of both files' hashes where the voxels are in a file of their own.
+        sha256: hash of its bytes; of both files' hashes where the voxels are in a separate file.
         facts: shape, axes, frames, encoding.
         warnings: what was noticed, a sentence each.
-        digests: hash of every file that it consists of, the header's first.
+        digests: hash of each of its files, the header's first.
         compressed: whether the voxels are.
         frame: number of the frame that was read.
         selection: which volume was read.
@@ -92,7 +92,7 @@ class ItkSource:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """The file with the header, and the one with the voxels where that is another."""
+        """The file with the header, and the one with the voxels if separate."""
         return tuple(self.digests)
 
     @property
@@ -113,7 +113,7 @@ class ItkSource:
     def write(self, data: Array, mask: Mask, path: Path, derivation: Derivation) -> None:
         """Write `data` in the place of the frame that was read, compressed where the source was.
 
-        Where the voxels are in a file of their own, it is named after `path` and put in its place first.
+        A separate file for the voxels is named after `path` and put in its place first.
 
         Args:
             data: stored values, (I, J, K), of the dtype of the volume that was read.
@@ -177,7 +177,7 @@ def read_itk(path: Path, *, frame: int | None = None) -> tuple[Volume, ItkSource
     """Read a NRRD (.nrrd, .nhdr) or MetaImage (.mha, .mhd) file.
 
     Args:
-        path: the file, or the header where the voxels are in a file of their own.
+        path: the file, or the header where the voxels are in a separate file.
         frame: which frame of a time series, from 0.
 
     Returns:
@@ -243,7 +243,7 @@ def _endings(path: Path) -> tuple[str, ...]:
 
 
 def _files(path: Path) -> tuple[Path, ...]:
-    """Return the file with the header, and the one with the voxels where that is another."""
+    """Return the file with the header, and the one with the voxels if separate."""
     return tuple(dict.fromkeys((path, read_header_text(path, _form(path)).data_path)))
 
 
@@ -284,15 +284,15 @@ def _warnings(text: HeaderText, reader: ItkImage) -> tuple[str, ...]:
     """Return what users should know about a NRRD header, a sentence each.
 
     Raises:
-        UnsupportedError: a series in a world that ITK turns to LPS for single volumes only.
+        UnsupportedError: a series in a space that ITK converts to LPS for single volumes only.
     """
     space = reader.GetMetaData("NRRD_space") if reader.HasMetaDataKey("NRRD_space") else ""
     if "anterior" in space:
-        message = f"{text.path}: expected the frames' world to be left-posterior-superior, got {space}"
+        message = f"{text.path}: expected frames in the space left-posterior-superior, got {space}"
         raise UnsupportedError(message)
     warnings = []
     if not space.startswith("left-posterior-superior"):
-        warnings.append("The header does not say which side is left: left, posterior, superior is taken.")
+        warnings.append("The header does not name its space: left-posterior-superior is assumed.")
     if "spacedirections" not in text.fields:
-        warnings.append("The header does not say where the axes point: they are taken in the order of the space.")
+        warnings.append("The header has no directions of the axes: the order of the space is assumed.")
     return tuple(warnings)

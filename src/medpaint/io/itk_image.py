@@ -69,7 +69,7 @@ def replace_frame(image: ItkImage, number: int, data: Array) -> None:
     if data.shape != shape or data.dtype != dtype:
         message = f"expected {dtype}{shape}, got {data.dtype}{data.shape}"
         raise ValueError(message)
-    # Only in place: what ITK knows of the header does not all survive a copy to another image.
+    # Only in place: a copy to another image loses parts of the header.
     frame = [int(index) for index in np.unravel_index(number, sizes[3:], order="F")]
     place = (*(slice(None) for _ in sizes[:3]), *frame)
     image[place] = sitk.GetImageFromArray(data.reshape(sizes[:3]).T)
@@ -79,16 +79,16 @@ def replace_frame(image: ItkImage, number: int, data: Array) -> None:
 
 
 def affine_of(reader: ItkImage, path: Path) -> Affine:
-    """Return the affine; ITK's world is LPS, and a fourth axis is time.
+    """Return the affine, from ITK's LPS to RAS+; a fourth axis is time.
 
     Raises:
-        GeometryError: time depends on space, or the other way round.
+        GeometryError: time and space depend on each other.
     """
     axes = len(reader.GetSize())
     count = min(axes, 3)
     steps = np.reshape(reader.GetDirection(), (axes, axes)) * reader.GetSpacing()
     if steps[count:, :count].any() or steps[:count, count:].any():
-        message = f"{path}: expected a time axis apart from the axes in space, got {steps.tolist()}"
+        message = f"{path}: expected a time axis independent of the axes in space, got {steps.tolist()}"
         raise GeometryError(message)
     affine = np.eye(4)
     affine[:count, :count] = steps[:count, :count]
@@ -97,7 +97,7 @@ def affine_of(reader: ItkImage, path: Path) -> Affine:
 
 
 def opened(path: Path, kind: str) -> ItkImage:
-    """Return ITK's reader, which has read the header."""
+    """Return ITK's reader, after it has read the header."""
     sitk.ProcessObject.GlobalWarningDisplayOff()
     reader = sitk.ImageFileReader()
     reader.SetImageIO(_READERS[kind])
@@ -114,7 +114,7 @@ def executed(reader: ItkImage, path: Path) -> ItkImage:
 
 
 def write_image(image: ItkImage, path: Path, kind: str, *, compressed: bool) -> None:
-    """Write an image, to one file or to two as the ending of `path` says."""
+    """Write an image to one file or two, depending on the ending of `path`."""
     writer = sitk.ImageFileWriter()
     writer.SetImageIO(_READERS[kind])
     writer.SetFileName(str(path))
@@ -128,14 +128,14 @@ def write_image(image: ItkImage, path: Path, kind: str, *, compressed: bool) -> 
 
 @contextmanager
 def _itk_errors(path: Path) -> Iterator[None]:
-    """Turn what ITK says into one line about `path`."""
+    """Turn ITK's errors into one line about `path`."""
     try:
         yield
     except RuntimeError as error:
-        message = f"{path} is damaged, or ITK cannot read its kind: {_last_line(error)}"
+        message = f"{path} is damaged, or of a kind that ITK cannot read: {_last_line(error)}"
         raise UnreadableError(message) from error
 
 
 def _last_line(error: RuntimeError) -> str:
-    """Return the last line of ITK's message that says something."""
+    """Return the last line of ITK's message that is not empty."""
     return next((line.strip() for line in reversed(str(error).splitlines()) if line.strip()), "no reason given")

@@ -46,7 +46,7 @@ _LOG.addHandler(logging.NullHandler())
 
 
 def parse_nifti(block: bytes, path: Path, packing: Packing) -> Header:
-    """Return what the header says that `block` starts with.
+    """Return the header that `block` starts with.
 
     Args:
         block: the start of the file, unpacked.
@@ -54,9 +54,9 @@ def parse_nifti(block: bytes, path: Path, packing: Packing) -> Header:
         packing: how it is packed.
 
     Raises:
-        UnreadableError: no header, cut off, or one that contradicts itself.
+        UnreadableError: not a NIfTI header, truncated, or contradictory.
         UnsupportedError: the header of a pair of files.
-        GeometryError: the qform holds no rotation.
+        GeometryError: the qform is not a rotation.
     """
     fields = _fields(block, path)
     try:
@@ -87,7 +87,7 @@ def parse_nifti(block: bytes, path: Path, packing: Packing) -> Header:
 def mask_header(shape: tuple[int, ...], affine: Affine, *, note: bytes = b"") -> bytes:
     """Return a NIfTI-1 header for uint8 voxels, and the four bytes that mean that no extension follows.
 
-    The grid stands in the sform and, where it has no shear, in the qform too.
+    The grid is in the sform and, unless it is sheared, in the qform too.
 
     Args:
         shape: (I, J, K).
@@ -152,7 +152,7 @@ def _bytes_of(header: _NibabelHeader) -> bytes:
 
 
 def _fields(block: bytes, path: Path) -> _NibabelHeader:
-    """Return nibabel's header, of the version and byte order that the first four bytes show."""
+    """Return nibabel's header, of the version and byte order found in the first four bytes."""
     found = [
         (kind, order)
         for kind in _KINDS
@@ -160,7 +160,9 @@ def _fields(block: bytes, path: Path) -> _NibabelHeader:
         if block[:4] == struct.pack(f"{order}i", kind.sizeof_hdr)
     ]
     if not found:
-        message = f"{path} is no NIfTI file: expected a header of 348 or 540 bytes, it starts with {block[:8]!r}"
+        message = (
+            f"{path} is not a NIfTI file: expected a header of 348 or 540 bytes, it starts with {block[:8]!r}"
+        )
         raise UnreadableError(message)
     kind, order = found[0]
     if len(block) < kind.sizeof_hdr:
@@ -172,13 +174,13 @@ def _fields(block: bytes, path: Path) -> _NibabelHeader:
         message = f"{path}: expected a NIfTI file that holds its voxels, got the header of a .hdr/.img pair"
         raise UnsupportedError(message)
     if magic != kind.single_magic or not 0 <= axes <= _MOST_AXES:
-        message = f"{path} is no NIfTI file, or is damaged: its mark is {magic!r}, it announces {axes} axes"
+        message = f"{path} is not a NIfTI file, or is damaged: its mark is {magic!r}, it announces {axes} axes"
         raise UnreadableError(message)
     return fields
 
 
 def _affine(fields: _NibabelHeader, path: Path) -> Affine:
-    """Return the affine of the sform where it is set, else of the qform, else a guess from the voxel size."""
+    """Return the affine of the sform if set, else of the qform, else a guess from the voxel size."""
     try:
         return np.asarray(fields.get_best_affine(), np.float64)
     except ValueError as error:
@@ -188,11 +190,11 @@ def _affine(fields: _NibabelHeader, path: Path) -> Affine:
 
 
 def _warnings(fields: _NibabelHeader) -> tuple[str, ...]:
-    """Return what a person ought to know about the header, a sentence each."""
+    """Return what users should know about the header, a sentence each."""
     warnings = []
     if fields["qform_code"] <= 0 and fields["sform_code"] <= 0:
-        warnings.append("Neither qform nor sform is set: which side is left is a guess.")
+        warnings.append("Neither qform nor sform is set: left and right are a guess.")
     unit = int(fields["xyzt_units"]) & _SPATIAL_UNIT
     if unit in _UNITS_NOT_MM:
-        warnings.append(f"The header counts in {_UNITS_NOT_MM[unit]}: they are taken as millimetres.")
+        warnings.append(f"The header states {_UNITS_NOT_MM[unit]}: treated as millimetres.")
     return tuple(warnings)

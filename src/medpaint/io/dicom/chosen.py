@@ -1,4 +1,4 @@
-"""Which volume of a folder, file or archive is meant."""
+"""The choice of one volume in a folder, file or archive."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def refuse_damaged(inventory: Inventory, path: Path) -> None:
     if inventory.damaged:
         file, reason = next(iter(inventory.damaged.items()))
         count = len(inventory.damaged)
-        message = f"expected whole DICOM files in {path}, got {count} damaged, such as {file}: {reason}"
+        message = f"expected intact DICOM files in {path}, got {count} damaged, such as {file}: {reason}"
         raise UnreadableError(message)
 
 
 def chosen(groups: Mapping[str, Sequence[Header]], path: Path, name: str | None) -> Part:
-    """Return the volume that is meant."""
+    """Return the selected volume."""
     if not groups:
         message = f"expected DICOM images, found none: {path}"
         raise UnreadableError(message)
@@ -40,7 +40,7 @@ def chosen(groups: Mapping[str, Sequence[Header]], path: Path, name: str | None)
 
 
 def _chosen_series(groups: Mapping[str, Sequence[Header]], path: Path, uid: str) -> Sequence[Header]:
-    """Return the headers of the series that is meant; what is no image is never meant by itself."""
+    """Return the headers of the selected series; by default the only one with images."""
     if uid:
         if uid not in groups:
             message = f"expected series {uid} in {path}, found {_listed(groups)}"
@@ -56,7 +56,7 @@ def _chosen_series(groups: Mapping[str, Sequence[Header]], path: Path, uid: str)
 
 
 def _listed(groups: Mapping[str, Sequence[Header]]) -> str:
-    """Name series by what is not private: UID, modality, number and size of their images."""
+    """List series without private data: UID, modality, number and size of their images."""
     return "; ".join(
         f"{uid} ({headers[0].modality or 'no modality'}, {len({one.path for one in headers})} instances, "
         f"{headers[0].rows}x{headers[0].columns})"

@@ -1,4 +1,4 @@
-"""Masks as DICOM: segmentations and structure sets, drawn on the scan that they refer to."""
+"""Masks in DICOM: segmentations and structure sets, drawn on the scan that they refer to."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SEGMENTATIONS: Final = {SegmentationStorage, LABEL_MAP_STORAGE}
 
 
 def is_drawn(path: Path) -> bool:
-    """Whether a file is a DICOM segmentation or structure set."""
+    """Return whether a file is a DICOM segmentation or structure set."""
     if not path.is_file():
         return False
     try:
@@ -42,13 +42,13 @@ def read_drawn(path: Path, scan: Volume, series_uid: str, labels: Sequence[int |
     Args:
         path: the file.
         scan: what it was drawn on.
-        series_uid: series of the scan; empty where it is not DICOM, and then only the place is compared.
-        labels: numbers or names of the segments or regions that are wanted; none: the only one.
+        series_uid: series of the scan; empty if that is not DICOM, and then only the positions are compared.
+        labels: numbers or names of the chosen segments or regions; empty: the only one.
 
     Raises:
         UnreadableError: the file is damaged.
         MaskError: it refers to another series, has no such region, or does not lie on the scan.
-        AmbiguousError: several regions and none chosen.
+        AmbiguousError: several regions, and no choice.
     """
     with quiet():
         content = path.read_bytes()
@@ -63,13 +63,13 @@ def read_drawn(path: Path, scan: Volume, series_uid: str, labels: Sequence[int |
             else:
                 mask, affine, warnings = *contours_of(dataset, path, wanted, scan), ()
         except PARSE_ERRORS as error:
-            message = f"expected a whole DICOM {kind}, got one that cannot be read: {path}"
+            message = f"expected an intact DICOM {kind}, got one that cannot be read: {path}"
             raise UnreadableError(message) from error
     return MaskImage(mask, affine, hashlib.sha256(content).hexdigest(), warnings)
 
 
 def _class_of(dataset: FileDataset) -> str:
-    """Return which kind of drawing a dataset is: SEG, RTSTRUCT, or empty for neither."""
+    """Return the kind of a dataset: SEG, RTSTRUCT, or empty for neither."""
     sop_class = text(dataset, "SOPClassUID")
     if sop_class in _SEGMENTATIONS:
         return "SEG"
@@ -77,7 +77,7 @@ def _class_of(dataset: FileDataset) -> str:
 
 
 def _check_series(dataset: FileDataset, kind: str, series_uid: str, path: Path) -> None:
-    """Refuse a drawing that refers to other series than the scan's."""
+    """Refuse a mask that refers only to other series than the scan's."""
     if kind == "SEG":
         series = {text(item, "SeriesInstanceUID") for item in dataset.get("ReferencedSeriesSequence") or ()}
     else:
@@ -95,7 +95,7 @@ def _check_series(dataset: FileDataset, kind: str, series_uid: str, path: Path) 
 
 
 def _wanted(regions: Mapping[int, str], labels: Sequence[int | str], path: Path) -> list[int]:
-    """Return the numbers of the regions that are wanted."""
+    """Return the numbers of the chosen regions."""
     listed = ", ".join(f"{number} ({name})" for number, name in regions.items())
     if not regions:
         message = f"expected regions, found none: {path}"

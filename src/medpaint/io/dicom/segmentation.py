@@ -40,7 +40,7 @@ _MAY_BE_EMPTY: Final = (
     "AccessionNumber",
     "ReferringPhysicianName",
 )
-"""Attributes of patient and study that have to be there and may be empty (type 2)."""
+"""Attributes of patient and study that are required but may be empty (type 2)."""
 
 _DEIDENTIFICATION: Final = (
     "PatientIdentityRemoved",
@@ -48,19 +48,19 @@ _DEIDENTIFICATION: Final = (
     "DeidentificationMethodCodeSequence",
     "LongitudinalTemporalInformationModified",
 )
-"""What an image says of its de-identification, and what is made of it says too."""
+"""Attributes about de-identification, which pass on to objects derived from an image."""
 
 _NO_DATE, _NO_TIME = "19000101", "000000"
-"""What stands where a date and a time have to, if the image has none."""
+"""Replacements for a required date and time where the image has none."""
 
 _LABEL: Final = "Repaired"
 
 _Slices: TypeAlias = list[list[tuple[int, int]]]
-"""Of each file its slices: the number in the volume, and the number in the file."""
+"""Slices of each file: the number in the volume, and the number in the file."""
 
 
 class _Series(Protocol):
-    """What is needed of the series that a mask belongs to; see `medpaint.io.dicom.source.DicomSource`."""
+    """The parts of the series that a mask belongs to; see `medpaint.io.dicom.source.DicomSource`."""
 
     @property
     def instances(self) -> tuple[File, ...]: ...
@@ -80,10 +80,10 @@ class _Series(Protocol):
 def write_segmentation(source: _Series, mask: Mask, path: Path, derivation: Derivation, *, restored: Path) -> None:
     """Write a mask as a binary DICOM segmentation of one segment, which refers to the images that it touches.
 
-    These are the images of the scan; where slices of it were absent, those of the restored series, which has them.
+    These are the images of the scan or, if slices of it were absent, those of the restored series.
 
-    It lies in the study and the frame of reference of the scan, so that a viewer opens both together; frames
-    without a voxel of the mask are left out. Its identifiers follow from the source's and `derivation.key`.
+    It belongs to the study and the frame of reference of the scan, so that a viewer opens both together; frames
+    without a voxel of the mask are omitted. Its identifiers derive from the source's and `derivation.key`.
 
     Args:
         source: the series that the mask belongs to.
@@ -151,7 +151,7 @@ def _segmentation(images: list[FileDataset], frames: Array, derivation: Derivati
 
 
 def _say_how_far_apart(written: Dataset, slices: _Slices, source: _Series) -> None:
-    """Let a segmentation say the step of the scan's slices, also where its own frames are farther apart."""
+    """State the step of the scan's slices in a segmentation, even where its own frames are farther apart."""
     step_mm = float(np.linalg.norm(source.affine[:3, 2]))
     for item in written.SharedFunctionalGroupsSequence[0].get("PixelMeasuresSequence") or ():
         item.SpacingBetweenSlices = f"{step_mm:.10g}"
@@ -161,7 +161,7 @@ def _say_how_far_apart(written: Dataset, slices: _Slices, source: _Series) -> No
 
 
 def _make_repeatable(written: Dataset, image: Dataset) -> None:
-    """Let a segmentation be the same on every run: its dates are the image's, and no identifier is random."""
+    """Make a segmentation the same on every run: dates from the image, and no random identifiers."""
     for keyword in ("InstanceCreationDate", "InstanceCreationTime"):
         written.pop(keyword, None)
     written.ContentDate = text(image, "ContentDate") or text(image, "StudyDate") or _NO_DATE
@@ -188,7 +188,7 @@ def _restored_images(folder: Path, mask: Mask) -> tuple[list[FileDataset], _Slic
 
 
 def _read(source: _Series, number: int, secret: bytes) -> FileDataset:
-    """Return one file of a series, parsed; with a secret, without what names a person."""
+    """Return one file of a series, parsed and, with a secret, de-identified."""
     file = source.instances[number]
     dataset = parsed(unchanged(file, source.digests[number]), file)
     if secret:
@@ -197,7 +197,7 @@ def _read(source: _Series, number: int, secret: bytes) -> FileDataset:
 
 
 def _completed(dataset: FileDataset) -> FileDataset:
-    """Give a dataset the attributes that may be empty, its frames' geometry a common place; its pixels go."""
+    """Add attributes that may be empty, move the frames' geometry to the shared group, and drop the pixels."""
     del dataset.PixelData
     for keyword in _MAY_BE_EMPTY:
         if keyword not in dataset:

@@ -38,16 +38,16 @@ def read_series(
 
     Args:
         path: one file, a folder that is searched with all folders below it, or a zip or tar archive.
-        series: series instance UID, needed where the folder holds several series of images. Where a series holds
-            several volumes, such as echoes, the one is named after a ``#``, as `list_series` names it.
-        absent_slices: put slices that are absent between others back, as zeros; the source says which.
+        series: series instance UID, needed if the folder holds several series of images. If a series holds
+            several volumes, such as echoes, one is selected after a ``#``, as `list_series` names it.
+        absent_slices: put back slices that are absent between others, as zeros; the source lists them.
 
     Raises:
         AmbiguousError: several series or several volumes, and `series` does not say which.
         InputError: no such file, folder or series.
         UnreadableError: a damaged file, or no DICOM image at all.
-        UnsupportedError: images of a kind that is not restored.
-        GeometryError: the slices make no volume.
+        UnsupportedError: images of a kind that cannot be restored.
+        GeometryError: the slices do not form a volume.
     """
     with quiet():
         inventory = take_inventory(path)
@@ -77,20 +77,20 @@ def identity_of(path: Path, series: str | None) -> str:
 
 
 def list_series(path: Path, progress: Progress | None = None) -> list[Inspection]:
-    """Tell what each series in and below a folder is, or each volume of one, from the headers alone.
+    """List each series in and below a folder, or each volume of a series, from the headers alone.
 
-    Pixels are not read: a series that is listed as restorable can still turn out to be truncated.
+    Pixels are not read: a series listed as restorable can still turn out to be truncated.
 
     Args:
         path: a file, a folder, or a zip or tar archive.
-        progress: told the fraction of the files that were looked at.
+        progress: called with the fraction of the files examined.
 
     Raises:
-        InputError: there is no such file or folder.
+        InputError: no such file or folder.
     """
     with quiet():
         inventory = take_inventory(path, progress)
-        found = [_finding(part) for headers in inventory.series.values() for part in parts_of(headers)]
+        found = [_inspection(part) for headers in inventory.series.values() for part in parts_of(headers)]
     damaged = [
         Inspection(on_disk(file), "dicom", file.name, restorable=False, reason=reason)
         for file, reason in inventory.damaged.items()
@@ -99,7 +99,7 @@ def list_series(path: Path, progress: Progress | None = None) -> list[Inspection
 
 
 def _encoding(assessment: Assessment) -> Encoding:
-    """Return the encoding of a series: one slope and intercept, or one for each slice."""
+    """Return the encoding of a series: one slope and intercept, or one per slice."""
     headers, first = assessment.headers, assessment.headers[0]
     beside = np.searchsorted(assessment.slots, np.arange(assessment.slots[-1] + 1))
     slopes = np.array([header.slope for header in headers])
@@ -134,12 +134,12 @@ def _source(
 
 
 def _part_fact(part: Part) -> dict[str, str]:
-    """Return what tells a volume of a series from its others."""
+    """Return what distinguishes a volume of a series from the others."""
     return {"part": part.words} if part.words else {}
 
 
 def _facts(headers: Sequence[Header]) -> dict[str, str | int | float]:
-    """Return what is worth knowing of a series besides its grid."""
+    """Return facts about a series besides its grid."""
     first = headers[0]
     return {
         "modality": first.modality,
@@ -159,8 +159,8 @@ def _place(headers: Sequence[Header]) -> Path:
     return files.pop() if len(files) == 1 else Path(os.path.commonpath([file.parent for file in files]))
 
 
-def _finding(part: Part) -> Inspection:
-    """Tell what a series is, or a volume of it."""
+def _inspection(part: Part) -> Inspection:
+    """Return the inspection of a series, or of a volume of it."""
     assessment: Assessment = part.assessment
     headers, affine = assessment.headers, assessment.affine
     first = headers[0]

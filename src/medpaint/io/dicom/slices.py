@@ -34,7 +34,7 @@ def load(assessment: Assessment) -> tuple[Array, dict[File, str]]:
 
 
 def differing_slices(path: Path, data: Array, *, series: str | None = None) -> tuple[int, str]:
-    """Compare a series with what it should hold, file by file, so that it is never in memory as a whole.
+    """Compare a series with the values that it should hold, file by file, so that it is never all in memory.
 
     Args:
         path: a folder.
@@ -42,7 +42,7 @@ def differing_slices(path: Path, data: Array, *, series: str | None = None) -> t
         series: as for `read_series`.
 
     Returns:
-        How many slices differ, and the hash of the series as its source would tell it.
+        How many slices differ, and the hash of the series as its source has it.
 
     Raises:
         InputError: it cannot be read as a volume.
@@ -62,7 +62,7 @@ def differing_slices(path: Path, data: Array, *, series: str | None = None) -> t
 
 
 def digest_of(part: Part, digests: Mapping[File, str]) -> str:
-    """Return the hash of a volume: of its files, and of the frames in them where those are but some."""
+    """Return the hash of a volume: of its files and, if it is only some frames of them, of which."""
     headers = part.assessment.headers
     frames = [f"frame {header.index} of {header.frames}" for header in headers if part.words and header.frames > 1]
     return combined_digest([*digests.values(), *frames])
@@ -73,7 +73,7 @@ def _slices(headers: Sequence[Header], digests: dict[File, str]) -> Iterator[tup
 
     Args:
         headers: of the slices of a volume, in their order.
-        digests: takes up the SHA-256 of each file.
+        digests: receives the SHA-256 of each file.
     """
     first = headers[0]
     wanted: dict[File, list[int]] = {}

@@ -35,7 +35,7 @@ __all__ = ["DicomSource"]
 
 @dataclass(frozen=True, eq=False)
 class DicomSource:
-    """One DICOM series, kept as its files' paths and hashes: pixels are read again when they are needed.
+    """One DICOM series, kept as paths and hashes of its files; pixels are read again when needed.
 
     Attributes:
         path: the file, folder or archive that was read.
@@ -43,10 +43,10 @@ class DicomSource:
         selection: which volume was read.
         facts: modality, SOP class, series UID, transfer syntax, number of instances, axes.
         warnings: what was noticed while reading, a sentence each.
-        instances: what was read, in the order of their first slices.
+        instances: files or members that were read, in the order of their first slices.
         digests: SHA-256 of each instance.
-        places: of each slice that was read, the number of its file and its own number in that.
-        slots: of each slice that was read, its number in the volume.
+        places: for each slice that was read, the number of its file and its own number in that file.
+        slots: for each slice that was read, its number in the volume.
         affine: voxel to RAS+ mm, (4, 4).
         shape: of the volume that was read, (I, J, K).
         encoding: of the volume that was read.
@@ -76,7 +76,7 @@ class DicomSource:
 
     @property
     def absent(self) -> tuple[int, ...]:
-        """Slices that were put back, which no file holds."""
+        """Slices that were put back; no file holds them."""
         return tuple(sorted(set(range(self.shape[2])) - set(self.slots)))
 
     @property
@@ -93,7 +93,7 @@ class DicomSource:
     def write(self, data: Array, mask: Mask, path: Path, derivation: Derivation) -> None:
         """Write `data` as a derived series: a folder with a file for each of the source's, ``0001.dcm`` onwards.
 
-        Study, patient, frame of reference, geometry, bits and rescaling stay; identifiers are new and follow
+        Study, patient, frame of reference, geometry, bits and rescaling stay; identifiers are new and derive
         from the source's and `derivation.key`. Multi-frame images stay so, and so do mosaics; frames that are not
         part of the volume stay as they are. Files that the mask does not touch keep their pixel data
         byte for byte unless it was compressed in another way than asked for; compressed and big-endian series
@@ -106,7 +106,7 @@ class DicomSource:
             data: stored values, (I, J, K), of the source's dtype, equal to the source's outside the mask.
             mask: True where `data` may differ, (I, J, K).
             path: the folder to make; replaced where it exists.
-            derivation: what to say about the change.
+            derivation: how the change came about.
 
         Raises:
             UsageError: the folder would lie in, on or around the source's.
@@ -124,7 +124,7 @@ class DicomSource:
                 if not mask.any() and not derivation.secret:
                     target.write_bytes(content)
                     continue
-                dataset = self._told(content, file, derivation)
+                dataset = self._dataset(content, file, derivation)
                 filled = _change_pixels(dataset, file, slices, change, derivation.compress)
                 _save(dataset, derivation, file, target, filled=filled)
             for k in self.absent:
@@ -179,29 +179,29 @@ class DicomSource:
         return ()
 
     def slices_by_file(self) -> list[list[tuple[int, int]]]:
-        """Return for each file its slices: the number in the volume, and the number in the file."""
+        """Return the slices of each file: the number in the volume, and the number in the file."""
         found: list[list[tuple[int, int]]] = [[] for _ in self.instances]
         for k, (number, place) in zip(self.slots, self.places, strict=True):
             found[number].append((k, place))
         return found
 
-    def _told(self, content: bytes, file: File, derivation: Derivation) -> FileDataset:
-        """Return what is told of a file in a product: all, or what names nobody."""
+    def _dataset(self, content: bytes, file: File, derivation: Derivation) -> FileDataset:
+        """Return a file of a product, parsed and, with a secret, de-identified."""
         dataset = parsed(content, file)
         if derivation.secret:
             deidentify(dataset, derivation.secret)
         return dataset
 
     def _names(self) -> list[str]:
-        """Return what the files of a derived series are called: by their slice where others come between."""
+        """Return the names of the files of a derived series: numbered by slice where slices were put back."""
         numbers = self.slots if self.absent else range(len(self.instances))
         return [f"{number + 1:04d}.dcm" for number in numbers]
 
     def _put_between(self, k: int, change: _Change, derivation: Derivation, target: Path) -> None:
-        """Write an instance for a slice that was absent, after the image of its nearest neighbour."""
+        """Write an instance for a slice that was absent, modelled on its nearest neighbour."""
         number = min(range(len(self.slots)), key=lambda one: abs(self.slots[one] - k))
         file = self.instances[number]
-        dataset = self._told(unchanged(file, self.digests[number]), file, derivation)
+        dataset = self._dataset(unchanged(file, self.digests[number]), file, derivation)
         to_plain_syntax(dataset)
         values = change.data[:, :, k].T[np.newaxis]
         set_stored_values(dataset, values)
@@ -231,7 +231,7 @@ class DicomSource:
 
 @dataclass(frozen=True, eq=False)
 class _Change:
-    """What is to be written: stored values and where they may differ, (I, J, K), and the range of all."""
+    """The values to write and where they may differ, (I, J, K), and the range of all."""
 
     data: Array
     mask: Mask
@@ -241,7 +241,7 @@ class _Change:
 def _change_pixels(
     dataset: FileDataset, file: File, slices: Sequence[tuple[int, int]], change: _Change, how: str
 ) -> frozenset[int]:
-    """Put the values of the slices of one file into its dataset; return the numbers of its filled frames."""
+    """Put the values of a file's slices into its dataset and return the numbers of its filled frames."""
     stored, filled = stored_slices(dataset, file), set()
     for k, place in slices:
         values, hole = change.data[:, :, k].T, change.mask[:, :, k].T
@@ -263,12 +263,12 @@ def _change_pixels(
 
 
 def _writable(values: Array) -> Array:
-    """Return an array that may be changed."""
+    """Return the array, or a copy if it is read-only."""
     return values if values.flags.writeable else values.copy()
 
 
 def _check_apart(source: Path, target: Path) -> None:
-    """Refuse a target folder in, on or around the source: a series must never overwrite or join its source."""
+    """Refuse a target folder in, on or around the source: a product must never overwrite or join its source."""
     origin, goal = source.resolve(), target.resolve()
     if goal == origin or goal in origin.parents or (origin.is_dir() and origin in goal.parents):
         message = f"expected a folder apart from the source {source}, got {target}"

@@ -77,7 +77,7 @@ def make(folder: Path, source: Path, inputs: Path | None, only: str = "") -> Non
         if only in name:
             print(name, file=sys.stderr)
             found |= run(name, words, folder, environment)
-    (folder / "products.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+            (folder / "products.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     print(f"{len(found)} runs in {time.perf_counter() - started:.0f} s")
 
 

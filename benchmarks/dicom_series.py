@@ -20,7 +20,7 @@ import pydicom
 
 from medpaint.core.errors import MedpaintError
 from medpaint.io.dicom import list_series, read_series
-from medpaint.io.finding import Finding
+from medpaint.io.inspected import Inspection
 
 PAGE = """# DICOM test series
 
@@ -43,7 +43,7 @@ def canonical(data: np.ndarray[Any, Any], affine: np.ndarray[Any, Any]) -> tuple
     return tools.apply_orientation(data, flips), affine @ tools.inv_ornt_aff(flips, data.shape)
 
 
-def against_reference(finding: Finding, data: Any, affine: Any) -> str:  # noqa: ANN401 - arrays
+def against_reference(finding: Inspection, data: Any, affine: Any) -> str:  # noqa: ANN401 - arrays
     """Return how a volume compares with the reference beside its folder, empty where there is none."""
     folder = finding.path if finding.path.is_dir() else finding.path.parent
     reference = folder.with_name(f"{folder.name}_ground_truth.nii.gz")
@@ -56,7 +56,7 @@ def against_reference(finding: Finding, data: Any, affine: Any) -> str:  # noqa:
     return "equals the reference" if same and np.allclose(found_affine, expected_affine, atol=1e-3) else "DIFFERS"
 
 
-def outcome(finding: Finding) -> str:
+def outcome(finding: Inspection) -> str:
     """Read what a finding says can be read; return what came of it."""
     if not finding.restorable:
         return f"refused: {finding.reason}"

@@ -217,7 +217,7 @@ def test_segments_are_where_dcmqi_sees_them(
     folder = real_data / "dicom" / "seg-dcmqi"
     volume, source = read_series(folder / scan)
     drawn = read_drawn(folder / segmentation, volume, str(source.facts["series_uid"]), label)
-    np.testing.assert_array_equal(drawn.mask, _reference(folder / reference, volume, value))
+    np.testing.assert_array_equal(drawn.values, _reference(folder / reference, volume, value))
 
 
 def test_contours_of_a_clinic_enclose_what_matplotlib_says(real_data: Path) -> None:
@@ -233,7 +233,7 @@ def test_contours_of_a_clinic_enclose_what_matplotlib_says(real_data: Path) -> N
         index = ras @ to_index[:3, :3].T + to_index[:3, 3]
         inside = Polygon(index[:, :2]).contains_points(centres).reshape(volume.shape[:2])
         expected[:, :, round(float(index[0, 2]))] ^= inside
-    assert np.count_nonzero(drawn.mask != expected) <= 1e-4 * np.count_nonzero(expected)
+    assert np.count_nonzero(drawn.values != expected) <= 1e-4 * np.count_nonzero(expected)
 
 
 SERIES = ["ct-liver-crlm-1004/image", "mr-thigh-sts-001/image"]

@@ -29,13 +29,12 @@ def inpaint(case: Case, parameters: FillParameters, *, progress: Progress | None
         nothing = np.empty(0, case.volume.encoding.intensity_dtype)
         return Filled(case.mask, nothing, case.draft.inpainted(None, parameters))
     filling = fill(case.volume, case.mask, chosen.engine, seed=parameters.seed, progress=progress)
-    weights_sha256 = chosen.weights_sha256(filling)
     entry = InpaintEntry(
         engine=chosen.name,
         reason=chosen.reason,
         filled_by=filling.filled_by,
-        device=parameters.device if weights_sha256 else "cpu",
-        weights_sha256=weights_sha256,
+        device=chosen.device(filling),
+        weights_sha256=chosen.weights_sha256(filling),
         options=dict(chosen.options),
         windows=filling.windows,
         seconds=round(perf_counter() - started, 4),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -11,10 +10,11 @@ from typing import Final, Literal
 import numpy as np
 
 from medpaint.core.boxes import bounding_box
-from medpaint.core.errors import MaskError, UsageError
+from medpaint.core.errors import MaskError
 from medpaint.core.types import Mask
 from medpaint.core.volume import Volume
 from medpaint.detectors.detect import detect
+from medpaint.io.mask_image import numbered
 from medpaint.io.reading import read_mask
 from medpaint.masks.checks import check_against_scan
 from medpaint.masks.dilation import dilated
@@ -90,14 +90,14 @@ def _drawn(scan: Scan, mask: MaskLike, parameters: MaskParameters) -> _Drawn:
     if array.shape != scan.volume.shape:
         message = f"expected a mask of the scan's shape {scan.volume.shape}, got {array.shape}"
         raise MaskError(message)
-    drawn = binarised(array, _numbers(parameters.labels), invert=parameters.invert_mask)
+    drawn = binarised(array, numbered(parameters.labels), invert=parameters.invert_mask)
     return _Drawn(drawn, "array")
 
 
 def _from_file(path: Path, scan: Scan, parameters: MaskParameters) -> _Drawn:
     """Return the mask of a file."""
     read = read_mask(path, scan.volume, scan.source, parameters.labels)
-    drawn = binarised(read.values, _numbers(read.labels), invert=parameters.invert_mask)
+    drawn = binarised(read.values, read.labels, invert=parameters.invert_mask)
     found, grid = aligned(drawn, read.affine, scan.volume, resample=parameters.resample_mask)
     warnings = read.warnings
     if grid == "resampled":
@@ -125,15 +125,6 @@ def _detected(volume: Volume) -> _Drawn:
         for found in detection.findings
     )
     return _Drawn(detection.mask, "detected", findings=findings, warnings=detection.warnings)
-
-
-def _numbers(labels: Sequence[int | str]) -> list[int]:
-    """Return labels that are numbers; names are for DICOM's segments and regions."""
-    named = [label for label in labels if isinstance(label, str)]
-    if named:
-        message = f"expected labels by number, because this mask has no names, got {', '.join(named)}"
-        raise UsageError(message)
-    return [label for label in labels if isinstance(label, int)]
 
 
 def _lost(before_ml: float, after_ml: float) -> tuple[str, ...]:

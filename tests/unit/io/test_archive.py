@@ -18,7 +18,8 @@ from medpaint.core.errors import InputError, UnreadableError
 from medpaint.io import archive
 from medpaint.io.archive import is_archive, members
 from medpaint.io.inspection import inspect
-from medpaint.io.reading import read_scan
+from medpaint.io.reading import product_name, read_scan
+from medpaint.io.selection import Selection
 from medpaint.io.source import Derivation
 
 KINDS = ["zip", "stored.zip", "tar", "tar.gz", "tgz", "tar.bz2", "tar.xz"]
@@ -93,7 +94,7 @@ def test_products_of_an_archive_are_those_of_the_folder(
         source.write(np.where(mask, 7, volume.data).astype(volume.data.dtype), mask, folder, Derivation("", "key"))
         products.append({file.name: file.read_bytes() for file in folder.iterdir()})
     assert products[0] == products[1]
-    assert source.name() == "scan"
+    assert product_name(path, Selection()) == "scan"
 
 
 def test_links_are_refused_as_their_files_are_not_there(tmp_path: Path, series: Path) -> None:

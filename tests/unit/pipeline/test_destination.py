@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ def files_in(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def restored(folder: Path, **options: object) -> Products:
+def restored(folder: Path, **options: Any) -> Products:
     """Restore the phantom into ``out`` quickly and return the products."""
     scan, mask = save_pair(folder)
     done = medpaint.restore(scan, mask, output=folder / "out", engine="nearest", **options)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -220,7 +219,7 @@ medpaint.restore({str(scan)!r}, {str(mask)!r}, output={str(tmp_path / "out")!r},
 """
     killed = subprocess.run([sys.executable, "-c", script], check=False)
     assert killed.returncode == -signal.SIGKILL
-    assert any(name.startswith(".part.") for name in os.listdir(tmp_path / "out"))
+    assert any(path.name.startswith(".part.") for path in (tmp_path / "out").iterdir())
     products = restored(tmp_path)
     assert set(products.record.parent.iterdir()) == {products.restored, products.mask, products.record}
 

@@ -22,18 +22,17 @@ from medpaint.core.errors import MedpaintError
 from medpaint.io.dicom import list_series, read_series
 from medpaint.io.finding import Finding
 
-PAGE = """# DICOM series, read
+PAGE = """# DICOM test series
 
-What medpaint makes of each series of a collection of test data, and of the files that pydicom brings for its
-tests. Where a NIfTI file with the reference lies beside a series, the affine (within 0.001 mm) and the voxels are
-compared.
+How medpaint handles each series of a collection of test data, and the files that pydicom ships for its tests. If a
+series comes with a NIfTI reference, the affine (within 0.001 mm) and the voxels are compared.
 The table is made by
 
 ```
 python benchmarks/dicom_series.py --data DATA --output docs/reference/dicom-series.md
 ```
 
-and a test fails where it is no longer true.
+and a test fails when it is out of date.
 """
 
 

@@ -1,21 +1,20 @@
-"""A cohort whose scans come from a server, and whose products go back there: Orthanc and the real Snakemake."""
+"""A cohort whose scans come from Orthanc and whose products go back there, run by the real Snakemake."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pydicom
 import pytest
 import yaml
-from cohorts import snakemake, summary
+from cohorts import planned, snakemake, summary
 from dicom_phantom import Phantom
 from orthanc import PASSWORD, USER, free_port, missing, orthanc
 from scans import save
 
 from medpaint.audit.verify import find_records, verify
+from medpaint.cli.main import main
 from medpaint.io.dicom import read_series
 from medpaint.pacs import Credentials, connect
 
@@ -24,11 +23,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.orthanc]
 SHAPE = (24, 26, 12)
 
 
-def listed(url: str, key: Path) -> str:
-    """Return the cohort's table that the command line makes."""
-    command = [sys.executable, "-m", "medpaint", "pacs", "list", url, "--query", "StudyInstanceUID=1.2.3"]
-    done = subprocess.run([*command, "--key", str(key)], capture_output=True, text=True, check=True)
-    return done.stdout
+def table_of(url: str, key: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    """Return the cohort's table that the command line prints."""
+    assert main(["pacs", "find", url, "StudyInstanceUID=1.2.3", "--key", str(key)]) == 0
+    return capsys.readouterr().out
 
 
 def configure(folder: Path, url: str) -> None:
@@ -36,8 +34,8 @@ def configure(folder: Path, url: str) -> None:
     (folder / "config" / "config.yaml").write_text(yaml.safe_dump(config))
 
 
-def test_a_cohort_comes_from_a_server_and_its_products_go_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_cohort_is_fetched_restored_and_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     if reason := missing():
         pytest.skip(reason)
@@ -55,7 +53,7 @@ def test_a_cohort_comes_from_a_server_and_its_products_go_there(
         mask = np.zeros((26, 24, 12), np.uint8)
         mask[10:14, 9:14, 4:7] = 1
         save(mask, tmp_path / "mask.nii.gz", phantom.affine())
-        head, row = listed(addresses.web, key).splitlines()
+        head, row = table_of(addresses.web, key, capsys).splitlines()
         name = row.split("\t")[0]
         assert (head, row) == ("scan\tstudy\tseries", f"{name}\t1.2.3\t1.2.3.7")
         rows = [f"{head}\tmask", f"{row}\tmask.nii.gz", "absent\t1.2.3\t1.2.3.8\t"]
@@ -74,7 +72,7 @@ def test_a_cohort_comes_from_a_server_and_its_products_go_there(
         assert all(verify(record).holds for record in find_records([tmp_path / "results" / "restored" / name]))
         assert snakemake(tmp_path, "store").returncode == 0
         configure(tmp_path, addresses.entity)
-        assert "fetch" not in snakemake(tmp_path, "--dry-run").stdout
+        assert not [name for name in planned(tmp_path) if name.startswith("results/fetched")]
         configure(tmp_path, addresses.web)
         server.store(Phantom(shape=SHAPE, series="1.2.3.8").write(tmp_path / "late"))
         assert snakemake(tmp_path, "--forcerun", "results/fetched/absent.json").returncode == 0

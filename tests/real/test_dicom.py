@@ -21,7 +21,8 @@ from medpaint.core.errors import GeometryError, InputError, UnsupportedError
 from medpaint.core.types import Affine, Array, Mask
 from medpaint.core.volume import Volume
 from medpaint.io.dicom import DicomSource, list_series, read_drawn, read_series
-from medpaint.io.reading import product_part, read_scan
+from medpaint.io.reading import read_scan
+from medpaint.io.selection import Selection
 from medpaint.io.source import Derivation
 from medpaint.masks.grids import aligned
 from medpaint.pipeline.restore import restore
@@ -184,7 +185,7 @@ def test_many_slices_in_a_file_are_written_back_valid(real_data: Path, tmp_path:
     data[mask] = data[mask] // 2 + 3
     source.write(data, mask, tmp_path / "out", DERIVATION)
     assert not validator_errors(tmp_path / "out" / "0001.dcm") - validator_errors(source.files[0])
-    again, _ = read_series(tmp_path / "out", series=product_part(found.name))
+    again, _ = read_series(tmp_path / "out", series=Selection(series=found.name).in_product().series)
     np.testing.assert_array_equal(again.data, data)
     np.testing.assert_array_equal(again.affine, volume.affine)
 

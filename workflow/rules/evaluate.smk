@@ -1,10 +1,10 @@
-# Scores of every engine on holes made in the cohort's own scans; not part of a run, asked for by its name.
+# Scores of every engine on holes made in the cohort's own scans. Not part of a run, but a target of its own.
 
 
 rule evaluate_scan:
     input:
-        image=image_files,
-        mask=mask_files,
+        image=PLAN.image_files,
+        mask=PLAN.mask_files,
     output:
         directory("results/work/evaluation/{scan}"),
     log:
@@ -12,8 +12,8 @@ rule evaluate_scan:
     benchmark:
         "results/benchmarks/evaluate/{scan}.tsv"
     params:
-        image=image_path,
-        flags=evaluate_flags,
+        image=PLAN.image_path,
+        flags=PLAN.evaluate_flags,
         version=VERSION,
     shell:
         "medpaint evaluate {params.image:q} --name {wildcards.scan} {params.flags} --part --output {output:q}"
@@ -22,7 +22,7 @@ rule evaluate_scan:
 
 rule evaluate:
     input:
-        expand("results/work/evaluation/{scan}", scan=SCANS),
+        expand("results/work/evaluation/{scan}", scan=PLAN.scans),
     output:
         directory("results/evaluation"),
     log:

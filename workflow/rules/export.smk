@@ -1,7 +1,7 @@
 rule export:
     input:
-        image=image_files,
-        fills=scan_fills,
+        image=PLAN.image_files,
+        fills=PLAN.scan_fills,
     output:
         "results/restored/{scan}/{scan}_record.json",
     log:
@@ -9,9 +9,9 @@ rule export:
     benchmark:
         "results/benchmarks/export/{scan}.tsv"
     params:
-        image=image_path,
+        image=PLAN.image_path,
         folder="results/restored/{scan}",
-        flags=export_flags,
+        flags=PLAN.export_flags,
         version=VERSION,
     shell:
         "medpaint export {params.image:q} --filled {input.fills:q}/{wildcards.scan}.npz --name {wildcards.scan}"

@@ -1,8 +1,8 @@
 rule ingest:
     input:
-        image=image_files,
-        mask=mask_files,
-        fetched=fetch_status,
+        image=PLAN.image_files,
+        mask=PLAN.mask_files,
+        fetched=PLAN.fetch_status,
     output:
         temp("results/work/cases/{scan}.npz"),
     log:
@@ -10,8 +10,8 @@ rule ingest:
     benchmark:
         "results/benchmarks/ingest/{scan}.tsv"
     params:
-        image=image_path,
-        flags=ingest_flags,
+        image=PLAN.image_path,
+        flags=PLAN.ingest_flags,
         version=VERSION,
     shell:
         "medpaint ingest {params.image:q} {params.flags} --output {output:q} > {log:q} 2>&1"

@@ -1,7 +1,7 @@
 rule inpaint:
     input:
-        cases=batch_cases,
-        weights=weights_file,
+        cases=PLAN.batch_cases,
+        weights=PLAN.weights_file,
     output:
         temp(directory("results/work/fills/{batch}")),
     log:
@@ -9,7 +9,7 @@ rule inpaint:
     benchmark:
         "results/benchmarks/inpaint/{batch}.tsv"
     params:
-        flags=batch_flags,
+        flags=PLAN.batch_flags,
         version=VERSION,
     shell:
         "medpaint inpaint {input.cases:q} {params.flags} --output {output:q} > {log:q} 2>&1"

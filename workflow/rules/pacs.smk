@@ -1,7 +1,7 @@
-# Scans from the server that the configuration names, and products to it. A series that the server does not have does
-# not fail the job: ingest tells it like any other scan that cannot be done. A server that is away does, and the next
-# run tries again. What is fetched stays and is not fetched again: the server's address is no parameter but a resource,
-# whose change deletes nothing, and medpaint's version is neither.
+# Scans from the server that the configuration names, and products to it. If the server does not have a series, the
+# job succeeds and ingest reports that scan as failed, like any other. If the server is away, the job fails and the
+# next run tries again. Fetched scans stay and are not fetched again: the server's address is a resource and not a
+# parameter, so that changing it deletes nothing, and medpaint's version is neither.
 
 
 rule fetch:
@@ -13,15 +13,16 @@ rule fetch:
     benchmark:
         "results/benchmarks/fetch/{scan}.tsv"
     resources:
-        server=SERVER_FLAGS,
+        server=PLAN.server_flags(),
     params:
-        which=fetch_flags,
+        which=PLAN.fetch_flags,
     shell:
         "medpaint pacs fetch {resources.server} {params.which} --output {output.folder:q} --status {output.status:q}"
         " > {log:q} 2>&1"
 
 
-# Not part of a run, asked for by its name: the series that the summary lists as restored, and their segmentations.
+# Not part of a run, but a target of its own: stores the series that the summary lists as restored, and their
+# segmentations.
 rule store:
     input:
         "results/summary.tsv",
@@ -32,7 +33,7 @@ rule store:
     benchmark:
         "results/benchmarks/store.tsv"
     params:
-        server=SERVER_FLAGS,
+        server=PLAN.server_flags(),
         version=VERSION,
     shell:
         "medpaint pacs store {params.server} --summary {input:q} > {log:q} 2>&1"

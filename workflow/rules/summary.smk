@@ -1,7 +1,7 @@
 rule summary:
     input:
-        records=expand("results/restored/{scan}/{scan}_record.json", scan=SCANS),
-        scans=config["scans"],
+        records=expand("results/restored/{scan}/{scan}_record.json", scan=PLAN.scans),
+        scans=PLAN.config.scans,
     output:
         "results/summary.tsv",
     log:
@@ -12,7 +12,7 @@ rule summary:
         "medpaint summary --scans {input.scans:q} --output {output:q} > {log:q} 2>&1"
 
 
-# Fails where a scan failed, so that the run's exit code tells; nothing else depends on it.
+# Fails if a scan failed, so that the run's exit code shows it. No other job depends on this one.
 rule check:
     input:
         "results/summary.tsv",

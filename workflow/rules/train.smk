@@ -1,5 +1,5 @@
-# A network from a recipe; not part of a run, asked for by the file of its weights. The folder of the training is no
-# output: Snakemake deletes outputs before it makes them anew, and an interrupted training goes on from that folder.
+# Trains a network from a recipe. Not part of a run; the target is the file of its weights. The training's folder is not
+# an output, because Snakemake deletes outputs before it makes them anew, and an interrupted training resumes from it.
 
 
 rule train:
@@ -13,7 +13,7 @@ rule train:
     benchmark:
         "results/benchmarks/train/{recipe}.tsv"
     params:
-        data=config["training_data"],
+        data=PLAN.config.training_data,
         folder="results/work/training/{recipe}",
         version=VERSION,
     shell:

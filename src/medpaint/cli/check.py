@@ -14,11 +14,11 @@ __all__ = ["configure", "execute", "failures"]
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("summary", type=Path, help="table that summary wrote")
+    parser.add_argument("summary", type=Path, help="table that `summary` wrote")
 
 
 def execute(parsed: argparse.Namespace) -> int:
-    """Fail, and name them, if scans failed."""
+    """Fail if scans failed, and name them."""
     failed = failures(parsed.summary)
     if failed:
         listed = "; ".join(f"{scan}: {reason}" for scan, reason in failed.items())

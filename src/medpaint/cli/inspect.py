@@ -11,7 +11,7 @@ __all__ = ["configure", "execute"]
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("path", type=Path, metavar="PATH", help="a file, or a folder to look through")
+    parser.add_argument("path", type=Path, metavar="PATH", help="a file, or a folder to search")
 
 
 def execute(parsed: argparse.Namespace) -> int:
@@ -22,7 +22,7 @@ def execute(parsed: argparse.Namespace) -> int:
     with progress_bar() as progress:
         findings = inspect(parsed.path, progress=progress)
     if parsed.json:
-        told = [
+        images = [
             {
                 "path": str(found.path),
                 "kind": found.kind,
@@ -38,7 +38,7 @@ def execute(parsed: argparse.Namespace) -> int:
             }
             for found in findings
         ]
-        print(json.dumps({"status": "inspected", "images": told}))
+        print(json.dumps({"status": "inspected", "images": images}))
         return 0
     for found in findings:
         grid = "x".join(map(str, found.shape))

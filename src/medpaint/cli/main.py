@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import Final
 
 from medpaint.__about__ import __version__
+from medpaint.cli.subcommands import EXIT_CODES, add_command, add_json
 from medpaint.core.errors import MedpaintError
 
 __all__ = ["COMMANDS", "main"]
@@ -18,24 +19,19 @@ __all__ = ["COMMANDS", "main"]
 COMMANDS: Final[dict[str, str]] = {
     "restore": "restore one scan",
     "run": "restore a cohort with Snakemake",
-    "verify": "hold products against their records",
-    "inspect": "tell what is in a file or folder, and whether it can be restored",
+    "verify": "check products against their records",
+    "inspect": "show what is in a file or folder, and whether it can be restored",
     "engines": "list what can fill a mask",
     "evaluate": "score engines on holes made in clean scans",
     "train": "train a network on clean scans",
-    "pacs": "list, fetch and store series of a server",
+    "pacs": "list, find, fetch and store series on a server",
     "demo": "make a small cohort from real scans, damage it, restore it, score it",
     "ingest": "(a job of run) read a scan and its mask",
     "inpaint": "(a job of run) fill the masks of a batch",
     "export": "(a job of run) write a restored scan and its record",
-    "summary": "(a job of run) tell what became of each scan",
+    "summary": "(a job of run) write the table of all scans and their outcomes",
     "check": "(a job of run) fail if a scan failed",
 }
-
-EXIT_CODES: Final = (
-    "exit codes: 0 done, 1 internal error or failed write, 2 wrong usage, 3 input refused, 4 done but some scans "
-    "failed, 5 verification failed, 6 a server failed, 130 interrupted"
-)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -75,21 +71,17 @@ def _parser(wanted: str) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"medpaint {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, summary in COMMANDS.items():
-        command = commands.add_parser(
-            name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.", epilog=EXIT_CODES
-        )
+        command = add_command(commands, name, summary)
         if name == wanted:
             module = import_module(f"medpaint.cli.{name}")
+            add_json(command)
             module.configure(command)
-            command.add_argument(
-                "--json", action="store_true", help="print one JSON object and nothing else on stdout"
-            )
             command.set_defaults(execute=module.execute)
     return parser
 
 
 def _fail(parsed: argparse.Namespace, error: BaseException, message: str, code: int) -> int:
-    """Say what went wrong: a line on stderr, and with --json an object on stdout."""
+    """Report an error: a line on stderr, and with --json an object on stdout."""
     print(f"medpaint: {message}", file=sys.stderr)
     if parsed.json:
         print(

@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 __all__ = ["progress_bar"]
 
 PATIENCE_S: Final = 1.0
-"""Work that is done sooner draws nothing."""
+"""Shorter work draws nothing."""
 
 TICK_S: Final = 0.2
-"""The clock in the bar moves on this often, also while a step has nothing new to tell."""
+"""How often the clock in the bar is drawn again, even while a step reports nothing new."""
 
 
 @contextmanager
 def progress_bar() -> Iterator[Progress | None]:
-    """Yield a callback for the step and the fraction of it that is done; None where stderr is no terminal."""
+    """Yield a callback for the step and the fraction of it that is done; None if stderr is not a terminal."""
     if not sys.stderr.isatty():
         yield None
         return
@@ -36,19 +36,19 @@ def progress_bar() -> Iterator[Progress | None]:
         ticker = threading.Thread(target=_tick, args=(bar, done), daemon=True)
         ticker.start()
 
-        def tell(step: str, fraction: float) -> None:
+        def report(step: str, fraction: float) -> None:
             bar.set_description_str(step, refresh=False)
             bar.n = round(100 * fraction)
 
         try:
-            yield tell
+            yield report
         finally:
             done.set()
             ticker.join()
 
 
 def _tick(bar: tqdm[None], done: threading.Event) -> None:
-    """Draw the bar again and again, after a while, until the work is done; then wipe it."""
+    """Redraw the bar until the work is done, once it has taken a while; then clear it."""
     if done.wait(PATIENCE_S):
         return
     while not done.wait(TICK_S):

@@ -1,4 +1,4 @@
-"""`medpaint run`: a thin call of Snakemake on the cohort of the working folder."""
+"""`medpaint run`: Snakemake on the cohort of the working folder."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ __all__ = ["configure", "execute"]
 
 SUMMARY = Path("results/summary.tsv")
 CHECK_LOG = Path("results/logs/check.log")
-"""Written anew by every run that got as far as looking for failures."""
+"""Written again by every run that gets as far as checking for failures."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments: all that are not known here go to Snakemake as they are."""
+    """Declare the arguments; all others are passed on to Snakemake."""
     parser.usage = "medpaint run [--json] [SNAKEMAKE OPTIONS]"
     parser.description = (
         "Restore the cohort of config/scans.tsv. Takes every option of snakemake (default: --cores all)."
@@ -26,7 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(parsed: argparse.Namespace) -> int:
-    """Run the workflow. That scans failed is exit code 4; a workflow that broke exits as Snakemake does."""
+    """Run the workflow. Failed scans give exit code 4; a failed workflow gives Snakemake's own."""
     from medpaint.cohort.launch import run_snakemake
 
     folder = _working_folder(parsed.rest)
@@ -44,7 +44,7 @@ def execute(parsed: argparse.Namespace) -> int:
 
 
 def _working_folder(options: list[str]) -> Path:
-    """Return the folder that Snakemake will work in."""
+    """Return the folder that Snakemake works in."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--directory", "-d", type=Path, default=Path())
     folder: Path = parser.parse_known_args(options)[0].directory
@@ -52,5 +52,5 @@ def _working_folder(options: list[str]) -> Path:
 
 
 def _modified(path: Path) -> int:
-    """Return when a file was last written, in ns; 0 where there is none."""
+    """Return when a file was last written, in ns; 0 if it does not exist."""
     return path.stat().st_mtime_ns if path.exists() else 0

@@ -1,4 +1,4 @@
-"""`medpaint summary`: the table of a cohort run."""
+"""`medpaint summary`: the table of a cohort's outcomes."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ __all__ = ["configure", "execute"]
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("--scans", type=Path, required=True, help="table of the cohort")
-    parser.add_argument("--output", type=Path, required=True, help="TSV file to write, beside the folder restored")
+    parser.add_argument("--output", type=Path, required=True, help="TSV file to write, beside folder `restored`")
 
 
 def execute(parsed: argparse.Namespace) -> int:
-    """Write one row a scan."""
+    """Write one row for each scan, and count the outcomes."""
     from medpaint.cohort.summary import summarise
 
     rows = summarise(parsed.scans, parsed.output)

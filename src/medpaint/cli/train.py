@@ -20,20 +20,20 @@ __all__ = ["configure", "execute"]
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("recipe", type=Path, help="what to train, such as config/train/smoke.yaml")
-    parser.add_argument("--data", type=Path, default=Path(), help="folder of the data (default: this one)")
+    parser.add_argument("--data", type=Path, default=Path(), help="folder that its paths start from (default: .)")
     parser.add_argument(
-        "--output", type=Path, required=True, help="folder of the training; one that was interrupted goes on"
+        "--output", type=Path, required=True, help="folder of the training; an interrupted one is resumed"
     )
     parser.add_argument("--accelerator", default="auto", help="cpu, cuda or auto (default: auto)")
-    parser.add_argument("--devices", type=int, default=1, metavar="N", help="how many of them (default: 1)")
+    parser.add_argument("--devices", type=int, default=1, metavar="N", help="number of devices (default: 1)")
     parser.add_argument(
-        "--start", type=Path, metavar="WEIGHTS", help="weights of the same network to begin with (default: random)"
+        "--start", type=Path, metavar="WEIGHTS", help="weights of the same network to start from (default: random)"
     )
-    parser.add_argument("--workers", type=int, metavar="N", help="processes that make pairs (default: all)")
+    parser.add_argument("--workers", type=int, metavar="N", help="processes that make pairs (default: one a core)")
 
 
 def execute(parsed: argparse.Namespace) -> int:
-    """Train, and say what came of it."""
+    """Train, and print the outcome."""
     from medpaint.training.recipe import read_recipe
     from medpaint.training.train import train
 
@@ -49,16 +49,16 @@ def execute(parsed: argparse.Namespace) -> int:
             workers=parsed.workers,
             progress=progress,
         )
-    return 0 if trained is None else _tell(trained, as_json=parsed.json)
+    return 0 if trained is None else _print_outcome(trained, as_json=parsed.json)
 
 
-def _tell(trained: Trained, *, as_json: bool) -> int:
-    """Say what came of a training; return the exit code."""
+def _print_outcome(trained: Trained, *, as_json: bool) -> int:
+    """Print the outcome of a training; return the exit code."""
     for one in trained.skipped:
         print(f"skipped: {one.path}: {one.reason}", file=sys.stderr)
     if as_json:
-        told = {"status": "trained", **asdict(trained), "skipped": [asdict(one) for one in trained.skipped]}
-        print(json.dumps(told, default=str))
+        outcome = {"status": "trained", **asdict(trained), "skipped": [asdict(one) for one in trained.skipped]}
+        print(json.dumps(outcome, default=str))
         return 0
     print(f"weights  {trained.weights}  (best after {trained.steps} steps)")
     print(f"record   {trained.record}")

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from medpaint.parameters import ENGINE_NAME, RestoreConfig
+from medpaint.core.errors import UsageError
+from medpaint.parameters import ENGINE_NAME, FIELDS, FillParameters, MaskParameters, WriteParameters
 
-__all__ = ["CohortConfig", "EvaluateConfig", "PacsConfig"]
+__all__ = ["CohortConfig", "EvaluateConfig", "PacsConfig", "RestoreConfig", "read_config"]
+
+
+class RestoreConfig(WriteParameters, MaskParameters, FillParameters):
+    """How to restore, the same for every scan of a cohort.
+
+    These are all parameters except `frame` and `series`, which a scan's row may give.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    absent_slices: bool = Field(default=False, description=FIELDS["absent_slices"].description)
 
 
 class EvaluateConfig(BaseModel):
@@ -17,12 +31,12 @@ class EvaluateConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     engines: tuple[Annotated[str, Field(min_length=1, pattern=ENGINE_NAME)], ...] = Field(
-        (), description="Engines to compare; none: all but auto."
+        (), description="Engines to compare; empty: all but auto."
     )
     kinds: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
-        (), description="Kinds of holes, such as blob:8-15; none: all but lesion."
+        (), description="Kinds of holes, such as blob:8-15; empty: all but lesion."
     )
-    holes: int = Field(1, ge=1, description="Holes of each kind in a scan.")
+    holes: int = Field(1, ge=1, description="Number of holes of each kind in a scan.")
 
 
 class PacsConfig(BaseModel):
@@ -33,21 +47,25 @@ class PacsConfig(BaseModel):
     url: str = Field(
         "",
         description="Its address: https://... of a DICOMweb service, dicom://TITLE@HOST:PORT, or dicoms:// for "
-        "TLS; empty: none.",
+        "TLS; empty: no server.",
     )
     credentials: str = Field(
         "",
-        description="File with user:password or token:..., that only its owner can read; empty: from the "
+        description="File with user:password or token:..., readable only by its owner; empty: from the "
         "environment.",
     )
-    authority: str = Field("", description="File of certificates to trust besides the system's, PEM.")
-    calling: str = Field("MEDPAINT", min_length=1, description="Our title; with dicom:// addresses.")
+    authority: str = Field(
+        "", description="PEM file of certificates to trust in addition to the system's; empty: the system's only."
+    )
+    calling: str = Field(
+        "MEDPAINT", min_length=1, description="Our application entity title, for dicom:// addresses."
+    )
     receive: int | None = Field(
         None,
         ge=1,
         lt=2**16,
-        description="Port here that the server is told to send to (C-MOVE); null: it sends over the same "
-        "association.",
+        description="Local port that the server is asked to send to (C-MOVE); null: it sends over the same "
+        "association (C-GET).",
     )
 
 
@@ -61,11 +79,11 @@ class CohortConfig(BaseModel):
         8,
         ge=1,
         le=1000,
-        description="How many scans one inpaint job takes: more load an engine's weights less often, fewer redo "
-        "less after a change and spread over more nodes.",
+        description="Number of scans in one inpaint job: larger batches load an engine's weights less often, "
+        "smaller ones redo less after a change and spread over more nodes.",
     )
     training_data: str = Field(
-        "data", min_length=1, description="Folder of the scans that recipes in config/train name."
+        "data", min_length=1, description="Folder that the paths in the recipes of config/train start from."
     )
     restore: RestoreConfig = Field(
         default_factory=RestoreConfig, description="How to restore; a scan's row may name another engine."
@@ -74,3 +92,20 @@ class CohortConfig(BaseModel):
     evaluate: EvaluateConfig = Field(
         default_factory=EvaluateConfig, description="What `medpaint run evaluate` scores."
     )
+
+
+def read_config(values: Mapping[str, Any]) -> CohortConfig:
+    """Return the configuration that the keys of a YAML file give.
+
+    Types are checked as strictly as JSON allows: ``seed: "3"`` is refused, a list stands for a tuple.
+
+    Raises:
+        UsageError: an unknown key, or a value of the wrong type or out of range.
+    """
+    try:
+        return CohortConfig.model_validate_json(json.dumps(values, default=str), strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(map(str, first["loc"]))
+        message = f"the configuration, {key}: {first['msg'][0].lower()}{first['msg'][1:]}, got {first['input']!r}"
+        raise UsageError(message) from error

@@ -1,4 +1,4 @@
-"""How Snakemake is called on a cohort."""
+"""Calls Snakemake on a cohort."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ __all__ = ["run_snakemake", "snakemake_command"]
 def run_snakemake(options: Sequence[str], *, to_stderr: bool = False) -> int:
     """Run the workflow and return Snakemake's exit code.
 
-    Its jobs call the `medpaint` of this very environment, whether or not that is on the user's path.
+    Its jobs call the `medpaint` of this environment, even if that is not on the user's path.
 
     Args:
-        options: Snakemake's own.
-        to_stderr: send what it prints on stdout to stderr.
+        options: options of Snakemake.
+        to_stderr: send Snakemake's stdout to stderr.
     """
     places = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
     environment = {**os.environ, "PATH": os.pathsep.join(places)}
@@ -29,7 +29,7 @@ def run_snakemake(options: Sequence[str], *, to_stderr: bool = False) -> int:
 
 
 def snakemake_command(options: Sequence[str]) -> list[str]:
-    """Return the command that runs the workflow, on all cores by the default profile unless `options` differ."""
+    """Return the command that runs the workflow: on all cores, by the default profile, or as `options` say."""
     base = _cohort_folder()
     words = [sys.executable, "-m", "snakemake", "--snakefile", str(base / "Snakefile"), *options]
     given = {option.split("=")[0] for option in options}
@@ -41,10 +41,10 @@ def snakemake_command(options: Sequence[str]) -> list[str]:
 
 
 def _cohort_folder() -> Path:
-    """Return where the workflow is: the working folder if it is a checkout, else what came with the package."""
+    """Return the folder of the workflow: the working folder if it is a checkout, otherwise the installed copy."""
     package = Path(__file__).resolve().parents[1]
     for base in (Path.cwd(), package / "_cohort", package.parents[1]):
         if (base / "Snakefile").is_file() and (base / "workflow" / "rules" / "inpaint.smk").is_file():
             return base
-    message = "expected the workflow in this folder or in the package, found none"
+    message = "expected the workflow in the working folder or the package, found it in neither: reinstall medpaint"
     raise InputError(message)

@@ -1,4 +1,4 @@
-"""Write the workflow's YAML schemas from the models of `medpaint.parameters`."""
+"""Write the YAML schemas of the configuration and the table, for editors, from their models."""
 
 from __future__ import annotations
 
@@ -20,9 +20,8 @@ SCHEMAS: Final[dict[str, type[BaseModel]]] = {"config.schema.yaml": CohortConfig
 def schema_text(model: type[BaseModel]) -> str:
     """Return the JSON schema of a model as YAML."""
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **model.model_json_schema()}
-    return "# Generated from medpaint.parameters; change it there and run `make schemas`.\n" + yaml.safe_dump(
-        schema, sort_keys=False, width=110
-    )
+    head = f"# Generated from {model.__module__}; change it there and run `make schemas`.\n"
+    return head + yaml.safe_dump(schema, sort_keys=False, width=110)
 
 
 def main() -> None:

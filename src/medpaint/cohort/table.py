@@ -5,18 +5,24 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from medpaint.core.errors import UnreadableError, UsageError
-from medpaint.parameters import ENGINE_NAME, SCAN_ID
+from medpaint.parameters import ENGINE_NAME
 
-__all__ = ["FETCHED_SERIES", "ScanRow", "read_table"]
+__all__ = ["FETCHED_SERIES", "SCAN_ID", "ScanRow", "read_table"]
 
-FETCHED_SERIES = r"^[0-9]+(\.[0-9]+)*(#.*)?$"
-"""What names a series that is fetched: its UID, and after a # which of its volumes is meant."""
+SCAN_ID: Final = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$"
+"""A scan's name becomes part of file names: no separators, and no dot or dash at the start."""
+
+FETCHED_SERIES: Final = r"^[0-9]+(\.[0-9]+)*(#.*)?$"
+"""The series of a scan that is fetched: its UID, and after a # which of its volumes to restore."""
 
 
 class ScanRow(BaseModel):
@@ -42,25 +48,30 @@ class ScanRow(BaseModel):
 
     scan: Annotated[str, Field(pattern=SCAN_ID, description="Name of the scan in the results; unique.")]
     image: str = Field(
-        "", description="The scan: a file, or the folder or archive of a DICOM series; empty: it is on the server."
+        "",
+        description="The scan: a file, or the folder or archive of a DICOM series; empty: it is on the server.",
     )
     study: str = Field(
         "",
         pattern=r"^([0-9]+(\.[0-9]+)*)?$",
-        description="UID of its study, for a scan that is fetched from the server.",
+        description="UID of the study, for a scan that is fetched from the server.",
     )
-    mask: str = Field("", description="The mask; empty: look for missing slices and non-finite voxels.")
+    mask: str = Field("", description="The mask; empty: look for lost slices and non-finite voxels.")
     engine: str = Field("", pattern=ENGINE_NAME, description="Engine for this scan; empty: the configured one.")
     series: str = Field(
         "", description="UID of the series, for a folder that holds several, and for a scan that is fetched."
     )
-    frame: str = Field("", pattern=r"^\d*$", description="Frame of a 4D scan, from 0.")
+    frame: str = Field("", pattern=r"^\d*$", description="Frame of a 4D scan, counted from 0.")
 
     @model_validator(mode="after")
-    def _one_place(self) -> ScanRow:
-        """Refuse a row that says of no place, or of two, where its scan is."""
-        if bool(self.image) == bool(self.study) or (self.study and not re.match(FETCHED_SERIES, self.series)):
-            message = "expected an image, or a study and a series to fetch"
+    def _check_place(self) -> ScanRow:
+        """Refuse a row that gives no place for its scan, or two."""
+        if bool(self.image) == bool(self.study):
+            got = "both" if self.image else "neither"
+            message = f"expected an image, or a study and a series to fetch, got {got}"
+            raise ValueError(message)
+        if self.study and not re.match(FETCHED_SERIES, self.series):
+            message = f"expected the UID of the series to fetch from study {self.study}, got {self.series!r}"
             raise ValueError(message)
         return self
 
@@ -69,30 +80,70 @@ def read_table(path: Path) -> list[ScanRow]:
     """Return the rows of a cohort's table.
 
     Raises:
-        InputError: no such file, an unknown column, a bad value, or two rows of one name; says which.
+        UnreadableError: the file cannot be read.
+        UsageError: an unknown or missing column, a bad value, or two rows of one name; the message says where.
+    """
+    names = ScanRow.model_fields
+    rows = []
+    for row in _read_rows(path, columns=names, required=["scan"], what="the table of a cohort's scans"):
+        try:
+            rows.append(ScanRow.model_validate(row.values))
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            column = f", column {first['loc'][0]}" if first["loc"] else ""
+            reason = first["msg"].removeprefix("Value error, ")
+            message = f"{path}, line {row.line} ({row.values['scan']}){column}: {reason[0].lower()}{reason[1:]}"
+            raise UsageError(message) from error
+    twice = [scan for scan, count in Counter(row.scan for row in rows).items() if count > 1]
+    if twice:
+        message = f"{path}: expected each scan once, got {', '.join(sorted(twice))} more than once"
+        raise UsageError(message)
+    return rows
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A row of a table.
+
+    Attributes:
+        line: its line in the file, counted from 1.
+        values: its values by column; empty where the row ends early.
+    """
+
+    line: int
+    values: dict[str, str]
+
+
+def _read_rows(path: Path, *, columns: Collection[str], required: Collection[str], what: str) -> list[_Row]:
+    """Return the rows of a table in UTF-8, with tabs between the columns.
+
+    Args:
+        path: the file.
+        columns: names that a column may have.
+        required: columns that the table must have.
+        what: what the table is, for messages.
+
+    Raises:
+        UnreadableError: the file cannot be read.
+        UsageError: an unknown or missing column, or a row with more values than columns.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        message = f"{path}: expected a table in UTF-8: {error}"
+        message = f"{path}: expected {what}, in UTF-8: {error}"
         raise UnreadableError(message) from error
-    rows: list[ScanRow] = []
-    for number, values in enumerate(
-        csv.DictReader(io.StringIO(text), delimiter="\t", quoting=csv.QUOTE_NONE), start=2
-    ):
-        try:
-            rows.append(
-                ScanRow.model_validate(
-                    {str(key or "beyond the last"): value or "" for key, value in values.items()}
-                )
-            )
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            message = f"{path}, line {number}, column {'.'.join(map(str, first['loc']))}: {first['msg']}"
-            raise UsageError(message) from error
-    names = [row.scan for row in rows]
-    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
-    if twice:
-        message = f"{path}: expected unique names, got {', '.join(twice)} more than once"
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter="\t", quoting=csv.QUOTE_NONE)
+    found = reader.fieldnames or []
+    unknown = [name for name in found if name not in columns]
+    missing = [name for name in required if name not in found]
+    if unknown or missing:
+        problem = f"got an unknown column {unknown[0]!r}" if unknown else f"got no column {missing[0]}"
+        message = f"{path}, line 1: expected the columns of {what} ({', '.join(columns)}), {problem}"
         raise UsageError(message)
+    rows = []
+    for values in reader:
+        if None in values:
+            message = f"{path}, line {reader.line_num}: expected {len(found)} values, as in line 1, got more"
+            raise UsageError(message)
+        rows.append(_Row(reader.line_num, {name: value or "" for name, value in values.items()}))
     return rows

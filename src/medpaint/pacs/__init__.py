@@ -1,4 +1,4 @@
-"""Servers as the source of scans and the destination of products, by DICOMweb or DIMSE."""
+"""Servers that scans come from and products go to, by DICOMweb or DIMSE."""
 
 from medpaint.pacs.connection import connect
 from medpaint.pacs.credentials import Credentials, read_credentials

@@ -1,4 +1,4 @@
-"""An association with a DICOM application entity, or why there is none (DICOM PS3.8)."""
+"""Associations with a DICOM application entity, and why one fails (DICOM PS3.8)."""
 
 from __future__ import annotations
 
@@ -13,34 +13,36 @@ from urllib.parse import unquote, urlsplit
 
 from medpaint.core.errors import ServerError, UsageError
 from medpaint.pacs.credentials import Credentials, check_authority
-from medpaint.pacs.retry import BrokenOffError
+from medpaint.pacs.retry import TransientError
 
 __all__ = ["CALLING", "Entity", "check_title", "entity_of"]
 
 CALLING: Final = "MEDPAINT"
-"""What an application entity here is called unless told otherwise."""
+"""Our application entity title by default."""
 
 _PORTS: Final = {"dicom": 104, "dicoms": 2762}
-"""Of each kind of address, where it names none (IANA: acr-nema, dicom-tls)."""
+"""Default port of each kind of address (IANA: acr-nema, dicom-tls)."""
 
 _LONGEST_TITLE: Final = 16
-"""Characters of an application entity title (DICOM PS3.5, 6.2)."""
+"""Characters of an application entity title, at most (DICOM PS3.5, 6.2)."""
 
 _TRANSIENT: Final = 2
-"""Result of a rejection that can be another a moment later (DICOM PS3.8, 9.3.4)."""
+"""Result of a rejection that may pass in a moment (DICOM PS3.8, 9.3.4)."""
 
 
 @dataclass(frozen=True)
 class Entity:
-    """A DICOM application entity, and how it is spoken to.
+    """A DICOM application entity, and how to connect to it.
 
     Attributes:
         url: its address, ``dicom://TITLE@HOST:PORT``, or ``dicoms://`` for TLS.
         title: its title.
-        calling: ours.
-        credentials: a user, and a password, to identify by; they are sent over TLS only.
-        authority: certificates to trust besides the system's, PEM.
-        timeout_s: seconds after which one that says nothing is given up.
+        host: its host.
+        port: its port.
+        calling: our title.
+        credentials: user and password to identify by; a password is sent over TLS only.
+        authority: PEM file of certificates to trust in addition to the system's.
+        timeout_s: seconds to wait for an answer.
     """
 
     url: str
@@ -53,7 +55,7 @@ class Entity:
     timeout_s: float
 
     def application(self) -> Any:  # noqa: ANN401 - of pynetdicom, which is loaded late
-        """Return an application entity of ours."""
+        """Return our application entity."""
         net: Any = import_module("pynetdicom")
         ours = net.AE(ae_title=self.calling)
         ours.connection_timeout = ours.acse_timeout = ours.dimse_timeout = ours.network_timeout = self.timeout_s
@@ -66,12 +68,12 @@ class Entity:
         """Yield an association, and end it.
 
         Args:
-            contexts: what is to be spoken of, and how.
-            roles: for which of them the other one sends.
-            handlers: called by what it sends.
+            contexts: presentation contexts to propose.
+            roles: SCP/SCU roles to negotiate, for contexts in which the other side sends.
+            handlers: event handlers for what the other side sends.
 
         Raises:
-            BrokenOffError: it is not there, or ended the association; that may be another in a moment.
+            TransientError: it could not be reached, or ended the association; that may pass.
             ServerError: it refuses.
         """
         tls = self._tls()
@@ -85,9 +87,9 @@ class Entity:
                 tls_args=tls,
                 evt_handlers=list(handlers),
             )
-        except OSError as error:  # its name is not known, for one
-            message = f"it was not reached: {error.strerror or error}"
-            raise BrokenOffError(message) from error
+        except OSError as error:  # such as an unknown host
+            message = f"it could not be reached: {error.strerror or error}"
+            raise TransientError(message) from error
         if not association.is_established:
             self._refused(association)
         try:
@@ -98,25 +100,25 @@ class Entity:
         association.release()
 
     def _refused(self, association: Any) -> None:  # noqa: ANN401 - of pynetdicom
-        """Say why there is no association."""
+        """Raise the reason why an association was not established."""
         if association.rejected_contexts and not association.accepted_contexts:
             named = ", ".join(dict.fromkeys(one.abstract_syntax.name for one in association.rejected_contexts))
-            message = f"{self.url} takes none of what is asked of it: {named}"
+            message = f"{self.url} supports nothing that was asked for: {named}"
             raise ServerError(message)
         answer = association.acceptor.primitive
         if not association.is_rejected or answer is None:
-            message = "it was not reached, or ended the association at once"
+            message = "it could not be reached, or ended the association at once"
             if self.url.startswith("dicoms:"):
-                message += ", or its certificate is not trusted (--authority names one that is)"
-            raise BrokenOffError(message)
+                message += ", or its certificate is not trusted (name one to trust with --authority)"
+            raise TransientError(message)
         reason = f"it rejects the association of {self.calling} with {self.title}: {answer.reason_str.lower()}"
         if answer.result == _TRANSIENT:
-            raise BrokenOffError(reason)
-        message = f"expected an answer from {self.url}, got none that is of use: {reason}"
+            raise TransientError(reason)
+        message = f"the request to {self.url} failed: {reason}"
         raise ServerError(message)
 
     def _identity(self) -> list[Any]:
-        """Return who we are (DICOM PS3.7, D.3.3.7)."""
+        """Return our user identity (DICOM PS3.7, D.3.3.7)."""
         if not self.credentials.user:
             return []
         pdu: Any = import_module("pynetdicom.pdu_primitives")
@@ -128,7 +130,7 @@ class Entity:
         return [identity]
 
     def _tls(self) -> tuple[ssl.SSLContext, str] | None:
-        """Return how certificates are checked, where the address asks for TLS."""
+        """Return how certificates are checked, if the address asks for TLS."""
         if not self.url.startswith("dicoms:"):
             return None
         context = ssl.create_default_context()
@@ -140,10 +142,10 @@ class Entity:
 def entity_of(
     url: str, *, calling: str, credentials: Credentials | None, authority: Path | None, timeout_s: float
 ) -> Entity:
-    """Return the entity that an address names.
+    """Return the entity at an address.
 
     Raises:
-        UsageError: it is no such address, the package for it is missing, or a password would be sent in the clear.
+        UsageError: the address is wrong, pynetdicom is missing, or a password would be sent unencrypted.
     """
     parts = urlsplit(url)
     try:
@@ -152,20 +154,20 @@ def entity_of(
         port = 0
     title = unquote(parts.username or "")
     if not (port and title and parts.hostname) or parts.password is not None or parts.path.strip("/"):
-        got = "another" if "@" in url else url  # what stands before the @ can be a password
+        got = "another" if "@" in url else url  # the part before the @ can be a password
         message = f"expected an address such as dicom://TITLE@pacs.example:104, or dicoms:// for TLS, got {got}"
         raise UsageError(message)
     for name in (title, calling):
         check_title(name)
     given = credentials or Credentials()
     if given.token:
-        message = "expected a user, or nobody, for dicom:// and dicoms://, got a token: it is for web services"
+        message = "expected a user and a password for dicoms://, got a token, which is for DICOMweb only"
         raise UsageError(message)
     if authority is not None:
         check_authority(authority)
     if given.password and parts.scheme != "dicoms":
-        message = "expected dicoms:// with a password, or none (unset MEDPAINT_PACS_PASSWORD if it is for another "
-        message += "server): over dicom:// everyone on the way could read it"
+        message = "expected dicoms:// with a password, got dicom://, which would send it unencrypted "
+        message += "(unset MEDPAINT_PACS_PASSWORD if it is for another server)"
         raise UsageError(message)
     try:
         import_module("pynetdicom")
@@ -176,13 +178,13 @@ def entity_of(
 
 
 def check_title(title: str) -> None:
-    """Refuse what is no title of an application entity.
+    """Refuse an invalid application entity title.
 
     Raises:
-        UsageError: it is empty, too long, or of other characters than DICOM allows.
+        UsageError: it is empty, too long, or has characters that DICOM does not allow.
     """
     if not (
         0 < len(title.strip()) <= _LONGEST_TITLE and title.isascii() and title.isprintable() and "\\" not in title
     ):
-        message = f"expected the title of an application entity, 1 to {_LONGEST_TITLE} characters, got {title!r}"
+        message = f"expected an application entity title of 1 to {_LONGEST_TITLE} characters, got {title!r}"
         raise UsageError(message)

@@ -1,4 +1,4 @@
-"""From an address to the server that it names."""
+"""Connects an address to the kind of server that it names."""
 
 from __future__ import annotations
 
@@ -26,27 +26,27 @@ def connect(
     """Return the server at an address; nothing is sent yet.
 
     Args:
-        url: ``https://...`` of a DICOMweb service; or ``dicom://TITLE@HOST:PORT`` of an application entity, and
-            ``dicoms://`` where it speaks TLS.
-        credentials: what it asks for.
-        authority: certificates to trust besides the system's, PEM.
-        timeout_s: seconds after which a server that says nothing is given up.
-        calling: what we are called there; for application entities.
-        receive: port that it sends to when asked for a series (C-MOVE); None: over the same association (C-GET).
+        url: ``https://...`` of a DICOMweb service, or ``dicom://TITLE@HOST:PORT`` of an application entity, with
+            ``dicoms://`` for TLS.
+        credentials: user and password, or a token.
+        authority: PEM file of certificates to trust in addition to the system's.
+        timeout_s: seconds to wait for an answer.
+        calling: our title; for application entities only.
+        receive: local port that the server sends series to (C-MOVE); None: over the same association (C-GET).
 
     Raises:
-        UsageError: the package for it is missing, the address is none, or an option is not for such a server.
+        UsageError: a package is missing, the address is wrong, or an option does not apply to this kind of server.
     """
     if receive is not None and not 0 < receive < 2**16:
-        message = f"expected a port, 1 to 65535, to receive at, got {receive}"
+        message = f"expected a port to receive at, 1 to 65535, got {receive}"
         raise UsageError(message)
     if url.startswith(("dicom:", "dicoms:")):
         entity = entity_of(url, calling=calling, credentials=credentials, authority=authority, timeout_s=timeout_s)
         if receive is not None and url.startswith("dicoms:"):
-            message = "expected no port to receive at with dicoms://: what is sent there would not be encrypted"
+            message = "expected no port to receive at with dicoms://: the transfer to it would not be encrypted"
             raise UsageError(message)
         return Dimse(entity, receive=receive)
     if receive is not None or calling != CALLING:
-        message = f"calling and receive are for dicom:// and dicoms://, got {url}"
+        message = f"expected dicom:// or dicoms:// with calling or receive, got {url}"
         raise UsageError(message)
     return DicomWeb(url, credentials=credentials, authority=authority, timeout_s=timeout_s)

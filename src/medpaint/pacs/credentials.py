@@ -1,4 +1,4 @@
-"""What a server asks for before it answers, kept out of command lines, logs and messages."""
+"""Credentials for a server, kept out of command lines, logs and messages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Credentials", "check_authority", "read_credentials"]
 
 @dataclass(frozen=True)
 class Credentials:
-    """What a server asks for: a user and a password, or a token."""
+    """Credentials for a server: a user and a password, or a token."""
 
     user: str = ""
     password: str = field(default="", repr=False)
@@ -22,13 +22,13 @@ class Credentials:
 
 
 def read_credentials(path: Path) -> Credentials:
-    """Read credentials from a file that only its owner may read.
+    """Read credentials from a file that only its owner can read.
 
     It holds one line, ``user:password`` or ``token:...``.
 
     Raises:
-        UsageError: others may read it, or it holds something else.
-        InputError: it cannot be read.
+        UsageError: others can read the file, or it holds something else.
+        InputError: the file cannot be read.
     """
     line = read_private(path)
     name, colon, secret = line.partition(":")
@@ -39,14 +39,14 @@ def read_credentials(path: Path) -> Credentials:
 
 
 def check_authority(path: Path) -> Path:
-    """Return a file of certificates.
+    """Return the path of a file of certificates, after checking that it is one.
 
     Raises:
-        UsageError: it is none.
+        UsageError: not a readable PEM file of certificates.
     """
     try:
         ssl.create_default_context().load_verify_locations(path)
     except OSError as error:
-        message = f"{path}: expected certificates to trust, PEM: {error.strerror or 'there are none in it'}"
+        message = f"{path}: expected a PEM file of certificates: {error.strerror or 'it holds none'}"
         raise UsageError(message) from error
     return path

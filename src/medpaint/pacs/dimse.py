@@ -1,4 +1,4 @@
-"""A server that is spoken to by DIMSE (DICOM PS3.4, PS3.7): C-FIND, C-GET or C-MOVE, and C-STORE."""
+"""A DIMSE server (DICOM PS3.4, PS3.7): C-FIND, C-GET or C-MOVE, and C-STORE."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from medpaint.io.dicom import quiet
 from medpaint.pacs.association import Entity
 from medpaint.pacs.reception import Intake, fetch_series, handing_to, waiting_for
 from medpaint.pacs.remote import RemoteSeries, check_keywords
-from medpaint.pacs.retry import BrokenOffError, insist
+from medpaint.pacs.retry import TransientError, call_with_retry
 
 __all__ = ["Dimse"]
 
 _FIND: Final = "1.2.840.10008.5.1.4.1.2.2.1"
 _MOVE: Final = "1.2.840.10008.5.1.4.1.2.2.2"
 _GET: Final = "1.2.840.10008.5.1.4.1.2.2.3"
-"""Of the study root: series are asked for below a study (DICOM PS3.4, C.6.2)."""
+"""Study root information models: a query for series names their study (DICOM PS3.4, C.6.2)."""
 
 _CLASSES: Final = (
     "1.2.840.10008.5.1.4.1.1.2",  # CT
@@ -33,7 +33,7 @@ _CLASSES: Final = (
     "1.2.840.10008.5.1.4.1.1.66.4",  # segmentation
     "1.2.840.10008.5.1.4.1.1.481.3",  # structure set
 )
-"""What is read here, and so fetched."""
+"""Storage classes that medpaint reads, and so fetches."""
 
 _SYNTAXES: Final = (
     "1.2.840.10008.1.2.1",  # explicit little endian
@@ -51,7 +51,7 @@ _SYNTAXES: Final = (
     "1.2.840.10008.1.2.4.201",  # high-throughput JPEG 2000 lossless
     "1.2.840.10008.1.2.4.203",  # high-throughput JPEG 2000
 )
-"""Each is asked for on its own, so that instances come as they are stored; an association has room for 128."""
+"""Each is proposed in a context of its own, so that instances come as stored; an association has room for 128."""
 
 _OF_SERIES: Final = frozenset(
     {
@@ -72,21 +72,21 @@ _OF_SERIES: Final = frozenset(
         "PerformedProcedureStepStartTime",
     }
 )
-"""Keys of a series; the others are of its study."""
+"""Keys at the level of a series; all others are at the level of its study."""
 
 _CANCELLED: Final = 0xFE00
 
 _OUT_OF_RESOURCES: Final = 0xA7
-"""First byte of statuses that can be others a moment later (DICOM PS3.4, tables B.2-1, C.4-2)."""
+"""First byte of statuses that may pass in a moment (DICOM PS3.4, tables B.2-1, C.4-2)."""
 
 
 class Dimse:
-    """A server that is spoken to by DIMSE, which is asked again where it fails for a moment.
+    """A DIMSE server; see `Server`.
 
     Args:
         entity: the server.
-        receive: port that it knows us by, to which it is told to send (C-MOVE); None: it sends over the same
-            association (C-GET), which not all servers do.
+        receive: local port that the server has registered for us and sends to (C-MOVE); None: it sends over the
+            same association (C-GET), which not all servers support.
     """
 
     def __init__(self, entity: Entity, *, receive: int | None = None) -> None:
@@ -97,42 +97,54 @@ class Dimse:
         """Return the series that match a query; see `Server`."""
         with quiet():
             _check_query(query)
-            return insist(self.url, lambda: list(self._found(query)))
+            return call_with_retry(self.url, lambda: list(self._found(query)))
 
     def fetch(self, study: str, series: str, folder: Path, progress: Progress | None = None) -> int:
         """Fetch a series into a folder; see `Server`."""
-        way = self._got if self._receive is None else self._moved
+        way = self._get if self._receive is None else self._move
         return fetch_series(self, self.url, (study, series), folder, progress, way)
 
     def store(self, files: Sequence[Path], progress: Progress | None = None) -> int:
         """Store DICOM files; see `Server`."""
         kinds = [_kind(file) for file in files]
+        contexts = [_context(*kind) for kind in dict.fromkeys(kinds)]
         left = list(zip(files, kinds, strict=True))
 
-        def attempt() -> None:
-            with (
-                quiet(),
-                self._entity.associated([_context(*kind) for kind in dict.fromkeys(kinds)]) as association,
-            ):
-                taken = {(one.abstract_syntax, one.transfer_syntax[0]) for one in association.accepted_contexts}
-                while left:
-                    file, kind = left[0]
-                    if kind not in taken:
-                        named = " in ".join(_name(uid) for uid in kind)
-                        message = (
-                            f"{self.url} took {len(files) - len(left)} of {len(files)} instances, but no {named}"
-                        )
-                        raise ServerError(message)
-                    self._check(_still(association).send_c_store(file), "instance")
-                    del left[0]
+        def resume() -> None:
+            with quiet(), self._entity.associated(contexts) as association:
+                for done in self._store_left(left, association, len(files)):
                     if progress is not None:
-                        progress("store", 1.0 - len(left) / len(files))
+                        progress("store", done / len(files))
 
-        insist(self.url, attempt)
+        call_with_retry(self.url, resume)
         return len(files)
 
+    def _store_left(
+        self,
+        left: list[tuple[Path, tuple[str, str]]],
+        association: Any,  # noqa: ANN401 - of pynetdicom
+        total: int,
+    ) -> Iterator[int]:
+        """Store files over an association, remove each from the list once it is stored, and yield how many are.
+
+        Args:
+            left: the files that are left to store, with their SOP class and transfer syntax.
+            association: with the server.
+            total: number of files at the start.
+        """
+        accepted = {(one.abstract_syntax, one.transfer_syntax[0]) for one in association.accepted_contexts}
+        while left:
+            file, kind = left[0]
+            if kind not in accepted:
+                refused = " in ".join(_name(uid) for uid in kind)
+                message = f"{self.url} stored {total - len(left)} of {total} instances, does not accept {refused}"
+                raise ServerError(message)
+            self._check(_established(association).send_c_store(file), "instance")
+            del left[0]
+            yield total - len(left)
+
     def _found(self, query: Mapping[str, str]) -> Iterator[RemoteSeries]:
-        """Yield the series that match: those of each study, as servers need not search across studies."""
+        """Yield the matching series study by study, because servers need not search across studies."""
         of_series = {key: value for key, value in query.items() if key in _OF_SERIES}
         of_study = {key: value for key, value in query.items() if key not in _OF_SERIES}
         known = of_study.get("StudyInstanceUID", "")
@@ -151,14 +163,14 @@ class Dimse:
                     yield RemoteSeries(study, _uid(answer, "SeriesInstanceUID"), modality, count)
 
     def _answers(self, association: Any, level: str, keys: Mapping[str, str]) -> Iterator[Any]:  # noqa: ANN401
-        """Yield what the server has at a level."""
-        for status, answer in _still(association).send_c_find(_identifier(level, keys), _FIND):
+        """Yield the server's matches at the level ``STUDY`` or ``SERIES``."""
+        for status, answer in _established(association).send_c_find(_identifier(level, keys), _FIND):
             self._check(status, "query")
             if answer is not None:
                 yield answer
 
-    def _got(self, wanted: RemoteSeries, intake: Intake) -> None:
-        """Have a series sent over the association that asks for it."""
+    def _get(self, wanted: RemoteSeries, intake: Intake) -> None:
+        """Have a series sent over the association that asks for it (C-GET)."""
         net: Any = import_module("pynetdicom")
         contexts = [_context(*kind) for kind in product(_CLASSES, _SYNTAXES)]
         roles = [net.build_role(one, scp_role=True) for one in _CLASSES]
@@ -169,13 +181,13 @@ class Dimse:
             ) as association,
         ):
             if all(one.abstract_syntax != _GET for one in association.accepted_contexts):
-                message = f"{self.url} does not offer C-GET: have it send to a port here (C-MOVE), with --receive"
+                message = f"{self.url} does not offer C-GET: use C-MOVE with --receive"
                 raise ServerError(message)
-            for status, _ in _still(association).send_c_get(_series_of(wanted), _GET):
+            for status, _ in _established(association).send_c_get(_series_of(wanted), _GET):
                 self._check(status, "request")
 
-    def _moved(self, wanted: RemoteSeries, intake: Intake) -> None:
-        """Have a series sent to a port here, where nobody but the server is listened to."""
+    def _move(self, wanted: RemoteSeries, intake: Intake) -> None:
+        """Have a series sent to a local port that accepts associations of the server only (C-MOVE)."""
         ours = self._entity.application()
         ours.require_called_aet, ours.require_calling_aet = True, [self._entity.title]
         with handing_to(intake) as handler:
@@ -185,33 +197,33 @@ class Dimse:
                     waiting_for(association, intake, self._entity.timeout_s)
                     ours_there = f"{self._entity.calling}, this machine, port {self._receive}"
                     for status, _ in association.send_c_move(_series_of(wanted), self._entity.calling, _MOVE):
-                        self._check(status, f"request (it has to know {ours_there})")
+                        self._check(status, f"request (register there: {ours_there})")
             finally:
                 receiver.shutdown()
                 for one in receiver.active_associations:
                     one.abort()
 
     def _listening(self, ours: Any, handler: Any) -> Any:  # noqa: ANN401 - of pynetdicom
-        """Start to listen."""
+        """Start to listen at the port."""
         contexts = [_context(one, *_SYNTAXES) for one in _CLASSES]
         try:
             return ours.start_server(("", self._receive), block=False, contexts=contexts, evt_handlers=[handler])
         except OSError as error:
-            message = f"expected port {self._receive} to receive at, cannot have it: {error.strerror or error}"
+            message = f"expected a free port to receive at, cannot use {self._receive}: {error.strerror or error}"
             raise UsageError(message) from error
 
     def _check(self, status: Any, what: str) -> None:  # noqa: ANN401 - a dataset
-        """Refuse an answer that says that something failed; answers in between and warnings pass."""
+        """Raise the failure that an answer reports; pending answers and warnings pass."""
         code = status.get("Status")
         if code is None:
             message = "it ended the association, or did not answer in time"
-            raise BrokenOffError(message)
+            raise TransientError(message)
         failed = status.get("NumberOfFailedSuboperations") or 0
         if code >> 8 == _OUT_OF_RESOURCES:
-            message = f"it has no room for the {what} ({code:#06x})"
-            raise BrokenOffError(message)
+            message = f"it is out of resources for the {what} (status {code:#06x})"
+            raise TransientError(message)
         if code == _CANCELLED:
-            message = f"{self.url} stopped before the end of the {what}: it may list so much at most, ask for less"
+            message = f"{self.url} ended the {what} early: it may limit how much it lists, narrow the search"
             raise ServerError(message)
         if failed or (code not in {0x0000, 0xFF00, 0xFF01} and code >> 12 != 0xB):
             more = f", and could not send {failed} instances" if failed else ""
@@ -219,39 +231,39 @@ class Dimse:
             raise ServerError(message)
 
 
-def _still(association: Any) -> Any:  # noqa: ANN401 - of pynetdicom
-    """Return an association that has not ended since the last answer.
+def _established(association: Any) -> Any:  # noqa: ANN401 - of pynetdicom
+    """Return an association, after checking that it has not ended since the last answer.
 
     Raises:
-        BrokenOffError: it has.
+        TransientError: it has ended.
     """
     if not association.is_established:
         message = "it ended the association"
-        raise BrokenOffError(message)
+        raise TransientError(message)
     return association
 
 
 def _uid(answer: Any, keyword: str) -> str:  # noqa: ANN401 - of pydicom
-    """Return an identifier that an answer has to hold.
+    """Return an identifier from an answer.
 
     Raises:
-        BrokenOffError: it does not.
+        TransientError: the answer lacks it.
     """
     found = str(answer.get(keyword) or "")
     if not found:
         message = f"its answer lacks {keyword}"
-        raise BrokenOffError(message)
+        raise TransientError(message)
     return found
 
 
 def _context(abstract: str, *syntaxes: str) -> Any:  # noqa: ANN401 - of pynetdicom
-    """Return what is spoken of, and in which transfer syntaxes."""
+    """Return a presentation context: what to exchange, and in which transfer syntaxes."""
     build: Callable[..., Any] = import_module("pynetdicom").build_context
     return build(abstract, list(syntaxes))
 
 
 def _identifier(level: str, keys: Mapping[str, str]) -> Any:  # noqa: ANN401 - of pydicom
-    """Return a question."""
+    """Return the data set that asks for the given keys at a level."""
     pydicom: Any = import_module("pydicom")
     found = pydicom.Dataset()
     found.QueryRetrieveLevel = level
@@ -261,25 +273,25 @@ def _identifier(level: str, keys: Mapping[str, str]) -> Any:  # noqa: ANN401 - o
 
 
 def _series_of(wanted: RemoteSeries) -> Any:  # noqa: ANN401 - of pydicom
-    """Return the question for a series."""
+    """Return the data set that asks for a series."""
     return _identifier("SERIES", {"StudyInstanceUID": wanted.study, "SeriesInstanceUID": wanted.series})
 
 
 def _check_query(query: Mapping[str, str]) -> None:
-    """Refuse keys that are no keywords, and values that they cannot have."""
+    """Refuse unknown keywords, and values that they cannot have."""
     check_keywords(query)
     try:
         _identifier("SERIES", query)
     except (ValueError, TypeError, OverflowError) as error:
-        message = f"expected values that {', '.join(query)} can have, got another"
+        message = f"expected valid values for {', '.join(query)}, got an invalid one"
         raise UsageError(message) from error
 
 
 def _kind(file: Path) -> tuple[str, str]:
-    """Return class and transfer syntax of a DICOM file.
+    """Return the SOP class and the transfer syntax of a DICOM file.
 
     Raises:
-        InputError: it is none.
+        InputError: not a DICOM file.
     """
     pydicom: Any = import_module("pydicom")
     try:
@@ -292,6 +304,6 @@ def _kind(file: Path) -> tuple[str, str]:
 
 
 def _name(uid: str) -> str:
-    """Return the name that an identifier is known by."""
+    """Return the name of a DICOM identifier."""
     uids: Any = import_module("pydicom.uid")
     return str(uids.UID(uid).name)

@@ -1,4 +1,4 @@
-"""Instances of a series as they come, and what hands them over (DICOM PS3.4, annex B)."""
+"""Reception of the instances of a series (DICOM PS3.4, annex B)."""
 
 from __future__ import annotations
 
@@ -15,23 +15,24 @@ from medpaint.core.types import Progress
 from medpaint.io.atomic import replacing_folder
 from medpaint.io.dicom import quiet
 from medpaint.pacs.remote import RemoteSeries, Server, check_uids, only
-from medpaint.pacs.retry import BrokenOffError, insist
+from medpaint.pacs.retry import TransientError, call_with_retry
 
 __all__ = ["Intake", "fetch_series", "handing_to", "waiting_for"]
 
-_NOT_WANTED: Final = 0xA900
+_REFUSED: Final = 0xA900
+"""Status of an instance that is not accepted: its data set does not match (DICOM PS3.4, table B.2-1)."""
 
 
 class Intake:
-    """Takes the instances of a series as they come, a file each, until it is closed.
+    """Writes the arriving instances of a series, one file each, until it is closed.
 
-    Several threads may hand it instances: a server may send over several associations.
+    Several threads may pass it instances: a server may send over several associations.
 
     Args:
-        url: of the server, for messages.
-        wanted: the series; with 0 instances where the server does not count them.
-        folder: of the files.
-        progress: told the fraction that has come.
+        url: address of the server, for messages.
+        wanted: the series; with 0 instances if the server does not count them.
+        folder: where to write the files.
+        progress: called with the fraction that has arrived.
     """
 
     def __init__(self, url: str, wanted: RemoteSeries, folder: Path, progress: Progress | None) -> None:
@@ -41,15 +42,15 @@ class Intake:
         self.last = time.monotonic()
 
     def take(self, series: str, instance: str, write: Callable[[Path], object]) -> None:
-        """Take an instance.
+        """Write an instance to a file.
 
         Args:
-            series: that it belongs to.
-            instance: its identifier.
-            write: writes it into a file.
+            series: UID of its series.
+            instance: its UID.
+            write: writes it to the given path.
 
         Raises:
-            ServerError: it belongs to another series, has come before, is one too many, or comes too late.
+            ServerError: it belongs to another series, is a duplicate, is one too many, or comes too late.
         """
         with self._lock:
             self._refuse_others(series, instance)
@@ -60,38 +61,38 @@ class Intake:
                 self._progress("fetch", min(1.0, len(self._taken) / max(1, self._wanted.instances)))
 
     def close(self) -> int:
-        """Take no more; return how many instances came.
+        """Accept no more instances; return how many arrived.
 
         Raises:
-            BrokenOffError: fewer than there are.
+            TransientError: fewer arrived than the series has.
         """
         with self._lock:
             self._open = False
         expected, series, count = self._wanted.instances, self._wanted.series, len(self._taken)
         if count < max(1, expected):
             message = f"expected {expected} instances of series {series}, got {count}"
-            raise BrokenOffError(message)
+            raise TransientError(message)
         return count
 
     @contextmanager
     def closing(self) -> Iterator[Intake]:
-        """Take nothing more once this is left, however it is."""
+        """Accept no more instances once the block is left, also by an error."""
         try:
             yield self
         finally:
             self._open = False
 
     def _refuse_others(self, series: str, instance: str) -> None:
-        """Refuse what is not one more instance of the series."""
+        """Refuse an instance that is not a further one of the series."""
         what = f"expected the instances of series {self._wanted.series} from {self._url}, each once"
         if series != self._wanted.series:
-            message = f"{what}, got others"
+            message = f"{what}, got one of another series"
         elif instance in self._taken:
             message = f"{what}, got one twice"
         elif 0 < self._wanted.instances <= len(self._taken):
-            message = f"{what}, got more than the {self._wanted.instances} that it says there are"
+            message = f"{what}, got more than the {self._wanted.instances} that it lists"
         elif not self._open:
-            message = f"{what}, got one after the transfer was given up"
+            message = f"{what}, got one after the transfer had ended"
         else:
             return
         raise ServerError(message)
@@ -103,17 +104,17 @@ def fetch_series(
     wanted: tuple[str, str],
     folder: Path,
     progress: Progress | None,
-    bring: Callable[[RemoteSeries, Intake], None],
+    receive: Callable[[RemoteSeries, Intake], None],
 ) -> int:
-    """Fetch a series as `Server.fetch` promises, however its instances come.
+    """Fetch a series as `Server.fetch` promises, by any protocol.
 
     Args:
-        server: lists it.
-        url: of the server, for messages.
-        wanted: study and series.
-        folder: to be made.
-        progress: told the fraction that has come.
-        bring: hands the instances to an intake.
+        server: lists the series.
+        url: address of the server, for messages.
+        wanted: UIDs of study and series.
+        folder: the folder to make.
+        progress: called with the fraction that has arrived.
+        receive: has the instances of the series sent, and passes them to an intake.
     """
     check_uids(*wanted)
     study, series = wanted
@@ -122,15 +123,15 @@ def fetch_series(
     def attempt() -> int:
         with quiet(), replacing_folder(folder) as part:
             intake = Intake(url, listed, part, progress)
-            bring(listed, intake)
+            receive(listed, intake)
             return intake.close()
 
-    return insist(url, attempt)
+    return call_with_retry(url, attempt)
 
 
 @contextmanager
 def handing_to(intake: Intake) -> Iterator[Any]:
-    """Yield what hands instances that come to an intake; what went wrong there is raised in the end."""
+    """Yield an event handler that passes arriving instances to an intake, and raise its first error in the end."""
     events: Any = import_module("pynetdicom.events")
     errors: list[Exception] = []
 
@@ -141,13 +142,13 @@ def handing_to(intake: Intake) -> Iterator[Any]:
             intake.take(series, instance, lambda path: path.write_bytes(content))
         except (MedpaintError, OSError) as error:
             errors.append(error)
-            return _NOT_WANTED
+            return _REFUSED
         return 0x0000
 
     try:
         with intake.closing():
             yield events.EVT_C_STORE, take
-    except (MedpaintError, BrokenOffError):
+    except (MedpaintError, TransientError):
         if not errors:
             raise
     if errors:
@@ -155,9 +156,9 @@ def handing_to(intake: Intake) -> Iterator[Any]:
 
 
 def waiting_for(association: Any, intake: Intake, timeout_s: float) -> None:  # noqa: ANN401 - of pynetdicom
-    """Let an association wait for an answer for as long as instances come by others.
+    """Let an association wait for an answer for as long as instances arrive over others.
 
-    A server that sends elsewhere need not say in between how far it is (DICOM PS3.4, C.4.2.3).
+    During C-MOVE a server need not report its progress (DICOM PS3.4, C.4.2.3).
     """
     wait = association.dimse.get_msg
 

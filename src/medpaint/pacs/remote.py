@@ -1,4 +1,4 @@
-"""What every kind of server does: say what series it has, hand them out, and take products."""
+"""What every kind of server does: list series, send them, and store products."""
 
 from __future__ import annotations
 
@@ -15,12 +15,19 @@ from medpaint.core.types import Progress
 __all__ = ["RemoteSeries", "Server", "check_keywords", "check_uids", "only", "read_object"]
 
 _UID: Final = re.compile(r"[0-9]+(\.[0-9]+)*")
-"""An identifier of DICOM (PS3.5, 9.1)."""
+"""A DICOM identifier (PS3.5, 9.1)."""
 
 
 @dataclass(frozen=True)
 class RemoteSeries:
-    """A series that a server has."""
+    """A series on a server.
+
+    Attributes:
+        study: UID of its study.
+        series: its UID.
+        modality: such as ``MR``; empty if the server does not say.
+        instances: number of its instances; 0 if the server does not say.
+    """
 
     study: str
     series: str
@@ -29,14 +36,14 @@ class RemoteSeries:
 
 
 class Server(Protocol):
-    """A server of images, which is asked again where it fails for a moment."""
+    """A server of images. Requests that fail in a way that may pass are retried."""
 
     def series(self, query: Mapping[str, str]) -> list[RemoteSeries]:
         """Return the series that match a query, such as ``{"Modality": "MR", "StudyDate": "20250101-"}``.
 
         Raises:
-            UsageError: a key is no keyword of DICOM.
-            ServerError: the server was not reached, or refused.
+            UsageError: a key is not a DICOM keyword.
+            ServerError: the server could not be reached, or refused.
         """
         ...
 
@@ -44,40 +51,40 @@ class Server(Protocol):
         """Fetch a series into a folder, which appears when it is complete; return the number of files.
 
         Raises:
-            UsageError: study or series is no identifier.
-            AbsentError: there is no such series.
-            ServerError: the server was not reached, refused, or sent something else or too little.
+            UsageError: study or series is not a DICOM identifier.
+            AbsentError: the server does not have the series.
+            ServerError: the server could not be reached, refused, or sent something else or too little.
         """
         ...
 
     def store(self, files: Sequence[Path], progress: Progress | None = None) -> int:
-        """Store DICOM files; return how many. Stored again, an instance stays what it was.
+        """Store DICOM files; return how many. Storing an instance again changes nothing.
 
         Raises:
-            InputError: a file is no DICOM.
-            ServerError: the server was not reached, or refused some; what it has taken it keeps.
+            InputError: a file is not DICOM.
+            ServerError: the server could not be reached, or refused some; it keeps those that it has stored.
         """
         ...
 
 
 def only(found: Sequence[RemoteSeries], url: str, study: str, series: str) -> RemoteSeries:
-    """Return the series that was asked for, and no other that a server may answer with.
+    """Return the wanted series from a server's answer, which may hold others.
 
     Raises:
-        AbsentError: it is not there.
+        AbsentError: the answer does not hold it.
     """
     for one in found:
         if (one.study, one.series) == (study, series):
             return one
-    message = f"expected series {series} of study {study} on {url}, found none"
+    message = f"expected series {series} of study {study} on {url}, which does not have it"
     raise AbsentError(message)
 
 
 def check_uids(*uids: str) -> None:
-    """Refuse words that are no identifiers: one becomes the name of a folder, and could lead anywhere.
+    """Refuse invalid identifiers: one becomes the name of a folder, and could lead anywhere.
 
     Raises:
-        UsageError: one is not digits and dots.
+        UsageError: one has other characters than digits and dots.
     """
     for uid in uids:
         if not _UID.fullmatch(uid):
@@ -86,15 +93,15 @@ def check_uids(*uids: str) -> None:
 
 
 def check_keywords(query: Mapping[str, str]) -> None:
-    """Refuse keys that are no keywords of DICOM: a server may pass over them, and list all that it has.
+    """Refuse keys that are not DICOM keywords: a server may ignore them, and list everything.
 
     Raises:
-        UsageError: one is none.
+        UsageError: one is not a DICOM keyword.
     """
     tag_of: Any = import_module("pydicom.datadict").tag_for_keyword
     unknown = [key for key in query if tag_of(key) is None]
     if unknown:
-        message = f"expected keywords of DICOM to look for, such as Modality, got {', '.join(unknown)}"
+        message = f"expected DICOM keywords, such as Modality, got {', '.join(unknown)}"
         raise UsageError(message)
 
 
@@ -102,7 +109,7 @@ def read_object(file: Path) -> Any:  # noqa: ANN401 - of pydicom, which is loade
     """Read a DICOM file to be stored.
 
     Raises:
-        InputError: it is none.
+        InputError: not a DICOM file.
     """
     pydicom: Any = import_module("pydicom")
     try:

@@ -1,4 +1,4 @@
-"""A DICOMweb server: what series it has, series from it, and products to it."""
+"""A DICOMweb server (DICOM PS3.18): QIDO-RS, WADO-RS and STOW-RS."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from medpaint.io.dicom import quiet
 from medpaint.pacs.credentials import Credentials, check_authority
 from medpaint.pacs.reception import Intake, fetch_series
 from medpaint.pacs.remote import RemoteSeries, check_keywords, read_object
-from medpaint.pacs.retry import OnTheWayError, insist
+from medpaint.pacs.retry import TransferError, call_with_retry
 
 __all__ = ["DicomWeb"]
 
 REQUEST_BYTES: Final = 64 * 2**20
-"""Size of the instances that are stored by one request, about."""
+"""Approximate size of the instances in one request to store."""
 
 _TABLE: Final = {
     "study": "0020000D",
@@ -27,20 +27,20 @@ _TABLE: Final = {
     "modality": "00080060",
     "instances": "00201209",
 }
-"""Columns of a listing, and the attributes that they hold. None of them names a patient."""
+"""Columns of a list of series, and their attributes. None of them identifies a patient."""
 
 
 class DicomWeb:
-    """A DICOMweb server, which is asked again where it fails for a moment.
+    """A DICOMweb server; see `Server`.
 
     Args:
         url: root of its DICOMweb service, such as ``https://pacs.example/dicom-web``.
-        credentials: what it asks for.
-        authority: certificates to trust besides the system's, PEM.
-        timeout_s: seconds after which a server that says nothing is given up.
+        credentials: user and password, or a token.
+        authority: PEM file of certificates to trust in addition to the system's.
+        timeout_s: seconds to wait for an answer.
 
     Raises:
-        UsageError: the package for it is missing, or the address is none.
+        UsageError: dicomweb-client is missing, or the address is wrong.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class DicomWeb:
         timeout_s: float = 30.0,
     ) -> None:
         if "@" in url.partition("//")[2].partition("/")[0]:
-            message = "expected an address without a user or a password in it: give them by environment or file"
+            message = "expected an address without user and password: give them by environment or file"
             raise UsageError(message)
         try:
             web: Any = import_module("dicomweb_client")
@@ -81,11 +81,11 @@ class DicomWeb:
     def series(self, query: Mapping[str, str]) -> list[RemoteSeries]:
         """Return the series that match a query; see `Server`."""
         check_keywords(query)
-        return insist(self.url, lambda: self._found(query))
+        return call_with_retry(self.url, lambda: self._found(query))
 
     def fetch(self, study: str, series: str, folder: Path, progress: Progress | None = None) -> int:
         """Fetch a series into a folder; see `Server`."""
-        return fetch_series(self, self.url, (study, series), folder, progress, self._brought)
+        return fetch_series(self, self.url, (study, series), folder, progress, self._receive_into)
 
     def store(self, files: Sequence[Path], progress: Progress | None = None) -> int:
         """Store DICOM files; see `Server`."""
@@ -93,12 +93,12 @@ class DicomWeb:
         for part in _batches(files):
             with quiet():
                 datasets = [read_object(file) for file in part]
-            answer = insist(self.url, partial(self._client.store_instances, datasets))
+            answer = call_with_retry(self.url, partial(self._client.store_instances, datasets))
             refused = answer.get("FailedSOPSequence") or []
             if refused:
                 reasons = sorted({f"{int(one.get('FailureReason', 0)):#06x}" for one in refused})
-                message = f"{self.url} took {done + len(part) - len(refused)} of {len(files)} instances, refused "
-                message += f"{len(refused)} (reason {', '.join(reasons)})"
+                stored = f"{self.url} stored {done + len(part) - len(refused)} of {len(files)} instances"
+                message = f"{stored} and refused {len(refused)} (reason {', '.join(reasons)})"
                 raise ServerError(message)
             done += len(part)
             if progress is not None:
@@ -106,7 +106,7 @@ class DicomWeb:
         return done
 
     def _found(self, query: Mapping[str, str]) -> list[RemoteSeries]:
-        """Return the series that match, page by page: servers may cut what they list, and need not say so."""
+        """Return the series that match, page by page: servers may shorten a list without saying so."""
         found: dict[RemoteSeries, None] = {}
         while True:
             before = len(found)
@@ -115,37 +115,37 @@ class DicomWeb:
                 return list(found)
 
     def _page(self, query: Mapping[str, str], offset: int) -> list[RemoteSeries]:
-        """Return the series that match, but for the first ones, as many as the server lists at once."""
+        """Return the series that match, from `offset` on, as many as the server lists at once."""
         wanted: dict[str, Any] = {"search_filters": dict(query), "fields": list(_TABLE.values())}
         try:
             answers = self._client.search_for_series(**wanted, offset=offset or None)
             rows = [{name: _first(one, tag) for name, tag in _TABLE.items()} for one in answers]
         except (AttributeError, KeyError, TypeError) as error:
-            message = f"expected a DICOMweb service at {self.url}, got answers that are none of one"
+            message = f"expected a DICOMweb service at {self.url}, got answers of another kind"
             raise ServerError(message) from error
         return [
             RemoteSeries(str(row["study"]), str(row["series"]), str(row["modality"]), int(row["instances"] or 0))
             for row in rows
         ]
 
-    def _brought(self, wanted: RemoteSeries, intake: Intake) -> None:
-        """Hand the instances of a series to an intake."""
+    def _receive_into(self, wanted: RemoteSeries, intake: Intake) -> None:
+        """Pass the instances of a series to an intake."""
         for dataset in self._instances(wanted.study, wanted.series):
             write = partial(dataset.save_as, enforce_file_format=True)
             intake.take(dataset.SeriesInstanceUID, dataset.SOPInstanceUID, write)
 
     def _instances(self, study: str, series: str) -> Iterator[Any]:
-        """Yield the instances of a series as they are stored, in whatever transfer syntax."""
+        """Yield the instances of a series in the transfer syntax in which they are stored."""
         as_stored = (("application/dicom", "*"),)
         requests: Any = import_module("requests")
         try:
             yield from self._client.iter_series(study, series, media_types=as_stored)
         except requests.RequestException as error:
-            raise OnTheWayError(error) from error
+            raise TransferError(error) from error
 
 
 def _trust(session: Any, authority: Path) -> None:  # noqa: ANN401 - of requests, which is loaded late
-    """Let a session trust a file of certificates, whatever the environment names (REQUESTS_CA_BUNDLE)."""
+    """Let a session trust a file of certificates, whatever REQUESTS_CA_BUNDLE in the environment says."""
     adapter: Any = import_module("requests.adapters").HTTPAdapter()
     send = adapter.send
     adapter.send = lambda request, **settings: send(request, **{**settings, "verify": str(authority)})
@@ -153,14 +153,14 @@ def _trust(session: Any, authority: Path) -> None:  # noqa: ANN401 - of requests
 
 
 def _first(answer: Mapping[str, Any], tag: str) -> str | int:
-    """Return the first value of an attribute in DICOM's JSON, empty where there is none."""
+    """Return the first value of an attribute in DICOM JSON; empty if it has no value."""
     values = answer.get(tag, {}).get("Value") or [""]
     found: str | int = values[0]
     return found
 
 
 def _batches(files: Iterable[Path]) -> Iterator[list[Path]]:
-    """Yield files, as many at a time as make a request of a moderate size."""
+    """Yield the files in parts of about `REQUEST_BYTES`."""
     part: list[Path] = []
     size = 0
     for file in files:

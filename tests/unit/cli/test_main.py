@@ -12,45 +12,63 @@ import pytest
 from scans import save_pair
 
 from medpaint.cli.main import COMMANDS, main
-from medpaint.parameters import Parameters
+from medpaint.parameters import FIELDS, FillParameters, MaskParameters, WriteParameters
 
 Captured = pytest.CaptureFixture[str]
 
 
-def told(capsys: Captured) -> Any:
+def printed(capsys: Captured) -> Any:
     """Return the one JSON object on stdout."""
     return json.loads(capsys.readouterr().out)
 
 
-def test_restore_tells_where_the_products_are(tmp_path: Path, capsys: Captured) -> None:
-    scan, mask = save_pair(tmp_path)
-    assert main(["restore", str(scan), "--mask", str(mask), "--output", str(tmp_path / "out"), "--json"]) == 0
-    answer = told(capsys)
+def restore(folder: Path, *flags: str) -> int:
+    """Restore the phantom by the quickest engine into the folder `out`; return the exit code."""
+    scan, mask = save_pair(folder)
+    where = ["--mask", str(mask), "--output", str(folder / "out"), "--engine", "nearest"]
+    return main(["restore", str(scan), *where, *flags])
+
+
+def test_restore_names_its_products(tmp_path: Path, capsys: Captured) -> None:
+    assert restore(tmp_path, "--json") == 0
+    answer = printed(capsys)
     assert answer["status"] == "restored"
     assert all(Path(answer[name]).exists() for name in ("restored", "mask", "record"))
     assert answer["repaired_ml"] == pytest.approx(180 * 0.008, rel=0.001)
     assert set(answer) >= {"engine", "seconds", "warnings"}
 
 
-def test_restore_speaks_to_people_too(tmp_path: Path, capsys: Captured) -> None:
-    scan, mask = save_pair(tmp_path)
-    assert main(["restore", str(scan), "--mask", str(mask), "--output", str(tmp_path / "out")]) == 0
+def test_restore_prints_text_without_json(tmp_path: Path, capsys: Captured) -> None:
+    assert restore(tmp_path) == 0
     out = capsys.readouterr().out
     assert out.startswith("restored: 1.4")
     assert "scan_restored.nii.gz" in out
 
 
-def test_every_parameter_is_a_flag_of_restore(tmp_path: Path, capsys: Captured) -> None:
-    scan, mask = save_pair(tmp_path)
-    flags = ["--engine", "nearest", "--seed", "4", "--edge-mm", "1.5", "--labels", "1", "--dilate-mm", "2"]
-    flags += ["--max-fraction", "0.8", "--resample-mask"]
-    assert (
-        main(["restore", str(scan), "--mask", str(mask), "--output", str(tmp_path / "o"), "--json", *flags]) == 0
-    )
-    record = json.loads(Path(told(capsys)["record"]).read_text())
+def test_flags_of_restore_reach_the_record(tmp_path: Path, capsys: Captured) -> None:
+    flags = ["--seed", "4", "--edge-mm", "1.5", "--labels", "1", "--dilate-mm", "2"]
+    assert restore(tmp_path, *flags, "--max-fraction", "0.8", "--resample-mask", "--json") == 0
+    parameters = json.loads(Path(printed(capsys)["record"]).read_text())["parameters"]
+    found = {name: value for step in parameters.values() for name, value in step.items()}
     wanted = {"engine": "nearest", "seed": 4, "edge_mm": 1.5, "labels": [1], "dilate_mm": 2.0, "max_fraction": 0.8}
-    assert wanted.items() <= record["parameters"].items()
-    assert set(record["parameters"]) == set(Parameters.model_fields)
+    assert wanted.items() <= found.items()
+    assert set(found) == set(FIELDS)
+
+
+@pytest.mark.parametrize(
+    ("command", "names"),
+    [
+        ("restore", FIELDS),
+        ("ingest", [*MaskParameters.model_fields, "absent_slices", "frame", "series"]),
+        ("inpaint", FillParameters.model_fields),
+        ("export", WriteParameters.model_fields),
+    ],
+)
+def test_parameters_are_flags_of_their_commands(command: str, names: list[str], capsys: Captured) -> None:
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    text = capsys.readouterr().out
+    assert [name for name in names if f"--{name.replace('_', '-')}" not in text] == []
 
 
 @pytest.mark.parametrize(
@@ -66,9 +84,10 @@ def test_every_parameter_is_a_flag_of_restore(tmp_path: Path, capsys: Captured) 
         (["check", "nowhere.tsv"], 3),
     ],
 )
-def test_an_error_is_one_line_and_an_exit_code(
-    tmp_path: Path, capsys: Captured, words: list[str], code: int
+def test_errors_are_one_line_and_an_exit_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured, words: list[str], code: int
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     scan, mask = save_pair(tmp_path)
     places = {"SCAN": str(scan), "MASK": str(mask)}
     assert main([places.get(word, word) for word in words] + ["--json"]) == code
@@ -82,7 +101,16 @@ def test_an_error_is_one_line_and_an_exit_code(
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["conjure"], ["restore"], ["restore", "x", "--detect", "--mask", "y"], ["engines", "x"]]
+    "words",
+    [
+        [],
+        ["conjure"],
+        ["restore"],
+        ["restore", "x", "--detect", "--mask", "y"],
+        ["restore", "x", "--detect", "--samples", "2"],
+        ["engines", "x"],
+        ["pacs"],
+    ],
 )
 def test_wrong_usage_exits_with_2(words: list[str], capsys: Captured) -> None:
     with pytest.raises(SystemExit) as stop:
@@ -91,25 +119,28 @@ def test_wrong_usage_exits_with_2(words: list[str], capsys: Captured) -> None:
     assert "usage: medpaint" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_help(command: str, capsys: Captured) -> None:
+@pytest.mark.parametrize(
+    "words", [[name] for name in COMMANDS] + [["pacs", name] for name in ("list", "find", "fetch", "store")]
+)
+def test_every_command_has_help(words: list[str], capsys: Captured) -> None:
     with pytest.raises(SystemExit) as stop:
-        main([command, "--help"])
+        main([*words, "--help"])
     assert stop.value.code == 0
-    told_to_people = capsys.readouterr().out
-    assert "--json" in told_to_people
-    assert "Default: ." not in told_to_people
+    text = capsys.readouterr().out
+    assert "--json" in text
+    assert "exit codes:" in text
+    assert "Default: ." not in text
 
 
 def test_verify_fails_on_a_changed_product(tmp_path: Path, capsys: Captured) -> None:
-    scan, mask = save_pair(tmp_path)
-    main(["restore", str(scan), "--mask", str(mask), "--output", str(tmp_path / "out"), "--json"])
-    answer = told(capsys)
+    restore(tmp_path, "--json")
+    answer = printed(capsys)
     assert main(["verify", str(tmp_path / "out"), "--json"]) == 0
-    assert told(capsys)["records"][0]["holds"] is True
-    Path(answer["mask"]).write_bytes(mask.read_bytes()[:-1])
+    assert printed(capsys)["records"][0]["holds"] is True
+    product = Path(answer["mask"])
+    product.write_bytes(product.read_bytes()[:-1])
     assert main(["verify", str(tmp_path / "out"), "--json"]) == 5
-    assert told(capsys)["status"] == "failed"
+    assert printed(capsys)["status"] == "failed"
     assert main(["verify", str(tmp_path / "out")]) == 5
     assert "DOES NOT HOLD" in capsys.readouterr().out
 
@@ -118,7 +149,7 @@ def test_inspect_lists_images(tmp_path: Path, capsys: Captured) -> None:
     save_pair(tmp_path)
     (tmp_path / "broken.nii.gz").write_bytes(b"\x1f\x8b\x08\x00nothing")
     assert main(["inspect", str(tmp_path), "--json"]) == 0
-    images = told(capsys)["images"]
+    images = printed(capsys)["images"]
     assert [image["restorable"] for image in images] == [False, True, True]
     assert main(["inspect", str(tmp_path)]) == 0
     out = capsys.readouterr().out
@@ -128,7 +159,7 @@ def test_inspect_lists_images(tmp_path: Path, capsys: Captured) -> None:
 
 def test_engines_are_listed(capsys: Captured) -> None:
     assert main(["engines", "--json"]) == 0
-    assert "harmonic" in [row["name"] for row in told(capsys)["engines"]]
+    assert "harmonic" in [row["name"] for row in printed(capsys)["engines"]]
     assert main(["engines"]) == 0
     assert "harmonic" in capsys.readouterr().out
 

@@ -1,0 +1,171 @@
+"""The plan of a cohort: batches, and the files and flags of each job."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cohorts import planned
+from snakemake.exceptions import WorkflowError
+
+from medpaint.cohort.config import RestoreConfig
+from medpaint.cohort.plan import Plan, make_plan
+from medpaint.core.errors import MedpaintError
+
+HEAD = "scan\timage\tstudy\tseries\tmask\tengine\tframe\n"
+
+
+@dataclass(frozen=True)
+class Wildcards:
+    """What Snakemake passes to an input function."""
+
+    scan: str = ""
+    batch: str = ""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in the empty folder of a cohort."""
+    (tmp_path / "config").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def plan_of(*rows: str, **config: Any) -> Plan:
+    """Return the plan for rows of a table and keys of a configuration."""
+    Path("config/scans.tsv").write_text(HEAD + "".join(f"{row}\n" for row in rows))
+    return make_plan(config)
+
+
+def test_batches_hold_scans_of_one_engine_in_the_order_of_the_table() -> None:
+    rows = [f"s{number}\tx.nii\t\t\t\t{'nearest' if number % 2 else ''}\t" for number in range(5)]
+    plan = plan_of(*rows, batch_size=2, restore={"engine": "harmonic"})
+    assert plan.batches == {
+        "harmonic-0000": ("s0", "s2"),
+        "harmonic-0001": ("s4",),
+        "nearest-0000": ("s1", "s3"),
+    }
+    assert plan.batch_cases(Wildcards(batch="nearest-0000")) == [
+        "results/work/cases/s1.npz",
+        "results/work/cases/s3.npz",
+    ]
+    assert plan.scan_fills(Wildcards(scan="s4")) == "results/work/fills/harmonic-0001"
+
+
+def test_a_scan_on_the_disk_is_read_where_it_is() -> None:
+    plan = plan_of("a\tscans/a.nii.gz\t\t\tmasks/a b.nii.gz\t\t2")
+    scan = Wildcards(scan="a")
+    assert plan.image_path(scan) == "scans/a.nii.gz"
+    assert plan.fetch_status(scan) == []
+    assert plan.ingest_flags(scan) == "--mask 'masks/a b.nii.gz' --frame 2 --dilate-mm 0.0 --max-fraction 0.5"
+    assert plan.evaluate_flags(scan).startswith("--avoid 'masks/a b.nii.gz' --frame 2 --effort fast --seed 0")
+
+
+def test_a_scan_on_the_server_is_fetched() -> None:
+    server = {"url": "https://pacs.example/dicom-web", "credentials": "my key"}
+    plan = plan_of("a\t\t1.2\t1.2.3#echo-time=4\t\t\t", pacs=server)
+    scan = Wildcards(scan="a")
+    assert plan.image_path(scan) == "results/fetched/a"
+    assert plan.image_files(scan) == ["results/fetched/a"]
+    assert plan.fetch_status(scan) == ["results/fetched/a.json"]
+    assert plan.fetch_flags(scan) == "--study 1.2 --series 1.2.3"
+    assert plan.ingest_flags(scan).startswith("--series '1.2.3#echo-time=4' --fetched results/fetched/a.json ")
+    assert plan.server_flags() == "https://pacs.example/dicom-web --credentials 'my key' --calling MEDPAINT"
+
+
+def test_every_setting_of_a_cohort_reaches_a_job() -> None:
+    settings: dict[str, Any] = {"labels": [1, "big one"], "compress": "rle", "deidentify": "key", "weights": "w"}
+    settings |= dict.fromkeys(("invert_mask", "resample_mask", "membrane", "absent_slices"), True)
+    plan = plan_of("a\ta.nii\t\t\t\t\t", restore=settings)
+    scan, batch = Wildcards(scan="a"), Wildcards(batch="auto-0000")
+    words = shlex.split(" ".join([plan.ingest_flags(scan), plan.batch_flags(batch), plan.export_flags(scan)]))
+    flags = [word[2:].replace("-", "_") for word in words if word.startswith("--")]
+    assert sorted(flags) == sorted(RestoreConfig.model_fields)
+    assert words[words.index("--labels") :][:3] == ["--labels", "1", "big one"]
+
+
+def test_the_engine_of_a_row_replaces_the_configured_one() -> None:
+    plan = plan_of("a\ta.nii\t\t\t\tnearest\t", restore={"engine": "harmonic", "weights": "w.safetensors"})
+    batch = Wildcards(batch="nearest-0000")
+    assert plan.batch_flags(batch).startswith("--engine nearest --effort fast")
+    assert plan.weights_file(batch) == ["w.safetensors"]
+
+
+def test_all_files_of_a_scan_are_watched(folder: Path) -> None:
+    for name in ("b.mhd", "b.raw", "c.raw", "series/2.dcm", "series/below/1.dcm", "series/{x}.dcm"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).touch()
+    plan = plan_of("b\tb.mhd\t\t\tabsent.nii\t\t", "s\tseries\t\t\t\t\t")
+    assert plan.image_files(Wildcards(scan="b")) == ["b.mhd", "b.raw"]
+    assert plan.image_files(Wildcards(scan="s")) == ["series/2.dcm", "series/below/1.dcm"]
+    assert plan.mask_files(Wildcards(scan="b")) == plan.mask_files(Wildcards(scan="s")) == []
+
+
+@pytest.mark.parametrize(
+    ("rows", "config", "message"),
+    [
+        (["a\tx\t\t\t\t\t", "a\ty\t\t\t\t\t"], {}, "scans.tsv: expected each scan once, got a more than once"),
+        ([], {}, "scans.tsv: expected at least one scan, got none"),
+        (["a\t\t1.2\t1.2.3\t\t\t"], {}, "expected the address of a server for a"),
+        (["a\tx\t\t\t\t\t"], {"colour": "red"}, "the configuration, colour: extra inputs are not permitted"),
+        (["a\tx\t\t\t\t\t"], {"restore": {"dilate_mm": -1}}, r"restore.dilate_mm: .* greater than .*, got -1"),
+        (["a\tx\t\t\t\t\t"], {"restore": {"seed": "3"}}, r"restore.seed: .* valid integer, got '3'"),
+        (["a\tx\t\t\t\t\t"], {"scans": "absent.tsv"}, "absent.tsv: expected the table of a cohort's scans"),
+    ],
+)
+def test_wrong_tables_and_settings_are_refused(rows: list[str], config: dict[str, Any], message: str) -> None:
+    with pytest.raises(MedpaintError, match=message) as caught:
+        plan_of(*rows, **config)
+    assert "\n" not in str(caught.value)
+
+
+def test_thousands_of_scans_are_planned_in_seconds() -> None:
+    rows = [f"s{number}\tscans/s{number}.nii.gz\t\t\t\t\t" for number in range(2000)]
+    started = time.process_time()
+    plan = plan_of(*rows)
+    for scan in map(Wildcards, plan.scans):
+        plan.image_files(scan)
+        plan.ingest_flags(scan)
+        plan.scan_fills(scan)
+        plan.export_flags(scan)
+    assert time.process_time() - started < 2
+
+
+def test_the_plan_loads_no_image_library() -> None:
+    heavy = {"torch", "nibabel", "pydicom", "SimpleITK", "scipy"}
+    script = f"import sys, medpaint.cohort.plan; print({heavy!r} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_a_run_makes_a_record_for_each_scan_and_the_summary(folder: Path) -> None:
+    (folder / "a.nii").touch()
+    rows = "a\ta.nii\t\t\t\t\t\nb\t\t1.2\t1.2.3\t\tnearest\t\n"
+    (folder / "config" / "scans.tsv").write_text(f"{HEAD}{rows}")
+    (folder / "config" / "config.yaml").write_text("pacs: {url: 'https://pacs.example'}\n")
+    assert planned(folder) == {
+        "results/work/cases/a.npz",
+        "results/work/cases/b.npz",
+        "results/fetched/b",
+        "results/fetched/b.json",
+        "results/work/fills/auto-0000",
+        "results/work/fills/nearest-0000",
+        "results/restored/a/a_record.json",
+        "results/restored/b/b_record.json",
+        "results/summary.tsv",
+        "results/complete",
+    }
+
+
+def test_a_run_of_a_wrong_cohort_is_refused_in_one_line(folder: Path) -> None:
+    plan_of("a\ta.nii\t\t\t\t\t")
+    (folder / "config" / "config.yaml").write_text("restore: {dilate_mm: -1}\n")
+    with pytest.raises(WorkflowError, match=re.escape("the configuration, restore.dilate_mm: ")):
+        planned(folder)

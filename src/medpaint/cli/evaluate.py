@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from medpaint.cli.options import add_parameters
 from medpaint.cli.progress import progress_bar
@@ -144,7 +144,7 @@ def _evaluated(parsed: argparse.Namespace) -> Evaluation:
         return evaluate_into(parsed.output, subjects, plan, lesions=lesions, progress=progress)
 
 
-def _subjects(paths: list[Path], given: dict[str, object]) -> Iterator[Subject | LeftOut]:
+def _subjects(paths: list[Path], given: dict[str, Any]) -> Iterator[Subject | LeftOut]:
     """Yield the scans; a single one with what the options say about it."""
     from medpaint.datasets.subjects import Subject, find_subjects
 
@@ -154,7 +154,7 @@ def _subjects(paths: list[Path], given: dict[str, object]) -> Iterator[Subject |
     if len(paths) != 1 or paths[0].suffix.lower() == ".tsv":
         message = f"expected one scan with --{', --'.join(given)}, got several paths or a table"
         raise UsageError(message)
-    plain = Subject.of(paths[0], scan=str(given.pop("name", "")), person=str(given.pop("person", "")))
+    plain = Subject.of(paths[0], scan=given.pop("name", ""), person=given.pop("person", ""))
     yield replace(plain, **given)
 
 

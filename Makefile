@@ -6,7 +6,7 @@ BIN    := $(CURDIR)/$(VENV)/bin
 STAMP  := $(VENV)/.installed
 export PATH := $(BIN):$(PATH)
 
-.PHONY: demo test test-slow test-all check format schemas lock clean
+.PHONY: demo test test-slow test-all coverage check format schemas lock clean
 
 demo: $(STAMP)
 	medpaint demo --output demo
@@ -18,6 +18,11 @@ test-slow: $(STAMP)
 	pytest -n 2 -m "slow or real" --durations 20
 
 test-all: test test-slow
+
+# Of the tests that were run with PYTEST_ADDOPTS="--cov --cov-append --cov-report=".
+coverage: $(STAMP)
+	coverage combine --append --quiet || true
+	coverage report --fail-under=95
 
 check: $(STAMP)
 	ruff format --check .

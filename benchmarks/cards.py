@@ -22,25 +22,25 @@ from medpaint.evaluation.tables import read_scores, summarised
 
 ABOUT: Final = {
     "unet3d": """\
-It fills holes in medical volumes: a first fill by exemplars of the same scan is
-corrected by a residual U-Net, in space, on patches of the scan at about 1 mm.""",
+It fills holes in medical volumes: a residual 3D U-Net corrects a first
+fill by exemplars from the same scan, on patches at about 1 mm.""",
     "unet2d": """\
-It fills holes in medical volumes: a first fill by exemplars of the same scan is
-corrected by a residual U-Net, slice by slice, with the neighbouring slices as channels, at about 1 mm in the
+It fills holes in medical volumes: a residual U-Net corrects a first fill
+by exemplars from the same scan, slice by slice, with the neighbouring slices as channels, at about 1 mm in the
 slice.""",
     "resnet2d": """\
-It fills lost slices of medical volumes, up to eight in a row: the smooth fill is
-corrected by a residual network, slice by slice, with five slices on either side as channels, at about 1 mm in the
+It fills lost slices in medical volumes, up to eight in a row: a residual
+network corrects the smooth fill, slice by slice, with five slices on either side as channels, at about 1 mm in the
 slice.""",
 }
 """What each network does, for the first lines of its card."""
 
 LESIONS: Final = """\
-Shapes of holes: lesion masks of stroke, LESYMAP, Apache-2.0; blobs, lost slices and blocks at the edge are made by
-medpaint."""
+Shapes of holes: stroke lesion masks, LESYMAP, Apache-2.0. medpaint makes blobs, lost slices and blocks at the edge
+itself."""
 
 LIMITS: Final = {
-    "resnet2d": "- Not for holes that are no gaps between known slices: the engine leaves those to `biharmonic`.\n"
+    "resnet2d": "- Only for gaps between known slices: the engine leaves other holes to `biharmonic`.\n"
 }
 """What a network cannot do at all."""
 
@@ -53,7 +53,7 @@ CREDITS: Final = {
     "t2w-head": "T2w MRI of the head in slices of 5 mm, OpenfMRI ds000011, PDDL",
     "ms-head": "FLAIR, T1w and T2w MRI of a person with multiple sclerosis, Lesjak et al. 2017, CC BY",
     "ct-thigh": "CT of the thighs, Soft-tissue-Sarcoma (TCIA), as prepared by the IBSI, CC BY 3.0",
-    "labels": "label maps that scans are synthesised from, SynthSeg, Apache-2.0",
+    "labels": "label maps, from which scans are synthesised, SynthSeg, Apache-2.0",
 }
 """What each source of the shipped recipes is, and its licence."""
 
@@ -77,7 +77,7 @@ def card_of(record: dict[str, Any], rows: Sequence[Row], start: str) -> str:
     return CARD.format(
         name=recipe["name"],
         about=ABOUT[kind],
-        shapes=LESIONS if recipe["lesions"] else "The holes are made by medpaint.",
+        shapes=LESIONS if recipe["lesions"] else "medpaint makes the holes itself.",
         limits=LIMITS.get(kind, ""),
         channels=", ".join(map(str, recipe["network"]["channels"])),
         sha256=record["weights_sha256"],
@@ -88,7 +88,7 @@ def card_of(record: dict[str, Any], rows: Sequence[Row], start: str) -> str:
         device=record["device"],
         created=record["created"][:10],
         cases=recipe["pairs"]["cases"],
-        start=f"\n- **Begun** with other weights, `{record['start_sha256'][:12]}`: {start}" if start else "",
+        start=f"\n- **Started** from other weights, `{record['start_sha256'][:12]}`: {start}" if start else "",
         data=data_table(record),
         held_out=", ".join(recipe["held_out"]),
         validation=", ".join(recipe["validation"]),
@@ -159,42 +159,43 @@ Weights of the engine `{name}`. {about} Channels: {channels}.
 - **Pairs**: patches of {cases} damaged scans.
 - **SHA-256**: `{sha256}`
 - **Recipe**: `config/train/{name}.yaml`, SHA-256 `{recipe_sha256}`
-- The record of the training, `{name}.json` beside this card, lists every scan with its hash, part and versions.
-- **Licence** of the weights: Apache-2.0, as medpaint.
+- The record of the training, `{name}.json` in the same folder, lists the versions, and every scan with its hash
+  and part.
+- **Licence** of the weights: Apache-2.0, like medpaint.
 
 ## Data
 
-Scans of how many people:
+Scans and people (`3 of 1` is three scans of one person):
 
 {data}
 
 {shapes}
 
-Never looked at, in training or in choosing weights: {held_out}.
-The weights that did best on these people were kept: {validation}.
+Held out of training and of the choice of weights: {held_out}.
+The weights that did best on these people were chosen: {validation}.
 
 ## What the network adds
 
-Error (RMSE) in the holes of the validation's people, relative to that of the first fill that it was given:
+Error (RMSE) in the holes of the validation people, relative to that of the first fill:
 
 {gains}
 
 ## Scores
 
-Error in the hole relative to that of `harmonic`, on people who were held out; below 1 is nearer to the truth.
-[All engines](../../../docs/reference/engines-measured.md).
+Error in the hole relative to that of `harmonic`, on held-out people; below 1 is closer to the truth.
+[All engines](../../../../../docs/reference/engines-measured.md).
 
 {scores}
 
 ## Where not to use it
 
 {limits}- Not for diagnosis. A filled voxel is an invention; do not measure in it.
-- The training saw brains, heads, thighs. In other parts of the body the first fill does most of the work.
-- It saw healthy tissue, and a few lesions. It does not restore what a disease looks like.
-- What it finds on the other side of the body it takes for likely on this one: not for studies of asymmetry.
-- The scans of one kind come from one scanner each. Other scanners, field strengths and reconstructions may do
-  worse: [evaluate on your own](../../../docs/how-to/evaluate.md).
-- Voxels far from 1 mm are resampled for the network: from below 0.75 mm it adds no detail.
+- It was trained on brains, heads and thighs. In other parts of the body the first fill does most of the work.
+- It saw healthy tissue and a few lesions. It does not restore the appearance of disease.
+- It assumes that both sides of the body look alike: not for studies of asymmetry.
+- All training scans of a kind come from one scanner. Results may be worse with other scanners, field strengths and
+  reconstructions: [evaluate on your own scans](../../../../../docs/how-to/evaluate.md).
+- Voxels far from 1 mm are resampled for the network: it adds no detail to voxels below 0.75 mm.
 """
 
 if __name__ == "__main__":

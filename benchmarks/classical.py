@@ -27,8 +27,8 @@ from scipy.ndimage import binary_dilation
 from medpaint.core.types import FloatArray, Mask
 from medpaint.corrupt import lesion_blob, lesion_shape, missing_slices
 from medpaint.datasets.lesion_shapes import LesionFolder
-from medpaint.engines.base import Engine
-from medpaint.engines.choice import AUTO, LEARNED
+from medpaint.engines.base import Engine, Hole
+from medpaint.engines.choice import LEARNED
 from medpaint.engines.registry import engine_names, load_engine
 from medpaint.engines.windows import windows
 from medpaint.metrics import psnr, rmse
@@ -39,7 +39,7 @@ MEDIUM_ML: Final = (8.0, 15.0)
 LARGE_ML: Final = (30.0, 50.0)
 GAPS: Final = ((1, 0.35), (2, 0.5), (3, 0.65))
 
-ENGINES: Final = tuple(name for name in engine_names() if name not in (AUTO, *LEARNED))
+ENGINES: Final = tuple(name for name in engine_names() if name not in LEARNED)
 KINDS: Final = {
     "small": "six holes, 0.4 to 2 ml",
     "medium": "one hole, 8 to 15 ml",
@@ -137,7 +137,7 @@ def timed_fill(engine: Engine, image: NDArray[np.float32], mask: Mask) -> tuple[
     for window in windows(mask, SPACING_MM, engine.context_mm):
         hole = mask[window]
         part = np.where(hole, np.float32(0.0), image[window])
-        filled[window][hole] = engine.fill(part, hole, spacing_mm=SPACING_MM, seed=0)[hole]
+        filled[window][hole] = engine.fill(Hole(part, hole, SPACING_MM), seed=0).values[0]
     return filled, time.perf_counter() - start
 
 
@@ -177,29 +177,29 @@ def cell(scores: list[Score], harmonic: list[Score]) -> str:
 
 
 SHAPES: Final = {
-    True: "lesion-shaped: masks of stroke lesions, scaled and put at random places in the tissue",
-    False: "lesion-shaped: random blobs inside the tissue (`medpaint.corrupt.lesion_blob`)",
+    True: "lesion-shaped: masks of stroke lesions, scaled and placed at random in the tissue",
+    False: "lesion-shaped: random blobs in the tissue (`medpaint.corrupt.lesion_blob`)",
 }
 
 PAGE: Final = """\
 # Classical engines, measured
 
-How well the engines that need no weights restore healthy tissue that was hidden from them.
+How well the engines without weights restore healthy tissue that was hidden from them.
 
 - **Scans**: {people} people, brain-extracted T1-weighted MRI at 1 mm (OpenNeuro ds002748), intensities
   scaled to [0, 1].
-- **Holes**: the small ones are random blobs inside the tissue; the larger ones are {shapes}.
+- **Holes**: the small ones are random blobs in the tissue; the larger ones are {shapes}.
   The gaps of 1, 2 and 3 axial slices lie at 35, 50 and 65 % of the brain's height.
-- **Each cell**: PSNR over the tissue in the mask, data range 1, higher is better; RMSE divided by that of
-  `harmonic`, lower is better; seconds for all holes of the kind in one brain, two CPU threads. Means over the
-  people, and the median of the seconds.
+- **Each cell** gives the PSNR over the tissue in the mask (data range 1, higher is better), the RMSE divided by
+  that of `harmonic` (lower is better), and the seconds for all holes of the kind in one brain on two CPU threads.
+  Scores are means over people; seconds are medians.
 - **For comparison**: `seg_FillLesions`, the patch-based lesion filling of NiftySeg 0.9.4 (Prados et al.,
-  NeuroImage 139, 2016), compiled from its source, with its default options, on the same small holes.
-  A hole of 8 ml takes it minutes.
+  NeuroImage 139, 2016), compiled from source, with default options, on the same small holes.
+  It takes minutes for a hole of 8 ml.
 
 {table}
 
-Repeat it with
+To repeat this, run
 
 ```
 OMP_NUM_THREADS=2 python benchmarks/classical.py --data BRAINS --lesions LESIONS \\

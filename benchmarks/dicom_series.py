@@ -20,20 +20,19 @@ import pydicom
 
 from medpaint.core.errors import MedpaintError
 from medpaint.io.dicom import list_series, read_series
-from medpaint.io.finding import Finding
+from medpaint.io.inspected import Inspection
 
-PAGE = """# DICOM series, read
+PAGE = """# DICOM test series
 
-What medpaint makes of each series of a collection of test data, and of the files that pydicom brings for its
-tests. Where a NIfTI file with the reference lies beside a series, the affine (within 0.001 mm) and the voxels are
-compared.
+How medpaint handles each series of a collection of test data, and the files that pydicom ships for its tests. If a
+series comes with a NIfTI reference, the affine (within 0.001 mm) and the voxels are compared.
 The table is made by
 
 ```
 python benchmarks/dicom_series.py --data DATA --output docs/reference/dicom-series.md
 ```
 
-and a test fails where it is no longer true.
+and a test fails when it is out of date.
 """
 
 
@@ -44,7 +43,7 @@ def canonical(data: np.ndarray[Any, Any], affine: np.ndarray[Any, Any]) -> tuple
     return tools.apply_orientation(data, flips), affine @ tools.inv_ornt_aff(flips, data.shape)
 
 
-def against_reference(finding: Finding, data: Any, affine: Any) -> str:  # noqa: ANN401 - arrays
+def against_reference(finding: Inspection, data: Any, affine: Any) -> str:  # noqa: ANN401 - arrays
     """Return how a volume compares with the reference beside its folder, empty where there is none."""
     folder = finding.path if finding.path.is_dir() else finding.path.parent
     reference = folder.with_name(f"{folder.name}_ground_truth.nii.gz")
@@ -57,7 +56,7 @@ def against_reference(finding: Finding, data: Any, affine: Any) -> str:  # noqa:
     return "equals the reference" if same and np.allclose(found_affine, expected_affine, atol=1e-3) else "DIFFERS"
 
 
-def outcome(finding: Finding) -> str:
+def outcome(finding: Inspection) -> str:
     """Read what a finding says can be read; return what came of it."""
     if not finding.restorable:
         return f"refused: {finding.reason}"

@@ -88,8 +88,8 @@ def main() -> None:
     parser.add_argument(
         "--engines",
         nargs="+",
-        default=[name for name in engine_names() if name != "auto"],
-        help="what to measure (default: all but auto)",
+        default=list(engine_names()),
+        help="what to measure, auto too (default: all engines)",
     )
     parser.add_argument("--output", type=Path, help="Markdown page to write; printed in any case")
     parser.add_argument("--images", type=Path, help="folder of the pictures to draw")
@@ -243,39 +243,39 @@ def sheet_of(title: str, case: Sequence[Row], subjects: Sequence[Subject], plan:
 PAGE: Final = """\
 # Engines, measured
 
-How near every engine comes to healthy tissue that was hidden from it, on people who are kept out of all training.
+How closely each engine restores healthy tissue that was hidden from it, in people excluded from all training.
 
-- **Holes**: {holes} of each kind in a scan. Small: a blob of 0.4 to 2 ml. Lesion and large: masks of real stroke
-  lesions, put at random places in the tissue, 8 to 15 and 30 to 50 ml. Slices: 1 to 3 lost slices.
-- **Scores**: inside the hole, where there is tissue. [What they mean](../explanation/scores.md). PSNR and SSIM:
+- **Holes**: {holes} of each kind per scan. Small: a blob of 0.4 to 2 ml. Lesion and large: masks of real stroke
+  lesions, placed at random in the tissue, 8 to 15 and 30 to 50 ml. Slices: 1 to 3 lost slices.
+- **Scores** are taken over the tissue inside the hole ([what they mean](../explanation/scores.md)). PSNR and SSIM:
   higher is better. Error: RMSE divided by that of `harmonic` on the same hole; below 1 is better than harmonic.
-  Seam: 1 is like the tissue beside it.
-- **Numbers** are means over people; in brackets, where there are several, the 95 % interval (Student's t).
-  One person says little about others: the tables of one person are there to show where an engine breaks.
+  Seam: 1 looks like the surrounding tissue.
+- **Numbers** are means over people, followed by the 95 % interval (Student's t) if there are several people.
+  One person says little about others: the tables with one person are there to show where an engine breaks down.
 
 {sections}
 
 ## Time and memory
 
-Mean over all scans above, for one hole (or one gap of slices): seconds on a CPU with two threads, and how
-far the fill raised the resident memory of the process, in MB.
+Means over all scans above, for one hole (or one gap of slices): seconds on a CPU with two threads, and by how
+much the fill raised the resident memory of the process, in MB.
 
 {costs}
 
 ## Pictures
 
-Each row is the case whose PSNR, averaged over the engines, is the median one; red is the border of the hole.
+Each row shows the case with the median PSNR, averaged over the engines. The border of the hole is red.
 
 ![T1w brains: small, lesion, large, slices](../images/engines-brains.png)
 
-![Other scans: a hole of 8 to 15 ml in the shape of a lesion](../images/engines-others.png)
+![Other scans: a lesion-shaped hole of 8 to 15 ml](../images/engines-others.png)
 
-Best, median and worst of the holes in the shape of a lesion in brains, by the error of `unet3d` relative to that
-of `harmonic`:
+The best, median and worst of the lesion-shaped holes in brains, by the error of `unet3d` relative to that of
+`harmonic`:
 
 ![T1w brains: best, median and worst case of unet3d](../images/engines-range.png)
 
-Repeat it, in about {minutes} minutes, with
+To repeat this, in about {minutes} minutes, run
 
 ```
 OMP_NUM_THREADS=2 python benchmarks/engines.py --data DATA \\

@@ -114,7 +114,7 @@ def timed(data: Array, mask: Mask, folder: Path, arguments: argparse.Namespace, 
             effort=effort,
         )
         following.append(time.perf_counter() - started)
-        engine = done.record.engine.name if done.record.engine else ""
+        engine = done.record.inpaint.engine if done.record.inpaint else ""
     return Timing(median(whole), median(peaks), median(following[1:]), engine)
 
 
@@ -161,10 +161,10 @@ def cells(one: Timing) -> str:
 PAGE: Final = """\
 # Speed
 
-What a restoration costs with the engine `{engine}`, on a CPU with two cores; {runs}. Whole process: from
-`medpaint restore` typed to the prompt back, the start of Python and the loading of the network included. Next
-scan: within a process that has done one before, as in the batches of a cohort, reading and writing included. A
-compressed NIfTI file of 8-bit values is read and written.
+The cost of a restoration with the engine `{engine}`, on a CPU with two cores; {runs}. The whole
+process is the time from entering `medpaint restore` to the next prompt, including the start of Python and loading
+the network. The next scan is the time for a further scan in the same process, as in the batches of a cohort,
+including reading and writing. A compressed NIfTI file of 8-bit values is read and written.
 
 ## By the size of the hole
 
@@ -174,12 +174,12 @@ One hole in a T1-weighted brain at 1 mm:
 
 ## By the size of the scan
 
-A hole of {small:g} ml in brains side by side, effort `fast`. Only a crop around the hole is worked on; what grows
-is reading, writing and the hashes.
+A hole of {small:g} ml in a scan made of repeated brains, effort `fast`. The engine sees only a crop around the
+hole; what grows is the time for reading, writing and hashing.
 
 {scans}
 
-Repeat it with
+To repeat this, run
 
 ```
 OMP_NUM_THREADS=2 python benchmarks/speed.py --brain SCAN.nii.gz --output docs/reference/speed.md

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from medpaint.io.inspection import inspect
     from medpaint.io.reading import read_scan
     from medpaint.parameters import Parameters
-    from medpaint.pipeline.restore import Restoration, restore
+    from medpaint.pipeline.case import Restoration
+    from medpaint.pipeline.restore import restore
     from medpaint.record.entries import Record
 
 __all__ = [
@@ -46,7 +47,7 @@ _HOMES = {
     "MedpaintError": "core.errors",
     "Parameters": "parameters",
     "Record": "record.entries",
-    "Restoration": "pipeline.restore",
+    "Restoration": "pipeline.case",
     "UsageError": "core.errors",
     "Verdict": "audit.verify",
     "VerificationError": "core.errors",

@@ -1,4 +1,4 @@
-"""Put what an engine filled into the scan: soft at the edge, identical outside the mask."""
+"""Blend filled values into a scan: soft at the edge if asked for, identical outside the mask."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from medpaint.core.volume import Volume
 __all__ = ["alpha_in_mask", "blended"]
 
 SHARPEST_MM: Final = 1e-6
-"""A soft edge that is narrower is a hard one; keeps the division within float64."""
+"""A narrower soft edge is a hard one; keeps the division within float64."""
 
 
 def alpha_in_mask(mask: Mask, spacing_mm: Spacing, edge_mm: float) -> FloatArray:
     """Return the weight of the filled value for every masked voxel.
 
     It rises from the mask's border inwards over `edge_mm` by a smoothstep (3t^2 - 2t^3) of the distance to
-    the nearest voxel outside, and is 1 from there on. Outside the mask it is 0, and not returned.
+    the nearest voxel outside, and is 1 from there on. Outside the mask the weight is 0.
 
     Args:
         mask: (I, J, K).
@@ -43,22 +43,21 @@ def alpha_in_mask(mask: Mask, spacing_mm: Spacing, edge_mm: float) -> FloatArray
     return np.asarray(ramp * ramp * (3.0 - 2.0 * ramp), np.float32)
 
 
-def blended(scan: Volume, mask: Mask, filled: FloatArray, alpha: FloatArray, *, in_place: bool = False) -> Array:
+def blended(scan: Volume, mask: Mask, filled: FloatArray, alpha: FloatArray) -> Array:
     """Return the scan's stored values with the filled ones blended in.
 
     Args:
         scan: the scan, (I, J, K).
         mask: True = repair, (I, J, K).
         filled: intensities, one for each True of `mask`, in C order.
-        alpha: their weights, likewise. Where the scan's own value is not finite it has no say.
-        in_place: change the scan's own voxels where they can be changed; the scan is then used up. For volumes of
-            gigabytes.
+        alpha: their weights, in the same order. Where the scan's own value is not finite, the filled one is taken
+            whole.
 
     Returns:
-        Stored values, (I, J, K), of the scan's dtype: rounded, within what may be stored, and bit for bit
-        the scan's outside the mask.
+        A new array of stored values, (I, J, K), of the scan's dtype: rounded, within the range that may be stored,
+        and bit for bit the scan's outside the mask.
     """
-    restored = _own(scan) if in_place else scan.data.copy(order="K")
+    restored = scan.data.copy(order="K")
     box = bounding_box(mask)
     if box is None:
         return restored
@@ -69,13 +68,3 @@ def blended(scan: Volume, mask: Mask, filled: FloatArray, alpha: FloatArray, *, 
     mixed = np.where(weight < 1.0, weight * filled + (1.0 - weight) * np.nan_to_num(own), filled)
     restored[box][inside] = encoding.encode(mixed)
     return restored
-
-
-def _own(scan: Volume) -> Array:
-    """Return the voxels of a scan to be changed: themselves, or a copy where they are in memory that cannot be."""
-    voxels = scan.data.view()
-    try:
-        voxels.flags.writeable = True
-    except ValueError:
-        return scan.data.copy(order="K")
-    return voxels

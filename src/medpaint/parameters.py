@@ -31,8 +31,8 @@ class MaskParameters(BaseModel):
 
     labels: tuple[int | str, ...] = Field(
         (),
-        description="Labels of the mask to repair, in DICOM segments and regions by number or name; none: its only "
-        "value that is not 0.",
+        description="Labels of the mask to repair, in DICOM segments and regions by number or name; none: its "
+        "only value that is not 0.",
     )
     invert_mask: bool = Field(default=False, description="The mask is drawn the other way: 0 = repair.")
     dilate_mm: float = Field(0.0, ge=0.0, le=100.0, description="Grow the mask by this many mm before it is used.")
@@ -101,7 +101,7 @@ class Parameters(BaseModel):
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Parameters:
-        """Return the parameters that flat `options` name, such as ``engine`` or ``frame``; others at their default.
+        """Return the parameters that flat `options` name, such as ``engine``; others are at their default.
 
         Raises:
             UsageError: an unknown name, or a value out of range.

@@ -1,4 +1,4 @@
-"""A head that anyone can make: nested ellipsoids with folded tissue, for tests and demonstrations."""
+"""A synthetic head: nested ellipsoids with folded tissue, for tests and demonstrations."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ __all__ = ["head"]
 def head(shape: tuple[int, int, int] = (48, 56, 40), spacing_mm: Spacing = (4.0, 4.0, 4.0)) -> NDArray[np.float32]:
     """Return a T1-weighted-like head on a grid: scalp, skull, fluid, folded cortex, white matter, ventricles.
 
-    The head is an ellipsoid that fills nine tenths of the field of view, whatever the grid, so that the same
-    head can be sampled finely or coarsely.
+    The head is an ellipsoid that fills nine tenths of the field of view on any grid, so that the same head can be
+    sampled finely or coarsely.
 
     Args:
         shape: size (I, J, K).

@@ -49,8 +49,8 @@ def test_a_gpu_fills_as_the_processor_does(engine: NetworkName, effort: str) -> 
     on_cpu = restore(image, mask, engine=engine, effort=effort, seed=3)
     on_gpu = restore(image, mask, engine=engine, effort=effort, seed=3, device="cuda")
     assert np.array_equal(on_gpu.volume.data[~mask], image[~mask])
-    assert on_gpu.record.engine is not None
-    assert on_gpu.record.engine.device == "cuda"
+    assert on_gpu.record.inpaint is not None
+    assert on_gpu.record.inpaint.device == "cuda"
     difference = np.abs(on_gpu.volume.data[mask].astype(float) - on_cpu.volume.data[mask])
     assert np.sqrt(np.mean(difference**2)) < NEAR * image.std()
 
@@ -62,7 +62,7 @@ def test_the_command_line_restores_on_a_gpu_and_the_result_verifies(tmp_path: Pa
     done = medpaint("restore", str(scan), "--mask", str(hole), "--output", str(output), "--device", "cuda")
     assert done.returncode == 0, done.stderr
     (record,) = output.glob("*.json")
-    assert json.loads(record.read_text())["engine"]["device"] == "cuda"
+    assert json.loads(record.read_text())["inpaint"]["device"] == "cuda"
     checked = medpaint("verify", str(record))
     assert checked.returncode == 0, checked.stderr
 

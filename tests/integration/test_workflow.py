@@ -118,7 +118,7 @@ def test_a_changed_setting_redoes_the_jobs_that_depend_on_it(tmp_path: Path) -> 
     assert len([name for name in planned(folder) if name.endswith("_record.json")]) == 4
     assert snakemake(folder).returncode == 0
     record = Record.model_validate_json((folder / "results/restored/a-hole/a-hole_record.json").read_text())
-    assert record.parameters["edge_mm"] == 2.0
+    assert record.parameters.write.edge_mm == 2.0
 
 
 @pytest.mark.slow

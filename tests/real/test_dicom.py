@@ -21,7 +21,8 @@ from medpaint.core.errors import GeometryError, InputError, UnsupportedError
 from medpaint.core.types import Affine, Array, Mask
 from medpaint.core.volume import Volume
 from medpaint.io.dicom import DicomSource, list_series, read_drawn, read_series
-from medpaint.io.reading import product_part, read_scan
+from medpaint.io.reading import read_scan
+from medpaint.io.selection import Selection
 from medpaint.io.source import Derivation
 from medpaint.masks.grids import aligned
 from medpaint.pipeline.restore import restore
@@ -184,7 +185,7 @@ def test_many_slices_in_a_file_are_written_back_valid(real_data: Path, tmp_path:
     data[mask] = data[mask] // 2 + 3
     source.write(data, mask, tmp_path / "out", DERIVATION)
     assert not validator_errors(tmp_path / "out" / "0001.dcm") - validator_errors(source.files[0])
-    again, _ = read_series(tmp_path / "out", series=product_part(found.name))
+    again, _ = read_series(tmp_path / "out", series=Selection(series=found.name).in_product().series)
     np.testing.assert_array_equal(again.data, data)
     np.testing.assert_array_equal(again.affine, volume.affine)
 
@@ -216,7 +217,7 @@ def test_segments_are_where_dcmqi_sees_them(
     folder = real_data / "dicom" / "seg-dcmqi"
     volume, source = read_series(folder / scan)
     drawn = read_drawn(folder / segmentation, volume, str(source.facts["series_uid"]), label)
-    np.testing.assert_array_equal(drawn.mask, _reference(folder / reference, volume, value))
+    np.testing.assert_array_equal(drawn.values, _reference(folder / reference, volume, value))
 
 
 def test_contours_of_a_clinic_enclose_what_matplotlib_says(real_data: Path) -> None:
@@ -232,7 +233,7 @@ def test_contours_of_a_clinic_enclose_what_matplotlib_says(real_data: Path) -> N
         index = ras @ to_index[:3, :3].T + to_index[:3, 3]
         inside = Polygon(index[:, :2]).contains_points(centres).reshape(volume.shape[:2])
         expected[:, :, round(float(index[0, 2]))] ^= inside
-    assert np.count_nonzero(drawn.mask != expected) <= 1e-4 * np.count_nonzero(expected)
+    assert np.count_nonzero(drawn.values != expected) <= 1e-4 * np.count_nonzero(expected)
 
 
 SERIES = ["ct-liver-crlm-1004/image", "mr-thigh-sts-001/image"]

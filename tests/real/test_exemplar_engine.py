@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
 
 from medpaint.core.types import FloatArray, Mask
+from medpaint.core.volume import Volume
 from medpaint.corrupt import lesion_blob, missing_slices
+from medpaint.engines.filling import fill
 from medpaint.engines.registry import load_engine
-from medpaint.engines.windows import windows
 from medpaint.metrics import rmse
 
 pytestmark = pytest.mark.real
@@ -29,12 +30,9 @@ def brain(real_data: Path) -> NDArray[np.float32]:
 
 
 def restored(name: str, image: FloatArray, mask: Mask) -> FloatArray:
-    engine = load_engine(name)
+    scan = Volume.of(np.where(mask, np.float32(0.0), image), np.diag([*SPACING_MM, 1.0]))
     filled = image.copy()
-    for window in windows(mask, SPACING_MM, engine.context_mm):
-        hole = mask[window]
-        part = np.where(hole, np.float32(np.nan), image[window])
-        filled[window][hole] = engine.fill(part, hole, spacing_mm=SPACING_MM, seed=0)[hole]
+    filled[mask] = fill(scan, mask, load_engine(name)).values[0]
     return filled
 
 

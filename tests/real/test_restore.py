@@ -18,7 +18,7 @@ import medpaint
 from medpaint.core.volume import Volume
 from medpaint.corrupt import lesion_blob
 from medpaint.io.nifti import write_mask
-from medpaint.pipeline.write import Products
+from medpaint.layouts.plain import Products
 
 pytestmark = pytest.mark.real
 

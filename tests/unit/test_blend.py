@@ -1,4 +1,4 @@
-"""Identity outside the mask, a soft edge inside it."""
+"""Blending: identity outside the mask, a soft edge inside it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BALL = np.linalg.norm(np.mgrid[-4:5, -4:5, -4:5], axis=0) <= 3
     dtype=st.sampled_from(["u1", "i2", "u4", "i8", "f4", "f8"]),
     edge=st.floats(0, 5),
 )
-def test_every_bit_outside_the_mask_is_the_scans(seed: int, dtype: str, edge: float) -> None:
+def test_every_bit_outside_the_mask_is_kept_and_the_scan_untouched(seed: int, dtype: str, edge: float) -> None:
     rng = np.random.default_rng(seed)
     data = np.frombuffer(rng.bytes(729 * np.dtype(dtype).itemsize), dtype).reshape(SHAPE)
     mask = rng.random(SHAPE) > 0.7
@@ -31,15 +31,16 @@ def test_every_bit_outside_the_mask_is_the_scans(seed: int, dtype: str, edge: fl
         restored = blended(scan, mask, filled, alpha)
     assert restored[~mask].tobytes() == data[~mask].tobytes()
     assert restored.dtype == data.dtype
+    assert not np.shares_memory(restored, data)
 
 
-def test_a_hard_edge_takes_the_filled_values() -> None:
+def test_hard_edge_takes_the_filled_values() -> None:
     scan = Volume.of(np.zeros(SHAPE, np.float32))
     filled = np.arange(BALL.sum(), dtype=np.float32)
     assert np.array_equal(blended(scan, BALL, filled, alpha_in_mask(BALL, (1, 1, 1), 0.0))[BALL], filled)
 
 
-def test_a_soft_edge_rises_inwards_over_its_width() -> None:
+def test_soft_edge_rises_inwards_over_its_width() -> None:
     alpha = np.zeros(SHAPE)
     alpha[BALL] = alpha_in_mask(BALL, (1, 1, 1), 3.0)
     line = alpha[4:, 4, 4]
@@ -49,7 +50,7 @@ def test_a_soft_edge_rises_inwards_over_its_width() -> None:
     assert line[4] == 0
 
 
-def test_the_edge_is_in_millimetres() -> None:
+def test_edge_is_in_millimetres() -> None:
     mask = np.zeros((20, 20, 5), bool)
     mask[5:15, 5:15, :] = True
     fine = alpha_in_mask(mask, (1.0, 1.0, 1.0), 2.0)
@@ -57,20 +58,20 @@ def test_the_edge_is_in_millimetres() -> None:
     assert np.allclose(fine, coarse)
 
 
-def test_a_soft_edge_mixes_with_the_scans_own_values() -> None:
+def test_soft_edge_mixes_with_the_scans_own_values() -> None:
     scan = Volume.of(np.full(SHAPE, 10.0, np.float32))
     restored = blended(scan, BALL, np.full(BALL.sum(), 20.0, np.float32), np.full(BALL.sum(), 0.25, np.float32))
     assert np.all(restored[BALL] == 12.5)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_what_is_no_number_has_no_say(bad: float) -> None:
+def test_non_finite_values_of_the_scan_do_not_count(bad: float) -> None:
     scan = Volume.of(np.full(SHAPE, bad, np.float32))
     restored = blended(scan, BALL, np.full(BALL.sum(), 20.0, np.float32), np.full(BALL.sum(), 0.25, np.float32))
     assert np.all(restored[BALL] == 20.0)
 
 
-def test_integers_are_rounded_not_truncated_and_stay_in_range() -> None:
+def test_integers_are_rounded_and_stay_in_range() -> None:
     scan = Volume(np.zeros((1, 1, 4), "i2"), np.eye(4), Encoding.of(np.dtype("i2"), limits=(0, 4095)))
     mask = np.ones((1, 1, 4), bool)
     filled = np.array([1.6, -0.4, -7.0, 5000.0], np.float32)

@@ -1,4 +1,4 @@
-"""What the documentation names is there, and what a user can name is documented."""
+"""The documentation names only what exists, and covers what a user can name."""
 
 from __future__ import annotations
 
@@ -19,8 +19,19 @@ from medpaint.cohort.table import ScanRow
 from medpaint.core import errors
 from medpaint.core.errors import MedpaintError
 from medpaint.engines.registry import engine_names
-from medpaint.parameters import Parameters
-from medpaint.record.entries import EngineFacts, Identity, MaskFacts, Product, Record, Repaired, ScanFacts
+from medpaint.parameters import FIELDS
+from medpaint.record.entries import (
+    BlendEntry,
+    FindingEntry,
+    Identity,
+    InpaintEntry,
+    MaskEntry,
+    Product,
+    ReadEntry,
+    Record,
+    Repaired,
+    WriteEntry,
+)
 from medpaint.training.recipe import Holes, Loop, NetworkShape, Pairs, Recipe, Source
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -43,7 +54,7 @@ def without_code(text: str) -> str:
 
 
 def code_of(text: str) -> str:
-    """Return what stands in fenced blocks and code spans, one a line."""
+    """Return the contents of fenced blocks and code spans, one on each line."""
     blocks = re.findall(r"(?ms)^```[^\n]*\n(.*?)^```", text)
     spans = re.findall(r"`([^`\n]+)`", re.sub(r"(?ms)^```.*?^```", "", text))
     return "\n".join([*blocks, *spans])
@@ -56,7 +67,7 @@ def anchors_of(text: str) -> set[str]:
 
 
 def section_of(text: str, heading: str) -> str:
-    """Return what stands below a heading, up to the next one."""
+    """Return the text below a heading, up to the next one."""
     found = re.search(rf"(?ms)^#+ {re.escape(heading)}$(.*?)(?=^#|\Z)", text)
     assert found, f"no heading {heading!r}"
     return found[1]
@@ -69,7 +80,7 @@ def first_cells(text: str) -> set[str]:
 
 
 @page_of_each
-def test_links_lead_somewhere(page: Path) -> None:
+def test_links_have_targets(page: Path) -> None:
     for target in re.findall(r"\]\(([^)\s]+)\)", without_code(text_of(page))):
         if target.startswith(("http:", "https:")):
             continue
@@ -87,7 +98,7 @@ def test_commands_exist(page: Path) -> None:
 
 
 @page_of_each
-def test_lines_can_be_read(page: Path) -> None:
+def test_lines_are_not_too_long(page: Path) -> None:
     prose = re.sub(r"(?ms)^```.*?^```", "", text_of(page))
     exempt = (
         page.name in {"classical-engines.md", "engines-measured.md"} and page.parent == REFERENCE
@@ -96,34 +107,35 @@ def test_lines_can_be_read(page: Path) -> None:
     assert exempt or not long
 
 
-def test_every_page_stands_in_the_index() -> None:
+def test_every_page_is_in_the_index() -> None:
     index = text_of(ROOT / "docs" / "README.md")
     pages = {page.relative_to(ROOT / "docs").as_posix() for page in (ROOT / "docs").rglob("*.md")} - {"README.md"}
     assert pages == set(re.findall(r"\]\(([^)\s#]+\.md)\)", index))
 
 
-def subcommands_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
-    """Return the subcommands of a parser."""
-    commands = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
-    return {name: one for action in commands for name, one in action.choices.items()}
-
-
 def options_of(parser: argparse.ArgumentParser) -> set[str]:
-    """Return the options of a parser and of its subcommands."""
-    own = {word for action in parser._actions for word in action.option_strings}
-    return own.union(*map(options_of, subcommands_of(parser).values()))
+    """Return the long options of a command and its subcommands."""
+    options = set()
+    for action in parser._actions:
+        options |= {word for word in action.option_strings if word.startswith("--")}
+        if isinstance(action, argparse._SubParsersAction):
+            for subparser in action.choices.values():
+                options |= options_of(subparser)
+    return options - {"--help"}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_option_of_a_command_is_documented(command: str) -> None:
     section = section_of(text_of(REFERENCE / "cli.md"), f"medpaint {command}")
-    options = options_of(subcommands_of(_parser(command))[command])
+    commands = next(
+        action for action in _parser(command)._actions if isinstance(action, argparse._SubParsersAction)
+    )
     documented = {word for span in first_cells(section) for word in re.findall(r"--[a-z-]+", span)}
-    assert documented == {option for option in options if option.startswith("--")} - {"--help"}
+    assert documented == options_of(commands.choices[command])
 
 
 def test_every_parameter_is_documented() -> None:
-    assert first_cells(text_of(REFERENCE / "parameters.md")) == set(Parameters.model_fields)
+    assert first_cells(text_of(REFERENCE / "parameters.md")) == set(FIELDS)
 
 
 def test_every_key_and_column_of_a_cohort_is_documented() -> None:
@@ -140,10 +152,13 @@ def test_every_key_and_column_of_a_cohort_is_documented() -> None:
     ("heading", "model"),
     [
         ("The record", Record),
-        ("scan", ScanFacts),
-        ("mask", MaskFacts),
-        ("engine", EngineFacts),
         ("repaired", Repaired),
+        ("read", ReadEntry),
+        ("mask", MaskEntry),
+        ("findings", FindingEntry),
+        ("inpaint", InpaintEntry),
+        ("blend", BlendEntry),
+        ("write", WriteEntry),
         ("identity", Identity),
         ("products", Product),
     ],

@@ -1,34 +1,34 @@
-"""Hold products against their records, from the disk."""
+"""Check products against their records, from the disk."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from pydantic import ValidationError
 
-from medpaint.core.errors import InputError, MedpaintError
+from medpaint.core.checksum import checksum_outside
+from medpaint.core.errors import InputError, MedpaintError, UnreadableError
 from medpaint.core.geometry import index_map
 from medpaint.core.types import Array, Mask
 from medpaint.core.volume import Volume
-from medpaint.io.reading import product_part, read_scan
-from medpaint.pipeline.write import RECORD_SUFFIX
-from medpaint.core.checksum import checksum_outside
+from medpaint.io.reading import read_mask, read_selected
+from medpaint.io.selection import Selection
 from medpaint.record.entries import Product, Record
+from medpaint.record.file import RECORD_SUFFIX, read_record
 
 __all__ = ["Verdict", "find_records", "verify"]
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What one record's products were found to be.
+    """What checking one record's products showed.
 
     Attributes:
         record: the record.
         status: the record's own status.
-        problems: what does not hold, a sentence each; empty where all holds.
+        problems: what does not hold, a sentence each; empty where everything holds.
         notes: what could not be checked, or was not there to check.
     """
 
@@ -43,19 +43,27 @@ class Verdict:
         return not self.problems
 
 
+@dataclass(frozen=True, eq=False)
+class _Restored:
+    """The products of a record, as they lie on the disk."""
+
+    volume: Volume
+    mask: Mask
+
+
 def verify(path: str | Path) -> Verdict:
-    """Check what the record at `path` claims of its products, from the disk.
+    """Check what the record at `path` claims about its products, from the disk.
 
     The products must be there with the recorded hashes, on the scan's grid; the restored scan's voxels outside
     the mask must have the recorded checksum, and equal the scan's where that can still be found; the mask must
-    have the recorded number of voxels and volume. What cannot be seen from the files is taken at its word: engine,
+    have the recorded number of voxels and volume. What the files cannot show is taken on trust: engine,
     parameters, versions, times.
     """
     path = Path(path)
     try:
-        record = Record.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, ValidationError) as error:
-        return Verdict(path, "unreadable", (f"not a record: {type(error).__name__}",))
+        record = read_record(path)
+    except UnreadableError as error:
+        return Verdict(path, "unreadable", (f"not a record: {type(error.__cause__).__name__}",))
     if record.status == "failed":
         return Verdict(path, record.status, (), (f"failed, nothing to check: {record.reason}",))
     problems: list[str] = []
@@ -102,90 +110,92 @@ def _records_of(path: Path) -> list[Path]:
 
 def _check_products(record: Record, folder: Path, problems: list[str], notes: list[str]) -> None:
     """Check the products of a record against it, and the scan where it is found."""
-    roles = sorted(product.role for product in record.products if product.role != "segmentation")
-    if roles != ["mask", "restored"] or record.scan is None:
+    by_role = {product.role: product for product in record.products}
+    if not {"restored", "mask"} <= set(by_role) or len(by_role) < len(record.products) or record.read is None:
         problems.append("the record does not name a scan and one product of each kind")
         return
-    by_role = {product.role: product for product in record.products}
-    paths = {role: folder / product.path for role, product in by_role.items()}
-    missing = [path.name for path in paths.values() if not path.exists()]
+    missing = [product.path for product in record.products if not (folder / product.path).exists()]
     problems += [f"{name} is missing" for name in missing]
     if missing:
         return
-    frame = record.parameters.get("frame")
-    mask_volume, mask_source = read_scan(paths["mask"])
-    part = product_part(record.parameters.get("series"))
-    restored, source = read_scan(paths["restored"], frame=frame if isinstance(frame, int) else None, series=part)
-    problems += _wrong_hash(by_role["restored"], source.sha256) + _wrong_hash(by_role["mask"], mask_source.sha256)
-    if mask_volume.shape != restored.shape or not _same_grid(mask_volume, restored):
+    restored, source = read_selected(folder / by_role["restored"].path, record.parameters.read.in_product())
+    drawn, mask_source = read_selected(folder / by_role["mask"].path, Selection())
+    problems += _wrong_hash(by_role["restored"], source.sha256)
+    problems += _wrong_hash(by_role["mask"], mask_source.sha256)
+    if drawn.shape != restored.shape or not _same_grid(drawn, restored):
         problems.append("the mask is not on the restored scan's grid")
         return
-    mask = mask_volume.data != 0
-    if "segmentation" in paths:
-        problems += _wrong_segmentation(by_role["segmentation"], paths["segmentation"], restored, mask)
-    problems += _wrong_numbers(record, restored, mask)
-    _check_scan(record, folder, restored, mask, problems, notes)
+    products = _Restored(restored, drawn.data != 0)
+    if "segmentation" in by_role:
+        problems += _wrong_segmentation(by_role["segmentation"], folder, products)
+    problems += _wrong_numbers(record, products)
+    _check_scan(record, folder, products, problems, notes)
 
 
 def _wrong_hash(product: Product, sha256: str) -> list[str]:
-    """Say so where a product's hash is not the recorded one."""
+    """Report a product whose hash is not the recorded one."""
     return (
         [] if sha256 == product.sha256 else [f"{product.path} is not the file that was written: its hash differs"]
     )
 
 
-def _wrong_segmentation(product: Product, path: Path, restored: Volume, mask: Mask) -> list[str]:
-    """Say what of the mask's DICOM segmentation is not as recorded."""
-    from medpaint.io.dicom import read_drawn
+def _wrong_segmentation(product: Product, folder: Path, products: _Restored) -> list[str]:
+    """Report what of the mask in the scan's own format is not as recorded."""
+    drawn = read_mask(folder / product.path, products.volume, None, ())
+    problems = _wrong_hash(product, drawn.sha256)
+    if not np.array_equal(drawn.values != 0, products.mask):
+        problems.append(f"{product.path} is not the mask that was applied")
+    return problems
 
-    drawn = read_drawn(path, restored, "", ())
-    if not np.array_equal(drawn.mask, mask):
-        return [*_wrong_hash(product, drawn.sha256), f"{product.path} is not the mask that was applied"]
-    return _wrong_hash(product, drawn.sha256)
 
-
-def _wrong_numbers(record: Record, restored: Volume, mask: Mask) -> list[str]:
-    """Say which of the record's numbers do not follow from the products."""
-    if record.repaired is None or record.identity is None or record.mask is None:
+def _wrong_numbers(record: Record, products: _Restored) -> list[str]:
+    """Report the record's numbers that do not follow from the products."""
+    if record.repaired is None or record.write is None or record.mask is None:
         return ["the record does not say what was repaired and what was kept"]
+    mask, identity = products.mask, record.write.identity
     masked = int(np.count_nonzero(mask))
-    problems = []
-    if {record.repaired.voxels, record.mask.voxels, mask.size - record.identity.voxels} != {masked}:
-        problems.append(f"the mask has {masked} voxels, the record says {record.repaired.voxels}")
-    told = (record.repaired.ml, record.repaired.fraction)
-    if not np.allclose(told, (masked * restored.voxel_ml, masked / mask.size), rtol=1e-3, atol=1e-6):
+    problems = list(_wrong_counts(record, masked, mask.size - identity.voxels))
+    shown = (record.repaired.ml, record.repaired.fraction)
+    if not np.allclose(shown, (masked * products.volume.voxel_ml, masked / mask.size), rtol=1e-3, atol=1e-6):
         problems.append("the repaired volume in the record is not the mask's")
-    if (record.status == "nothing to repair") != (masked == 0):
-        problems.append(f"the record says {record.status!r}, the mask has {masked} voxels")
-    found = checksum_outside(restored.data, mask)
-    if {record.identity.source_sha256, record.identity.restored_sha256} != {found}:
+    found = checksum_outside(products.volume.data, mask)
+    if {identity.source_sha256, identity.restored_sha256} != {found}:
         problems.append("voxels outside the mask are not those of the scan")
     return problems
 
 
-def _check_scan(
-    record: Record, folder: Path, restored: Volume, mask: Mask, problems: list[str], notes: list[str]
-) -> None:
+def _wrong_counts(record: Record, masked: int, replaced: int) -> Iterator[str]:
+    """Yield what the record counts differently from the mask."""
+    counts = {
+        record.repaired.voxels if record.repaired else -1,
+        record.mask.voxels if record.mask else -1,
+        replaced,
+    }
+    if counts != {masked}:
+        yield f"the mask has {masked} voxels, the record says {', '.join(map(str, sorted(counts - {masked})))}"
+    filled = sum(record.inpaint.filled_by.values()) if record.inpaint else 0
+    if filled and filled != masked:
+        yield f"the mask has {masked} voxels, the record says what filled {filled}"
+    if (record.status == "nothing to repair") != (masked == 0):
+        yield f"the record says {record.status!r}, the mask has {masked} voxels"
+
+
+def _check_scan(record: Record, folder: Path, products: _Restored, problems: list[str], notes: list[str]) -> None:
     """Compare the product with the scan itself, where that is found unchanged."""
-    if record.scan is None:
+    if record.read is None:
         return
-    path = folder / record.scan.path
+    path = folder / record.read.path
     if not path.exists():
-        notes.append(f"the scan is not at {record.scan.path}: compared by checksum alone")
+        notes.append(f"the scan is not at {record.read.path}: compared by checksum alone")
         return
-    frame, series = record.parameters.get("frame"), record.parameters.get("series")
-    scan, source = read_scan(
-        path,
-        frame=frame if isinstance(frame, int) else None,
-        series=series if isinstance(series, str) else None,
-        absent_slices=record.parameters.get("absent_slices") is True,
-    )
-    if source.sha256 != record.scan.sha256:
-        problems.append(f"the scan {record.scan.path} is not the one that was restored: its hash differs")
+    scan, source = read_selected(path, record.parameters.read)
+    restored = products.volume
+    if source.sha256 != record.read.sha256:
+        problems.append(f"the scan {record.read.path} is not the one that was restored: its hash differs")
     elif scan.shape != restored.shape or not _same_grid(scan, restored):
         problems.append("the restored scan is not on the scan's grid")
     else:
-        same = (scan.data == restored.data) | _both_nan(scan.data, restored.data) | mask
+        same = (scan.data == restored.data) | _both_nan(scan.data, restored.data) | products.mask
         changed = same.size - int(np.count_nonzero(same))
         if changed:
             problems.append(f"{changed} voxels outside the mask differ from the scan")
@@ -198,5 +208,5 @@ def _same_grid(first: Volume, second: Volume) -> bool:
 
 
 def _both_nan(first: Array, second: Array) -> Mask | bool:
-    """Return where both are NaN; their bits are the checksum's business."""
+    """Return where both are NaN; the checksum compares their bits."""
     return np.isnan(first) & np.isnan(second) if first.dtype.kind == "f" else False

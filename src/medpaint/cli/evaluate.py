@@ -1,4 +1,4 @@
-"""`medpaint evaluate`: how good fills are, on holes in clean scans."""
+"""`medpaint evaluate`: score engines on holes in clean scans, and merge such evaluations."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
-from medpaint.cli.options import add_parameters, given_parameters
+from medpaint.cli.options import add_parameters
 from medpaint.cli.progress import progress_bar
 from medpaint.core.errors import InputError, UsageError
-from medpaint.parameters import checked
 
 if TYPE_CHECKING:
     from medpaint.datasets.subjects import LeftOut, Subject
@@ -22,127 +21,145 @@ if TYPE_CHECKING:
 
 __all__ = ["configure", "execute"]
 
-ONE_SCAN = ("name", "person", "avoid", "series", "frame")
-"""Options that say something of a single scan."""
+MERGE: Final = "merge"
+"""First word of the call that merges evaluations; a folder of that name is given as ./merge."""
+
+ONE_SCAN: Final = ("name", "person", "avoid", "series", "frame")
+"""Options about a single scan."""
+
+SCORING: Final = (
+    "engines",
+    "kinds",
+    "holes",
+    "seed",
+    "effort",
+    "membrane",
+    "lesions",
+    "exclude",
+    *ONE_SCAN,
+    "part",
+)
+"""Options that have no meaning for a merge. They are absent unless given."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.description = "Make holes in clean scans, fill them with each engine, and score the fills."
+    parser.description = (
+        "Make holes in clean scans, fill them with each engine, and score the fills. "
+        "`medpaint evaluate merge FOLDER ... --output FOLDER` makes one evaluation of several."
+    )
     parser.add_argument(
         "paths",
         nargs="+",
-        type=Path,
         metavar="PATH",
-        help="clean scans, folders of them, or a table (.tsv) of them",
+        help="clean scans, folders of them, or tables (.tsv) of them; after merge, folders of evaluations",
     )
     parser.add_argument("--output", type=Path, required=True, help="folder of tables, plots and pictures")
-    parser.add_argument(
-        "--engines",
-        nargs="+",
-        metavar="ENGINE",
-        help="what to compare (default: all but auto, which is one of them)",
+    scoring = parser.add_argument_group("scoring", argument_default=argparse.SUPPRESS)
+    scoring.add_argument("--engines", nargs="+", metavar="ENGINE", help="what to compare (default: all engines)")
+    scoring.add_argument(
+        "--kinds", nargs="+", metavar="KIND[:SIZES]", help="holes, such as blob:8-15 (default: all kinds)"
     )
-    parser.add_argument(
-        "--kinds",
-        nargs="+",
-        default=[],
-        metavar="KIND[:SIZES]",
-        help="holes, such as blob:8-15 (default: all kinds)",
+    scoring.add_argument(
+        "--holes", type=int, metavar="N", help="number of holes of each kind in a scan (default: 1)"
     )
-    parser.add_argument(
-        "--holes", type=int, default=1, metavar="N", help="holes of each kind in a scan (default: 1)"
-    )
-    parser.add_argument("--seed", type=int, default=0, help="decides the holes (default: 0)")
+    scoring.add_argument("--seed", type=int, help="decides the holes (default: 0)")
     add_parameters(parser, ["effort"])
-    parser.add_argument("--membrane", action="store_true", help="close the gap at the border of each fill")
-    parser.add_argument("--lesions", type=Path, metavar="FOLDER", help="masks whose shapes the kind lesion takes")
-    parser.add_argument(
+    scoring.add_argument("--membrane", action="store_true", help="close the gap at the border of each fill")
+    scoring.add_argument(
+        "--lesions", type=Path, metavar="FOLDER", help="masks that give the kind lesion its shapes"
+    )
+    scoring.add_argument(
         "--exclude", type=Path, metavar="MANIFEST", help="JSON list of persons and hashes not to score"
     )
-    parser.add_argument("--name", help="what to call the scan (one scan only)")
-    parser.add_argument("--person", help="whose it is (one scan only)")
-    parser.add_argument("--avoid", type=Path, metavar="MASK", help="what is not healthy in it (one scan only)")
-    parser.add_argument("--series", help="which series (UID) of the folder (one scan only)")
-    parser.add_argument("--frame", type=int, help="which frame of a 4D scan, from 0 (one scan only)")
-    parser.add_argument("--part", action="store_true", help="a part of a larger evaluation: no score is no error")
-    parser.add_argument(
-        "--merge", action="store_true", help="the paths are folders of evaluations: make one of them"
-    )
+    scoring.add_argument("--part", action="store_true", help=argparse.SUPPRESS)
+    single = parser.add_argument_group("a single scan", argument_default=argparse.SUPPRESS)
+    single.add_argument("--name", help="its name in the tables")
+    single.add_argument("--person", help="whose it is")
+    single.add_argument("--avoid", type=Path, metavar="MASK", help="unhealthy tissue, where nothing is scored")
+    single.add_argument("--series", help="series (UID), for a folder that holds several")
+    single.add_argument("--frame", type=int, help="frame of a 4D scan, from 0")
 
 
 def execute(parsed: argparse.Namespace) -> int:
-    """Evaluate or merge, write the folder, and say what came of it."""
-    evaluation = _merged(parsed) if parsed.merge else _evaluated(parsed)
+    """Evaluate or merge, write the folder, and print the results."""
+    evaluation = _merged(parsed) if parsed.paths[0] == MERGE else _evaluated(parsed)
     for one in evaluation.left_out:
         print(f"left out: {one.path}, {one.what}: {one.reason}", file=sys.stderr)
-    if not evaluation.rows and not parsed.part:
-        reasons = "; ".join(dict.fromkeys(one.reason for one in evaluation.left_out)) or "there was no scan"
+    if not evaluation.rows and not hasattr(parsed, "part"):
+        reasons = "; ".join(dict.fromkeys(one.reason for one in evaluation.left_out)) or "no scan was found"
         message = f"expected scans to score, got none: {reasons}"
         raise InputError(message)
     if parsed.json:
-        print(json.dumps(_told(evaluation, parsed.output)))
+        print(json.dumps(_as_json(evaluation, parsed.output)))
     else:
         _print(evaluation, parsed.output)
     return 0
+
+
+def _merged(parsed: argparse.Namespace) -> Evaluation:
+    """Make one evaluation of several."""
+    from medpaint.evaluation.merge import merge_into
+
+    given = [f"--{name}" for name in SCORING if hasattr(parsed, name)]
+    parts = [Path(path) for path in parsed.paths[1:]]
+    if given or not parts:
+        message = (
+            "expected medpaint evaluate merge with folders of evaluations and --output only, "
+            f"got {', '.join(given) or 'no folder'}; a scan or folder called merge is given as ./merge"
+        )
+        raise UsageError(message)
+    return merge_into(parsed.output, parts)
 
 
 def _evaluated(parsed: argparse.Namespace) -> Evaluation:
     """Score the scans."""
     from medpaint.datasets.lesion_shapes import LesionFolder
     from medpaint.datasets.manifest import read_manifest
-    from medpaint.datasets.subjects import find_subjects
-    from medpaint.engines.choice import AUTO
     from medpaint.engines.registry import engine_names
     from medpaint.evaluation.folder import evaluate_into
     from medpaint.evaluation.kinds import hole_kinds
-    from medpaint.evaluation.run import Plan
+    from medpaint.evaluation.plan import Plan
 
-    if parsed.holes < 1 or parsed.seed < 0:
-        message = f"expected at least one hole and a seed from 0, got {parsed.holes} and {parsed.seed}"
+    given = {name: getattr(parsed, name) for name in SCORING if hasattr(parsed, name)}
+    holes, seed = given.get("holes", 1), given.get("seed", 0)
+    if holes < 1 or seed < 0:
+        message = f"expected at least one hole and a seed from 0, got --holes {holes} and --seed {seed}"
         raise UsageError(message)
-    shapes = LesionFolder(parsed.lesions) if parsed.lesions else ()
+    shapes = LesionFolder(given["lesions"]) if "lesions" in given else ()
     plan = Plan(
-        engines=tuple(parsed.engines or (name for name in engine_names() if name != AUTO)),
-        kinds=hole_kinds(parsed.kinds, shapes),
-        holes=parsed.holes,
-        seed=parsed.seed,
+        engines=tuple(given.get("engines", engine_names())),
+        kinds=hole_kinds(given.get("kinds", ()), shapes),
+        holes=holes,
+        seed=seed,
         shapes=shapes,
-        membrane=parsed.membrane,
-        effort=checked(given_parameters(parsed)).effort,
-        excluded=read_manifest(parsed.exclude) if parsed.exclude else frozenset(),
+        membrane="membrane" in given,
+        effort=given.get("effort", "fast"),
+        excluded=read_manifest(given["exclude"]) if "exclude" in given else frozenset(),
     )
-    subjects = list(_subjects(parsed, find_subjects(parsed.paths)))
+    paths = [Path(path) for path in parsed.paths]
+    subjects = list(_subjects(paths, {name: given[name] for name in ONE_SCAN if name in given}))
     lesions = shapes.paths if isinstance(shapes, LesionFolder) else ()
     with progress_bar() as progress:
         return evaluate_into(parsed.output, subjects, plan, lesions=lesions, progress=progress)
 
 
-def _subjects(parsed: argparse.Namespace, found: Iterator[Subject | LeftOut]) -> Iterator[Subject | LeftOut]:
-    """Yield the scans, the only one with what the options say of it."""
-    from medpaint.datasets.subjects import Subject
+def _subjects(paths: list[Path], given: dict[str, Any]) -> Iterator[Subject | LeftOut]:
+    """Yield the scans; a single one with what the options say about it."""
+    from medpaint.datasets.subjects import Subject, find_subjects
 
-    given = {name: getattr(parsed, name) for name in ONE_SCAN if getattr(parsed, name) is not None}
     if not given:
-        yield from found
+        yield from find_subjects(paths)
         return
-    if len(parsed.paths) != 1 or parsed.paths[0].suffix.lower() == ".tsv":
+    if len(paths) != 1 or paths[0].suffix.lower() == ".tsv":
         message = f"expected one scan with --{', --'.join(given)}, got several paths or a table"
         raise UsageError(message)
-    path = parsed.paths[0]
-    plain = Subject.of(path, scan=given.pop("name", ""), person=given.pop("person", ""))
+    plain = Subject.of(paths[0], scan=given.pop("name", ""), person=given.pop("person", ""))
     yield replace(plain, **given)
 
 
-def _merged(parsed: argparse.Namespace) -> Evaluation:
-    """Make one evaluation of several."""
-    from medpaint.evaluation.folder import merge_into
-
-    return merge_into(parsed.output, parsed.paths)
-
-
-def _told(evaluation: Evaluation, output: Path) -> dict[str, object]:
-    """Return the evaluation as JSON holds it."""
+def _as_json(evaluation: Evaluation, output: Path) -> dict[str, object]:
+    """Return the evaluation as a JSON object; null stands for numbers that JSON lacks."""
     rows = [row.cells() for row in evaluation.summary]
     finite = [
         {
@@ -161,7 +178,7 @@ def _told(evaluation: Evaluation, output: Path) -> dict[str, object]:
 
 
 def _print(evaluation: Evaluation, output: Path) -> None:
-    """Say it to a person."""
+    """Print the summary as a table."""
     head = f"{'hole':<24} {'engine':<14} {'people':>6}  {'PSNR dB (95 % interval)':<24}"
     print(f"{head} {'SSIM':>6} {'error/harmonic':>15} {'seam':>6} {'s':>7} {'MB':>6}")
     for row in evaluation.summary:

@@ -1,4 +1,4 @@
-"""`medpaint export`: the third job of a cohort run, one a scan."""
+"""`medpaint export`: the third job of a cohort run, one for each scan."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from medpaint.cli.options import add_parameters, given_parameters
-from medpaint.parameters import EXPORT_FIELDS
+from medpaint.parameters import WriteParameters
 
 __all__ = ["configure", "execute"]
 
@@ -17,9 +17,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("image", type=Path, help="the scan")
     parser.add_argument("--filled", type=Path, required=True, help="its fill, from inpaint")
-    parser.add_argument("--name", required=True, help="what the products are called")
+    parser.add_argument("--name", required=True, help="name of the products")
     parser.add_argument("--output", type=Path, required=True, help="folder of the products")
-    add_parameters(parser, EXPORT_FIELDS)
+    add_parameters(parser, WriteParameters.model_fields)
 
 
 def execute(parsed: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""`medpaint ingest`: the first job of a cohort run, one a scan."""
+"""`medpaint ingest`: the first job of a cohort run, one for each scan."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 from medpaint.cli.options import add_parameters, given_parameters
-from medpaint.parameters import INGEST_FIELDS
+from medpaint.io.selection import Selection
+from medpaint.parameters import MaskParameters, Parameters
 
 __all__ = ["configure", "execute"]
 
@@ -19,17 +20,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mask", type=Path, help="its mask; without one, damage is detected")
     parser.add_argument("--output", type=Path, required=True, help="case file to write")
     parser.add_argument(
-        "--fetched", type=Path, metavar="JSON", help="what `pacs fetch --status` wrote; its failure is the scan's"
+        "--fetched",
+        type=Path,
+        metavar="JSON",
+        help="outcome of `pacs fetch --status`; a scan that was not fetched has failed",
     )
-    add_parameters(parser, INGEST_FIELDS)
+    add_parameters(parser, (*Selection.model_fields, *MaskParameters.model_fields))
 
 
 def execute(parsed: argparse.Namespace) -> int:
-    """Read the scan into a case file; a scan that is refused makes a case file that says so."""
+    """Read the scan into a case file; a scan that is refused becomes a case file that says why."""
     from medpaint.cohort.jobs import ingest_scan
-    from medpaint.parameters import checked
 
-    parameters = checked(given_parameters(parsed))
+    parameters = Parameters.of(given_parameters(parsed))
     reason = ingest_scan(parsed.image, parsed.mask, parameters, parsed.output, fetched=parsed.fetched)
     if reason:
         print(f"failed: {reason}", file=sys.stderr)

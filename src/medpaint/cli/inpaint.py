@@ -1,4 +1,4 @@
-"""`medpaint inpaint`: the second job of a cohort run, one a batch of scans."""
+"""`medpaint inpaint`: the second job of a cohort run, one for each batch of scans."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from medpaint.cli.options import add_parameters, given_parameters
 from medpaint.cli.progress import progress_bar
-from medpaint.parameters import INPAINT_FIELDS
+from medpaint.parameters import FillParameters
 
 __all__ = ["configure", "execute"]
 
@@ -17,12 +17,12 @@ __all__ = ["configure", "execute"]
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("cases", nargs="+", type=Path, metavar="CASE", help="case files of ingest")
-    parser.add_argument("--output", type=Path, required=True, help="folder of the fills, one a case")
-    add_parameters(parser, INPAINT_FIELDS)
+    parser.add_argument("--output", type=Path, required=True, help="folder of the fills, one for each case")
+    add_parameters(parser, FillParameters.model_fields)
 
 
 def execute(parsed: argparse.Namespace) -> int:
-    """Fill the masks of the batch; a scan that fails makes a file that says so."""
+    """Fill the masks of the batch; a scan that fails becomes a file that says why."""
     from medpaint.cohort.jobs import inpaint_scans
 
     with progress_bar() as progress:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from medpaint.cli.options import add_parameters, given_parameters
 from medpaint.cli.progress import progress_bar
-from medpaint.parameters import Parameters
+from medpaint.parameters import FIELDS
+
+if TYPE_CHECKING:
+    from medpaint.pipeline.case import Restoration
 
 __all__ = ["configure", "execute"]
 
@@ -25,13 +28,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", type=Path, default=Path("restored"), help="folder of the products (default: restored)"
     )
-    parser.add_argument("--name", help="what the products are called (default: the scan's name)")
-    parser.add_argument("--overwrite", action="store_true", help="replace products that are there")
-    add_parameters(parser, Parameters.model_fields)
+    parser.add_argument("--name", help="name of the products (default: the scan's name)")
+    parser.add_argument("--overwrite", action="store_true", help="replace products that are there already")
+    add_parameters(parser, FIELDS)
 
 
 def execute(parsed: argparse.Namespace) -> int:
-    """Restore the scan and say where it is."""
+    """Restore the scan and print where it is."""
     from medpaint.pipeline.restore import restore
 
     with progress_bar() as progress:
@@ -44,37 +47,48 @@ def execute(parsed: argparse.Namespace) -> int:
             progress=progress,
             **given_parameters(parsed),
         )
+    outcome = _outcome(restoration)
+    if parsed.json:
+        print(json.dumps(outcome))
+    else:
+        _print(outcome)
+    return 0
+
+
+def _outcome(restoration: Restoration) -> dict[str, Any]:
+    """Return what is printed about a restoration."""
     record, products = restoration.record, restoration.products
     roles = {product.role for product in record.products}
-    told: dict[str, Any] = {
+    inpaint, repaired = record.inpaint, record.repaired
+    return {
         "status": record.status,
         "restored": str(products.restored) if products else "",
         "mask": str(products.mask) if products else "",
         "dicom_mask": str(products.segmentation) if products and "segmentation" in roles else "",
         "record": str(products.record) if products else "",
-        "engine": record.engine.name if record.engine else "",
-        "why": record.engine.reason if record.engine else "",
-        "repaired_ml": record.repaired.ml if record.repaired else 0.0,
-        "repaired_fraction": record.repaired.fraction if record.repaired else 0.0,
+        "engine": inpaint.engine if inpaint else "",
+        "why": inpaint.reason if inpaint else "",
+        "filled_by": inpaint.filled_by if inpaint else {},
+        "repaired_ml": repaired.ml if repaired else 0.0,
+        "repaired_fraction": repaired.fraction if repaired else 0.0,
         "seconds": record.seconds,
         "warnings": list(record.warnings),
     }
-    if parsed.json:
-        print(json.dumps(told))
-    else:
-        _print(told)
-    return 0
 
 
-def _print(told: dict[str, Any]) -> None:
-    """Say it to a person."""
-    by = f" by {told['engine']}" if told["engine"] else ""
-    print(f"{told['status']}: {told['repaired_ml']:.3f} ml{by} in {told['seconds']:.1f} s")
-    if told["why"]:
-        print(f"  {'why':<9} {told['why']}")
+def _print(outcome: dict[str, Any]) -> None:
+    """Print the outcome for people."""
+    from medpaint.cohort.summary import shares
+
+    by = f" by {outcome['engine']}" if outcome["engine"] else ""
+    print(f"{outcome['status']}: {outcome['repaired_ml']:.3f} ml{by} in {outcome['seconds']:.1f} s")
+    if outcome["why"]:
+        print(f"  {'why':<9} {outcome['why']}")
+    if set(outcome["filled_by"]) - {outcome["engine"]}:
+        print(f"  {'filled by':<9} {shares(outcome['filled_by'])}")
     for name in ("restored", "mask", "record"):
-        print(f"  {name:<9} {told[name]}")
-        if name == "mask" and told["dicom_mask"]:
-            print(f"  {'':<9} {told['dicom_mask']}")
-    for warning in told["warnings"]:
+        print(f"  {name:<9} {outcome[name]}")
+        if name == "mask" and outcome["dicom_mask"]:
+            print(f"  {'':<9} {outcome['dicom_mask']}")
+    for warning in outcome["warnings"]:
         print(f"  warning   {warning}")

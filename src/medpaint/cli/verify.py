@@ -1,4 +1,4 @@
-"""`medpaint verify`: hold products against their records."""
+"""`medpaint verify`: check products against their records."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def execute(parsed: argparse.Namespace) -> int:
     wrong = [verdict for verdict in verdicts if not verdict.holds]
     code = VerificationError.exit_code if wrong else 0
     if parsed.json:
-        told = [
+        checked = [
             {
                 "record": str(v.record),
                 "status": v.status,
@@ -36,7 +36,7 @@ def execute(parsed: argparse.Namespace) -> int:
             }
             for v in verdicts
         ]
-        print(json.dumps({"status": "failed" if wrong else "verified", "records": told}))
+        print(json.dumps({"status": "failed" if wrong else "verified", "records": checked}))
         return code
     for verdict in verdicts:
         word = "FAILED" if verdict.status == "failed" else "holds" if verdict.holds else "DOES NOT HOLD"
@@ -45,5 +45,5 @@ def execute(parsed: argparse.Namespace) -> int:
             print(f"  {line}")
     failed = sum(verdict.status == "failed" for verdict in verdicts)
     print(f"{len(verdicts) - len(wrong) - failed} of {len(verdicts)} records hold", end="")
-    print(f", {failed} tell of a scan that failed" if failed else "")
+    print(f", {failed} of scans that failed" if failed else "")
     return code

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,16 @@ from medpaint.cohort.staging import (
 from medpaint.core.crash import described, tell
 from medpaint.core.errors import InputError, MedpaintError, ServerError
 from medpaint.core.types import Progress
-from medpaint.io.reading import read_scan
+from medpaint.io.naming import checked_name
+from medpaint.io.reading import read_selected
 from medpaint.parameters import Parameters
-from medpaint.pipeline.case import Case
-from medpaint.pipeline.restore import blend, ingest, inpaint
-from medpaint.pipeline.write import product_name, write_failure
+from medpaint.pipeline.blend import blend
+from medpaint.pipeline.case import Filled
+from medpaint.pipeline.destination import claimed, record_failure
+from medpaint.pipeline.inpaint import inpaint
+from medpaint.pipeline.mask import mask_scan
+from medpaint.pipeline.read import read
+from medpaint.pipeline.write import failed, write
 from medpaint.record.entries import Record
 
 __all__ = ["export_scan", "ingest_scan", "inpaint_scans"]
@@ -31,109 +36,111 @@ __all__ = ["export_scan", "ingest_scan", "inpaint_scans"]
 def ingest_scan(
     image: Path, mask: Path | None, parameters: Parameters, output: Path, *, fetched: Path | None = None
 ) -> str:
-    """Read a scan and its mask into the case file `output`; return the reason if it failed, else nothing.
+    """Read a scan and its mask into the case file `output`; return the reason if it failed, otherwise nothing.
 
     Args:
         image: the scan.
-        mask: its mask; None: damage is looked for.
-        parameters: how.
+        mask: its mask; None: damage is detected.
+        parameters: of reading and of the mask.
         output: file to write.
         fetched: what became of fetching the scan from a server, JSON; if that failed, so has the scan.
     """
 
-    def work() -> str:
-        if fetched is not None and (failed := load_fetch(fetched)):
-            raise ServerError(failed)
-        save_case(ingest(image, mask, parameters), output)
-        return ""
+    def work() -> None:
+        if fetched is not None and (reason := load_fetch(fetched)):
+            raise ServerError(reason)
+        save_case(mask_scan(read(image, parameters.read), mask, parameters.mask), output)
 
-    return _guarded(work, lambda reason: save_failure(Failure(reason, parameters.model_dump(mode="json")), output))
+    reason = _failure_of(work)
+    if reason:
+        save_failure(Failure(reason, parameters), output)
+    return reason
 
 
 def inpaint_scans(
-    cases: Sequence[Path], settings: dict[str, Any], output: Path, *, progress: Progress | None = None
+    cases: Sequence[Path], settings: Mapping[str, Any], output: Path, *, progress: Progress | None = None
 ) -> dict[str, str]:
     """Fill the masks of case files, one fill of the same name each in the folder `output`.
 
     Args:
         cases: files that `ingest_scan` wrote.
-        settings: the fields of `Parameters` that decide the fill.
+        settings: the parameters of the fill, by name.
         output: folder, made where it is missing.
-        progress: told the scan and the fraction of the batch done.
+        progress: called with the scan and the fraction of the batch done.
 
     Returns:
         For each case file that failed, its name and the reason.
     """
     output.mkdir(parents=True, exist_ok=True)
-    failed = {}
+    reasons = {}
     for number, path in enumerate(cases):
         if progress is not None:
             progress(path.stem, number / len(cases))
         reason = _inpaint_scan(path, settings, output / path.name)
         if reason:
-            failed[path.stem] = reason
-    return failed
+            reasons[path.stem] = reason
+    return reasons
 
 
-def export_scan(image: Path, filled: Path, settings: dict[str, Any], output: Path, name: str) -> Record:
+def export_scan(image: Path, filled: Path, settings: Mapping[str, Any], output: Path, name: str) -> Record:
     """Write the products and the record of one scan into the folder `output`; return the record."""
-    name = product_name(image, name)
+    name = checked_name(name)
     stage = load_filled(filled)
     if isinstance(stage, Failure):
-        return write_failure(stage.reason, stage.parameters, output, name)
-    parameters = Parameters.model_validate({**stage.draft.parameters, **settings})
+        return _failed(stage.reason, stage.parameters, output, name)
+    parameters = stage.draft.parameters.replaced(settings)
     records: list[Record] = []
-
-    def work() -> str:
-        volume, source = read_scan(
-            image,
-            frame=parameters.frame,
-            series=parameters.series,
-            absent_slices=parameters.absent_slices,
-        )
-        if source.sha256 != stage.draft.scan.sha256:
-            message = f"{image} has changed since it was read"
-            raise InputError(message)
-        case = Case(volume, stage.mask, source, stage.draft)
-        records.append(blend(case, stage, parameters, output=output, name=name, overwrite=True).record)
-        return ""
-
-    def fail(reason: str) -> None:
-        records.append(write_failure(reason, parameters.model_dump(mode="json"), output, name))
-
-    _guarded(work, fail)
-    return records[0]
+    reason = _failure_of(lambda: records.append(_exported(image, stage, parameters, output, name)))
+    return _failed(reason, parameters, output, name) if reason else records[0]
 
 
-def _inpaint_scan(path: Path, settings: dict[str, Any], output: Path) -> str:
+def _inpaint_scan(path: Path, settings: Mapping[str, Any], output: Path) -> str:
     """Fill one case file; return the reason if it failed."""
     case = load_case(path)
     if isinstance(case, Failure):
         save_failure(case, output)
         return case.reason
-    parameters = Parameters.model_validate({**case.draft.parameters, **settings})
-
-    def work() -> str:
-        save_filled(inpaint(case, parameters), output)
-        return ""
-
-    return _guarded(work, lambda reason: save_failure(Failure(reason, parameters.model_dump(mode="json")), output))
+    parameters = case.draft.parameters.replaced(settings)
+    reason = _failure_of(lambda: save_filled(inpaint(case, parameters.fill), output))
+    if reason:
+        save_failure(Failure(reason, parameters), output)
+    return reason
 
 
-def _guarded(work: Callable[[], str], fail: Callable[[str], None]) -> str:
-    """Do `work`; where the scan cannot be done, hand the reason to `fail` and return it.
+def _exported(image: Path, filled: Filled, parameters: Parameters, output: Path, name: str) -> Record:
+    """Write the products of one scan and return their record.
 
-    Refusals are for the user and come as they are. A disk that is full or a folder that is not writable is no
-    property of the scan and goes up. Anything else is a fault of the program, told with its trace.
+    Raises:
+        InputError: the scan has changed since it was read.
+    """
+    with claimed(output, name, scan=image, overwrite=True) as destination:
+        volume, source = read_selected(image, parameters.read)
+        if source.sha256 != filled.draft.read.sha256:
+            message = f"{image} has changed since it was read: run again"
+            raise InputError(message)
+        return write(blend(volume, filled, parameters.write), source, destination).record
+
+
+def _failed(reason: str, parameters: Parameters, output: Path, name: str) -> Record:
+    """Write the record of a scan that failed, and return it."""
+    record = failed(reason, parameters)
+    record_failure(record, output, name)
+    return record
+
+
+def _failure_of(work: Callable[[], None]) -> str:
+    """Do `work` for one scan; return why it cannot be done, or nothing.
+
+    Refusals are for the user and are passed on as they are. A full disk or a folder that cannot be written to has
+    nothing to do with the scan and is raised. Anything else is an internal error, logged with its trace.
     """
     try:
-        return work()
+        work()
     except MedpaintError as error:
-        reason = str(error)
+        return str(error)
     except OSError:
         raise
     except Exception as error:  # noqa: BLE001 - one scan's fault must not stop the others
         tell(error)
-        reason = f"internal error, please report it: {described(error)}"
-    fail(reason)
-    return reason
+        return f"internal error, please report it: {described(error)}"
+    return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from medpaint.core.types import Array, Mask
 from medpaint.core.volume import Volume
 from medpaint.io.arrays import load_arrays, save_arrays
 from medpaint.io.atomic import replacing
+from medpaint.parameters import Parameters
 from medpaint.pipeline.case import Case, Filled
 from medpaint.record.entries import Draft
 
@@ -40,12 +42,12 @@ class Failure:
     """
 
     reason: str
-    parameters: dict[str, Any]
+    parameters: Parameters
 
 
 def save_failure(failure: Failure, path: Path) -> None:
     """Write a failure in place of a case or a fill."""
-    save_arrays(path, {}, {"failed": failure.reason, "parameters": failure.parameters})
+    save_arrays(path, {}, {"failed": failure.reason, "parameters": failure.parameters.model_dump(mode="json")})
 
 
 def save_case(case: Case, path: Path) -> None:
@@ -64,7 +66,7 @@ def save_case(case: Case, path: Path) -> None:
 
 
 def load_case(path: Path) -> Case | Failure:
-    """Return the case that `path` holds, without its source, or the failure in its place."""
+    """Return the case that `path` holds, or the failure in its place."""
     arrays, facts = load_arrays(path)
     if "failed" in facts:
         return _failure(facts)
@@ -79,7 +81,7 @@ def load_case(path: Path) -> Case | Failure:
         padding=(padding[0], padding[1]) if padding else None,
     )
     volume = Volume(data, arrays["affine"], encoding)
-    return Case(volume, _unpacked(arrays["mask"], data.shape), None, Draft.model_validate(facts["draft"]))
+    return Case(volume, _unpacked(arrays["mask"], data.shape), Draft.model_validate(facts["draft"]))
 
 
 def save_filled(filled: Filled, path: Path) -> None:
@@ -100,12 +102,12 @@ def load_filled(path: Path) -> Filled | Failure:
 def save_fetch(reason: str, path: Path) -> None:
     """Write what became of fetching a scan from a server: an empty reason where it was fetched."""
     with replacing(path) as part:
-        told = {"status": "failed" if reason else "fetched", "reason": reason}
-        part.write_text(json.dumps(told) + "\n", encoding="utf-8")
+        outcome = {"status": "failed" if reason else "fetched", "reason": reason}
+        part.write_text(json.dumps(outcome) + "\n", encoding="utf-8")
 
 
 def load_fetch(path: Path) -> str:
-    """Return why a scan was not fetched, nothing where it was.
+    """Return why a scan was not fetched; nothing where it was.
 
     Raises:
         UnreadableError: the file does not say.
@@ -113,13 +115,13 @@ def load_fetch(path: Path) -> str:
     try:
         return str(json.loads(path.read_text(encoding="utf-8"))["reason"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        message = f"{path}: expected what became of fetching a scan"
+        message = f"{path}: expected the outcome of fetching a scan, as `pacs fetch --status` writes it"
         raise UnreadableError(message) from error
 
 
-def _failure(facts: dict[str, Any]) -> Failure:
-    """Return the failure that a file's facts tell of."""
-    return Failure(str(facts["failed"]), dict(facts["parameters"]))
+def _failure(facts: Mapping[str, Any]) -> Failure:
+    """Return the failure that a file's facts describe."""
+    return Failure(str(facts["failed"]), Parameters.model_validate(facts["parameters"]))
 
 
 def _unpacked(bits: Array, shape: tuple[int, ...]) -> Mask:

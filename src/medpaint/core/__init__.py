@@ -1,1 +1,1 @@
-"""What everything else is made of: volumes, geometry, encodings, errors."""
+"""The basis of everything else: volumes, geometry, encodings, errors."""

@@ -1,4 +1,4 @@
-"""The body in a scan, in one piece where an intensity threshold leaves it full of gaps."""
+"""The body in a scan as one piece, from an intensity threshold that leaves gaps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Boxes around what is masked, so that work scales with the mask and not with the volume."""
+"""Boxes around masks, so that work scales with the mask and not with the volume."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["bounding_box", "grown", "within"]
 
 
 def bounding_box(mask: Mask) -> Window | None:
-    """Return the smallest window that holds every True voxel of an (I, J, K) mask; None where there is none."""
+    """Return the smallest window that holds every True voxel of an (I, J, K) mask; None if there is none."""
     along_i = np.flatnonzero(mask.any(axis=(1, 2)))
     if along_i.size == 0:
         return None
@@ -23,7 +23,7 @@ def bounding_box(mask: Mask) -> Window | None:
 
 
 def grown(window: Window, margin: tuple[int, int, int], shape: tuple[int, ...]) -> Window:
-    """Return `window` with `margin` voxels more on either side of I, J, K, cut at the volume's border."""
+    """Return `window` grown by `margin` voxels on both sides along I, J, K, clipped to the volume."""
     i, j, k = (
         slice(max(part.start - more, 0), min(part.stop + more, size))
         for part, more, size in zip(window, margin, shape, strict=True)
@@ -32,7 +32,7 @@ def grown(window: Window, margin: tuple[int, int, int], shape: tuple[int, ...]) 
 
 
 def within(window: Window, outer: Window) -> Window:
-    """Return the part of `window` that lies in `outer`, counted from where `outer` starts."""
+    """Return the part of `window` that lies in `outer`, relative to the start of `outer`."""
     i, j, k = (
         slice(
             max(part.start, other.start) - other.start, max(min(part.stop, other.stop), other.start) - other.start

@@ -1,4 +1,4 @@
-"""The checksum that proves which voxels were left alone."""
+"""The checksum that proves that voxels outside the mask are unchanged."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ __all__ = ["checksum_outside"]
 def checksum_outside(data: Array, mask: Mask) -> str:
     """Return the SHA-256 of the stored values outside `mask`.
 
-    The values are taken little-endian, I fastest, then J, then K, without the masked ones. Equal sums before and
-    after mean that every voxel outside the mask is bit for bit what it was.
+    The values are hashed little-endian, I fastest, then J, then K, without the masked ones. Equal checksums before
+    and after mean that every voxel outside the mask is unchanged, bit for bit.
 
     Args:
         data: stored values, (I, J, K).

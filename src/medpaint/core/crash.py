@@ -1,4 +1,4 @@
-"""What is told of a fault of the program: where it was, but never what a DICOM attribute said."""
+"""What is logged about an internal error: where it happened, but never the value of a DICOM attribute."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ _QUOTING: Final = (
     "dicomweb_client",
     "pynetdicom",
 )
-"""Packages whose faults can quote what an attribute says, a patient's name among it."""
+"""Packages whose errors can quote attributes, a patient's name among them."""
 
 _HEAD: Final = "Traceback (most recent call last):\n"
 
 
 def described(error: BaseException) -> str:
-    """Return kind and message of a fault; the kind alone where the message could name a patient."""
+    """Return type and message of an error; the type alone if the message could name a patient."""
     kind = type(error).__name__
     return f"{kind}, message withheld: it could name a patient" if _may_quote(error) else f"{kind}: {error}"
 
 
 def trace_of(error: BaseException) -> str:
-    """Return the trace of a fault; without messages where one of them could name a patient."""
+    """Return the traceback of an error; without messages if one of them could name a patient."""
     if not _may_quote(error):
         return "".join(traceback.format_exception(error))
     parts = [
@@ -41,12 +41,12 @@ def trace_of(error: BaseException) -> str:
 
 
 def tell(error: BaseException) -> None:
-    """Write the trace of a fault to stderr, for the log."""
+    """Write the traceback of an error to stderr, for the log."""
     sys.stderr.write(trace_of(error))
 
 
 def _may_quote(error: BaseException) -> bool:
-    """Whether one of the packages had a hand in a fault, or in one that led to it."""
+    """Return whether one of these packages was involved in an error, or in one that led to it."""
     modules = (
         frame.f_globals.get("__name__", "")
         for one in _chain(error)
@@ -56,7 +56,7 @@ def _may_quote(error: BaseException) -> bool:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield a fault and what led to it."""
+    """Yield an error and those that led to it."""
     found: BaseException | None = error
     seen: set[int] = set()
     while found is not None and id(found) not in seen:

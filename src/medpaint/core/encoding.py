@@ -1,4 +1,4 @@
-"""How stored numbers stand for intensities, and back without losing a bit that was not asked for."""
+"""Conversion between stored numbers and intensities."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ __all__ = ["Encoding"]
 
 @dataclass(frozen=True, eq=False)
 class Encoding:
-    """The rule ``intensity = stored * slope + intercept`` and what may be stored.
+    """The rule ``intensity = stored * slope + intercept``, and which values may be stored.
 
     Attributes:
         dtype: type of the stored values, in the machine's byte order.
         slope: one number, or an array that broadcasts to (I, J, K), such as (1, 1, K) for a DICOM
-            series whose slices are rescaled each on its own. Never zero.
+            series in which each slice has its own scaling. Never zero.
         intercept: likewise, in the units of the intensities.
         lowest: smallest stored value allowed (the dtype's, or what the DICOM bits hold).
         highest: largest stored value allowed.
-        padding: lowest and highest stored value of voxels that hold no image; None where there are none.
+        padding: lowest and highest stored value of voxels outside the image; None if there are none.
     """
 
     dtype: np.dtype[Any]
@@ -44,7 +44,7 @@ class Encoding:
         limits: tuple[float, float] | None = None,
         padding: tuple[float, float] | None = None,
     ) -> Encoding:
-        """Return the encoding of `dtype`, limited to what it can hold where `limits` is not given."""
+        """Return the encoding of `dtype`; without `limits`, these are what the type can hold."""
         dtype = np.dtype(dtype).newbyteorder("=")
         if dtype.kind not in "iuf" or dtype.itemsize > 8:
             message = f"expected real numbers of at most 64 bits, got values of type {dtype}"
@@ -60,9 +60,9 @@ class Encoding:
 
     @property
     def intensity_dtype(self) -> np.dtype[np.floating[Any]]:
-        """Type of the intensities: float32, or float64 where float32 cannot tell the stored values apart.
+        """Type of the intensities: float32, or float64 where float32 cannot represent the stored values.
 
-        That is the case for 64-bit floats and for integers of 32 bits or more.
+        The latter holds for 64-bit floats and for integers of 32 bits or more.
         """
         wide = self.dtype.itemsize > 4 or (self.dtype.kind in "iu" and self.dtype.itemsize == 4)
         return np.dtype(np.float64 if wide else np.float32)
@@ -75,7 +75,7 @@ class Encoding:
         return replace(self, slope=slope, intercept=intercept)
 
     def is_padding(self, stored: Array) -> Mask:
-        """Return which of the stored values stand for no image."""
+        """Return which of the stored values are padding."""
         if self.padding is None:
             return np.zeros(stored.shape, dtype=bool)
         padded: Mask = (stored >= self.padding[0]) & (stored <= self.padding[1])

@@ -1,20 +1,22 @@
-"""The errors that a user can cause, drawn as a tree.
+"""Errors that users can cause, drawn as a tree.
 
     MedpaintError
     ├── UsageError             2  the call itself is wrong
     ├── InputError             3  what was given cannot be used
     │   ├── UnreadableError       not an image, truncated, damaged
-    │   ├── UnsupportedError      an image of a kind that is not restored (colour, complex, ...)
-    │   ├── GeometryError         slices or grids that make no volume
-    │   ├── AmbiguousError        several things that could be meant; the message lists them
+    │   ├── UnsupportedError      an image that cannot be restored (colour, complex, ...)
+    │   ├── GeometryError         slices or grids that do not form a volume
+    │   ├── AmbiguousError        several candidates; the message lists them
+    │   ├── LockedError           another process is writing there
     │   └── MaskError             a mask that cannot be right for this scan
     ├── ConvergenceError       1  an engine's equations could not be solved
-    ├── PartialFailureError    4  the others are done, some scans failed
+    ├── EngineError            1  an engine broke its contract: not finite, wrong shape
+    ├── PartialFailureError    4  some scans failed, the others are done
     ├── VerificationError      5  a product does not agree with its record
-    └── ServerError            6  a server was not reached, or refused
-        └── AbsentError           it does not have what was asked for
+    └── ServerError            6  a server could not be reached, or refused
+        └── AbsentError           the server does not have what was requested
 
-Each message is one line: what was expected, what came, where.
+Each message is one line: what was expected, what came, where, and what to do.
 """
 
 from __future__ import annotations
@@ -25,8 +27,10 @@ __all__ = [
     "AbsentError",
     "AmbiguousError",
     "ConvergenceError",
+    "EngineError",
     "GeometryError",
     "InputError",
+    "LockedError",
     "MaskError",
     "MedpaintError",
     "PartialFailureError",
@@ -39,13 +43,13 @@ __all__ = [
 
 
 class MedpaintError(Exception):
-    """Something a user can cause and can mend."""
+    """Something that a user can cause and fix."""
 
     exit_code: ClassVar[int] = 1
 
 
 class UsageError(MedpaintError):
-    """The call is wrong: an unknown engine, options that exclude each other."""
+    """The call is wrong: an unknown engine, or options that exclude each other."""
 
     exit_code: ClassVar[int] = 2
 
@@ -61,15 +65,19 @@ class UnreadableError(InputError):
 
 
 class UnsupportedError(InputError):
-    """The image is whole, but of a kind that is not restored."""
+    """The image is intact, but of a kind that cannot be restored."""
 
 
 class GeometryError(InputError):
-    """Slices or grids that do not make one volume."""
+    """Slices or grids that do not form one volume."""
 
 
 class AmbiguousError(InputError):
-    """Several things could be meant; the message lists them."""
+    """The input is ambiguous; the message lists the candidates."""
+
+
+class LockedError(InputError):
+    """Another process is writing there."""
 
 
 class MaskError(InputError):
@@ -80,8 +88,12 @@ class ConvergenceError(MedpaintError):
     """An engine's equations could not be solved to its tolerance."""
 
 
+class EngineError(MedpaintError):
+    """An engine broke its contract: values that are not finite, or of the wrong shape or type."""
+
+
 class PartialFailureError(MedpaintError):
-    """A run is done, but some of its scans failed."""
+    """A run finished, but some of its scans failed."""
 
     exit_code: ClassVar[int] = 4
 
@@ -93,10 +105,10 @@ class VerificationError(MedpaintError):
 
 
 class ServerError(MedpaintError):
-    """A server was not reached, refused, or sent something else than was asked for."""
+    """A server could not be reached, refused, or sent something other than what was requested."""
 
     exit_code: ClassVar[int] = 6
 
 
 class AbsentError(ServerError):
-    """A server answered that it does not have what was asked for."""
+    """The server does not have what was requested."""

@@ -1,4 +1,4 @@
-"""Which part of a scan is tissue: a rough answer, for checks and not for measurements."""
+"""A rough separation of tissue from background, for checks and not for measurements."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from medpaint.core.volume import Volume
 __all__ = ["Foreground", "foreground_of"]
 
 RANGE_SHARE: Final = 0.1
-"""Tissue is what lies this share of the robust range (1st to 99th percentile) above its low end."""
+"""Tissue starts this share of the robust range (1st to 99th percentile) above its low end."""
 
 ENOUGH_VOXELS: Final = 2_000_000
-"""Larger volumes are looked at on every n-th voxel of each axis."""
+"""Larger volumes are sampled at every n-th voxel of each axis."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +29,7 @@ class Foreground:
         tissue: True = tissue, every `stride`-th voxel of the volume along each axis.
         masked: the mask on the same coarser grid.
         stride: steps along I, J, K, in voxels.
-        box: window of the full volume that holds the tissue; the whole volume where none was found.
+        box: window of the full volume that holds the tissue; the whole volume if none was found.
         threshold: stored values above it count as tissue.
     """
 
@@ -41,7 +41,7 @@ class Foreground:
 
     @property
     def masked_share(self) -> float:
-        """Masked voxels within the tissue's box, as a share of these and the tissue outside the mask."""
+        """Masked voxels within the tissue's box, as a share of themselves plus the tissue outside the mask."""
         coarse = tuple(
             slice(part.start // n, ceil(part.stop / n)) for part, n in zip(self.box, self.stride, strict=True)
         )
@@ -51,7 +51,7 @@ class Foreground:
 
 
 def foreground_of(volume: Volume, mask: Mask) -> Foreground:
-    """Tell tissue from background by intensity.
+    """Separate tissue from background by intensity.
 
     The threshold errs towards tissue, so that a check against it errs towards letting a scan through.
 
@@ -71,7 +71,7 @@ def foreground_of(volume: Volume, mask: Mask) -> Foreground:
 
 
 def _threshold(values: Array) -> float:
-    """Return the value above which a voxel counts as tissue; below all of them where they are all one."""
+    """Return the value above which a voxel counts as tissue; below all values if they are all equal."""
     if values.size == 0:
         return -np.inf
     low, high = np.percentile(values, [1.0, 99.0])
@@ -79,14 +79,14 @@ def _threshold(values: Array) -> float:
 
 
 def _stride(shape: tuple[int, int, int]) -> tuple[int, int, int]:
-    """Return steps that bring a volume of `shape` to about `ENOUGH_VOXELS`."""
+    """Return steps that reduce a volume of `shape` to about `ENOUGH_VOXELS`."""
     step = ceil((np.prod(shape, dtype=float) / ENOUGH_VOXELS) ** (1 / 3))
     i, j, k = (min(step, max(1, size // 8)) for size in shape)
     return i, j, k
 
 
 def _fine(window: Window, stride: tuple[int, int, int], shape: tuple[int, int, int]) -> Window:
-    """Return the window of the full volume that a window of the coarser grid stands for."""
+    """Return the window of the full volume that corresponds to a window of the coarser grid."""
     i, j, k = (
         slice(part.start * n, min(part.stop * n, size))
         for part, n, size in zip(window, stride, shape, strict=True)

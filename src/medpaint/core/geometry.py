@@ -1,4 +1,4 @@
-"""Grids in RAS+ millimetres: spacing, shear, and whether two grids are one."""
+"""Grids in RAS+ millimetres: spacing, directions, and whether two grids are the same."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from medpaint.core.types import Affine, Spacing
 __all__ = ["GRID_TOLERANCE_VOXELS", "LPS_TO_RAS", "axis_codes", "checked_affine", "index_map", "spacing_of"]
 
 LPS_TO_RAS: Final[Affine] = np.diag([-1.0, -1.0, 1.0, 1.0])
-"""DICOM and ITK count left and posterior as positive, NIfTI right and anterior."""
+"""In DICOM and ITK left and posterior are positive, in NIfTI right and anterior."""
 
 GRID_TOLERANCE_VOXELS: Final = 0.02
-"""Two grids are one where no corner differs by more; headers round positions to float32 and to three decimals."""
+"""Two grids are the same if no corner differs by more; headers round positions to float32 and three decimals."""
 
 
 def checked_affine(affine: Affine) -> Affine:
@@ -42,9 +42,9 @@ def spacing_of(affine: Affine) -> Spacing:
 
 
 def axis_codes(affine: Affine) -> str:
-    """Return the direction each voxel axis points to, such as ``RAS`` or ``LPS``.
+    """Return the direction of each voxel axis, such as ``RAS`` or ``LPS``.
 
-    Each axis gets the anatomical direction it is closest to, the clearest axis first.
+    Each axis gets the nearest anatomical direction, the clearest axis first.
     """
     cosines = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
     codes = ["?", "?", "?"]
@@ -61,14 +61,14 @@ def index_map(target: Affine, moving: Affine, shape: tuple[int, ...]) -> Affine 
     """Return the signed permutation from `target`'s voxels to `moving`'s, if there is one.
 
     Args:
-        target: affine of the grid that is wanted.
-        moving: affine of the grid that is at hand.
+        target: affine of the wanted grid.
+        moving: affine of the given grid.
         shape: size (I, J, K) of the target grid.
 
     Returns:
         The (4, 4) matrix that takes a target index to a moving index, whose linear part has one
-        entry of +1 or -1 in each row and column and whose offset is whole; None where the two grids
-        are not flips and axis permutations of each other.
+        entry of +1 or -1 in each row and column and whose offset is whole; None unless the two grids
+        are flips and axis permutations of each other.
     """
     exact = np.linalg.inv(moving) @ target
     rounded = np.rint(exact)

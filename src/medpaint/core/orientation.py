@@ -20,11 +20,11 @@ _WORLD: Final = {"R": 0, "L": 0, "A": 1, "P": 1, "S": 2, "I": 2}
 
 @dataclass(frozen=True)
 class Orientation:
-    """How stored axes are turned into right, anterior, superior: a permutation, then flips.
+    """The permutation and the flips that turn stored axes into right, anterior, superior.
 
     Attributes:
         axes: for each anatomical axis, the stored axis closest to it.
-        flips: anatomical axes along which the stored order is the other way.
+        flips: anatomical axes along which the stored order is reversed.
     """
 
     axes: tuple[int, int, int]

@@ -1,4 +1,4 @@
-"""Names for the arrays that pass between modules."""
+"""Types of the arrays that pass between modules."""
 
 from __future__ import annotations
 
@@ -29,4 +29,4 @@ Window: TypeAlias = tuple[slice, slice, slice]
 """A box of a volume, as slices along I, J, K."""
 
 Progress: TypeAlias = Callable[[str, float], None]
-"""Told the step's name and the fraction done, in [0, 1]."""
+"""Called with the name of a step and the fraction done, in [0, 1]."""

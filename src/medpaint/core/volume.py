@@ -16,13 +16,13 @@ __all__ = ["Volume"]
 
 @dataclass(frozen=True, eq=False)
 class Volume:
-    """One scan's values and where they lie.
+    """A scan's values and their grid.
 
     Attributes:
-        data: the stored values, shape (I, J, K); a 2D image has K = 1. A read-only view of the array it was made
-            from, which is not to be changed while the volume is in use.
+        data: the stored values, shape (I, J, K); a 2D image has K = 1. A read-only view of the given
+            array, which must not change while the volume is in use.
         affine: voxel index to RAS+ millimetres, (4, 4) float64, read-only.
-        encoding: what the stored values stand for.
+        encoding: how the stored values encode intensities.
     """
 
     data: Array
@@ -32,7 +32,7 @@ class Volume:
     def __post_init__(self) -> None:
         """Check the shape, the type and the affine, and make the values read-only."""
         if self.data.ndim != 3 or 0 in self.data.shape:
-            message = f"expected a volume of three dimensions, none empty, got shape {self.data.shape}"
+            message = f"expected a volume of three dimensions, none of them empty, got shape {self.data.shape}"
             raise GeometryError(message)
         if self.data.dtype.kind not in "iuf":
             message = f"expected real numbers, got values of type {self.data.dtype}"

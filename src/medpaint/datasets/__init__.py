@@ -1,1 +1,1 @@
-"""Scans that evaluations and trainings are made from: whose they are, and what is clean in them."""
+"""Clean scans for evaluation and training, whose they are, and lesion shapes."""

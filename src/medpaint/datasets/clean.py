@@ -1,4 +1,4 @@
-"""Clean scans: read, with the tissue that holes may lie in."""
+"""Clean scans, with the tissue in which holes may lie."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from medpaint.core.errors import InputError
-from medpaint.core.foreground import foreground_of
 from medpaint.core.types import FloatArray, Mask
 from medpaint.core.volume import Volume
-from medpaint.corrupt import body
+from medpaint.corrupt import tissue_of
 from medpaint.datasets.subjects import Subject
 from medpaint.io.reading import read_scan
 from medpaint.masks.grids import aligned
@@ -22,14 +21,14 @@ __all__ = ["Clean", "read_clean"]
 
 @dataclass(frozen=True, eq=False)
 class Clean:
-    """A scan that was read, and where holes may be.
+    """A clean scan and its tissue.
 
     Attributes:
-        subject: which scan.
-        volume: its stored values.
-        sha256: its hash.
+        subject: which scan it is.
+        volume: its stored values, (I, J, K).
+        sha256: hash of the file or series.
         truth: its intensities, (I, J, K).
-        tissue: where scores are taken, (I, J, K).
+        tissue: healthy, finite tissue: holes lie there and scores are taken there, (I, J, K).
     """
 
     subject: Subject
@@ -44,34 +43,37 @@ def read_clean(subject: Subject, excluded: frozenset[str] = frozenset()) -> Clea
 
     Args:
         subject: which scan.
-        excluded: persons and hashes that must not be scored.
+        excluded: persons and hashes that must not be used.
 
     Raises:
-        InputError: it cannot be read, is a mask, or is among the excluded.
+        InputError: the scan cannot be read, is a mask, or is excluded.
     """
     if subject.person in excluded:
-        message = f"{subject.person} is on the list of persons that are not to be scored"
+        message = f"{subject.person} is excluded: on the list of persons that must not be scored"
         raise InputError(message)
     volume, source = read_scan(subject.path, frame=subject.frame, series=subject.series)
     if source.sha256 in excluded:
-        message = f"the scan with hash {source.sha256[:12]} is on the list of those that are not to be scored"
+        message = f"hash {source.sha256[:12]} is excluded: on the list of scans that must not be scored"
         raise InputError(message)
     truth = volume.intensities()
-    finite = np.isfinite(truth)
-    if np.all(
-        (truth == truth[finite].min(initial=np.inf)) | (truth == truth[finite].max(initial=-np.inf)) | ~finite
-    ):
-        message = "expected a scan, got at most two different intensities, as in a mask"
-        raise InputError(message)
-    found = foreground_of(volume, np.zeros(volume.shape, dtype=bool))
-    tissue = body(finite & (volume.data > found.threshold), volume.spacing_mm) & finite
+    _refuse_mask(truth)
+    tissue = tissue_of(volume)
     if subject.avoid is not None:
         tissue &= ~_avoided(subject.avoid, volume)
     return Clean(subject, volume, source.sha256, truth, tissue)
 
 
+def _refuse_mask(truth: FloatArray) -> None:
+    """Refuse a scan of at most two different intensities, (I, J, K)."""
+    finite = np.isfinite(truth)
+    low, high = truth[finite].min(initial=np.inf), truth[finite].max(initial=-np.inf)
+    if np.all((truth == low) | (truth == high) | ~finite):
+        message = "expected a scan, got at most two different intensities, as in a mask"
+        raise InputError(message)
+
+
 def _avoided(path: Path, volume: Volume) -> Mask:
-    """Return the mask of what is not healthy, all its labels, on the scan's grid."""
+    """Return the mask of unhealthy tissue on the scan's grid, all its labels together, (I, J, K)."""
     read, _ = read_scan(path)
     marked = np.nan_to_num(read.intensities()) != 0.0
     if not marked.any():

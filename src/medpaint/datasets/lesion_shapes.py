@@ -1,4 +1,4 @@
-"""Lesion shapes from a folder of masks, read when they are needed."""
+"""Lesion shapes from a folder of masks, each read when it is needed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["LesionFolder"]
 
 
 class LesionFolder(Sequence[LesionShape]):
-    """The masks in a folder and the folders below it, in the order of their names, as lesion shapes.
+    """The masks in a folder and its subfolders as lesion shapes, in the order of their paths.
 
     Attributes:
         paths: the files.
@@ -27,7 +27,7 @@ class LesionFolder(Sequence[LesionShape]):
     def __init__(self, folder: Path) -> None:
         self.paths = tuple(sorted(finding.path for finding in inspect(folder) if finding.restorable))
         if not self.paths:
-            message = f"{folder}: expected masks of lesions, found none that can be read"
+            message = f"{folder}: expected masks of lesions, found no readable one"
             raise InputError(message)
 
     def __len__(self) -> int:
@@ -41,7 +41,7 @@ class LesionFolder(Sequence[LesionShape]):
     def __getitem__(self, index: slice) -> Sequence[LesionShape]: ...
 
     def __getitem__(self, index: int | slice) -> LesionShape | Sequence[LesionShape]:
-        """Return a shape, or several."""
+        """Return one shape, or a list of them."""
         if isinstance(index, slice):
             return [_shape(path) for path in self.paths[index]]
         return _shape(self.paths[index])
@@ -49,7 +49,7 @@ class LesionFolder(Sequence[LesionShape]):
 
 @cache
 def _shape(path: Path) -> LesionShape:
-    """Read one mask, all its labels as one."""
+    """Read one mask, all its labels together."""
     volume, _ = read_scan(path)
     try:
         return LesionShape.cut_out(np.nan_to_num(volume.intensities()) > 0.0, volume.spacing_mm)

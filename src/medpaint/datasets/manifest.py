@@ -18,7 +18,7 @@ def read_manifest(path: Path) -> frozenset[str]:
             training, which holds such a list.
 
     Raises:
-        InputError: no such file, or something else in it.
+        InputError: the file is missing, or holds something else.
     """
     try:
         items = json.loads(path.read_text(encoding="utf-8"))
@@ -26,7 +26,7 @@ def read_manifest(path: Path) -> frozenset[str]:
         message = f"{path}: {error.strerror}"
         raise UnreadableError(message) from error
     except ValueError as error:
-        message = f"{path}: expected a JSON list of persons or hashes, got something that is not JSON"
+        message = f"{path}: expected a JSON list of persons or hashes, got a file that is not JSON"
         raise UnreadableError(message) from error
     named: list[object] = []
     if isinstance(items, dict):
@@ -34,8 +34,6 @@ def read_manifest(path: Path) -> frozenset[str]:
     for item in items if isinstance(items, list) else [None]:
         named += [item[key] for key in ("person", "sha256") if item.get(key)] if isinstance(item, dict) else [item]
     if not named or not all(isinstance(name, str) and name for name in named):
-        message = (
-            f"{path}: expected a JSON list of persons or hashes, as strings or as person and sha256 of objects"
-        )
+        message = f"{path}: expected a JSON list of persons or hashes: strings, or objects with person or sha256"
         raise InputError(message)
     return frozenset(map(str, named))

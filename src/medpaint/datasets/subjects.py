@@ -1,12 +1,11 @@
-"""Which scans an evaluation is made on, whose they are, and which must not be looked at."""
+"""The scans of an evaluation: where they are, whose they are, and what was left out."""
 
 from __future__ import annotations
 
 import csv
-import io
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +15,7 @@ from medpaint.io.inspection import inspect
 __all__ = ["TABLE_COLUMNS", "LeftOut", "Subject", "find_subjects"]
 
 TABLE_COLUMNS: Final = ("image", "scan", "person", "avoid", "series", "frame")
-"""Columns of a table of scans; only the first is needed."""
+"""Columns of a table of scans; only the first is required."""
 
 _BIDS_SUBJECT: Final = re.compile(r"(?:^|_)(sub-[A-Za-z0-9]+)(?:_|\.|$)")
 _TABLES: Final = (".tsv", ".txt")
@@ -29,11 +28,11 @@ class Subject:
 
     Attributes:
         path: a file, or the folder of a DICOM series.
-        scan: what to call it.
+        scan: its name in tables.
         person: whose it is.
-        avoid: mask of what is not healthy in it; no hole is scored there.
-        series: which DICOM series, by its UID, where the folder holds several.
-        frame: which frame of a 4D scan.
+        avoid: mask of unhealthy tissue, where nothing is scored.
+        series: UID of the DICOM series, for a folder that holds several.
+        frame: frame of a 4D scan, from 0.
     """
 
     path: Path
@@ -45,9 +44,9 @@ class Subject:
 
     @classmethod
     def of(cls, path: Path, *, scan: str = "", person: str = "", avoid: Path | None = None) -> Subject:
-        """Return the scan at `path`, called by its stem, of the person that its BIDS entity ``sub-`` names.
+        """Return the scan at `path`, named by its stem, of the person in its BIDS entity ``sub-``.
 
-        Without such an entity every scan counts as a person of its own.
+        Without that entity every scan counts as a person of its own.
         """
         name = scan or _ENDINGS.sub("", path.name)
         found = _BIDS_SUBJECT.search(path.name)
@@ -60,7 +59,7 @@ class LeftOut:
 
     Attributes:
         path: the scan.
-        what: the part of the evaluation that is missing: all of the scan, a kind of hole, or an engine.
+        what: what is missing: the whole scan, a kind of hole, or an engine.
         reason: why, in one line.
     """
 
@@ -70,11 +69,11 @@ class LeftOut:
 
 
 def find_subjects(paths: Sequence[Path]) -> Iterator[Subject | LeftOut]:
-    """Yield the scans that `paths` stand for: files, folders to search, or tables of scans.
+    """Yield the scans at `paths`, which are files, folders to search, or tables of scans.
 
     Raises:
-        InputError: nothing is there, or a table or folder holds no scans.
-        UsageError: a table has a column that is not known, or lacks the one that is needed.
+        InputError: a path does not exist, or a table or folder holds no scans.
+        UsageError: a table has an unknown column, or lacks the required one.
     """
     for path in paths:
         if path.suffix.lower() in _TABLES:
@@ -97,39 +96,40 @@ def _in_folder(folder: Path) -> Iterator[Subject | LeftOut]:
 
 
 def _in_table(path: Path) -> Iterator[Subject]:
-    """Yield the rows of a table of scans; its paths are relative to the working folder, as a cohort's are."""
-    try:
-        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig")), delimiter="\t"))
-    except (OSError, UnicodeDecodeError) as error:
-        message = f"{path}: {getattr(error, 'strerror', None) or 'not a text file in UTF-8'}"
-        raise UnreadableError(message) from error
+    """Yield the rows of a table of scans; its paths are relative to the working folder, like a cohort's."""
+    rows = _read_rows(path)
     if not rows:
         message = f"{path}: expected at least one scan, got none"
         raise InputError(message)
-    unknown = [str(column) for column in rows[0] if column not in TABLE_COLUMNS]
-    if unknown or "image" not in rows[0]:
-        message = f"{path}: expected the columns {', '.join(TABLE_COLUMNS)}, of which image is needed, "
-        message += f"got {', '.join(map(str, rows[0]))}"
-        raise UsageError(message)
     for number, row in enumerate(rows, start=2):
-        yield _subject({column: value or "" for column, value in row.items()}, f"{path}, line {number}")
+        yield _subject(row, f"{path}, line {number}")
+
+
+def _read_rows(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a table, with all of its columns."""
+    try:
+        reader = csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines(), delimiter="\t")
+        rows = [{str(column): value or "" for column, value in row.items()} for row in reader]
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"{path}: {getattr(error, 'strerror', None) or 'not a text file in UTF-8'}"
+        raise UnreadableError(message) from error
+    columns = reader.fieldnames or ()
+    if rows and ("image" not in columns or not set(rows[0]) <= set(TABLE_COLUMNS)):
+        message = f"{path}: expected the columns {', '.join(TABLE_COLUMNS)}, of which image is required, "
+        message += f"got {', '.join(rows[0])}"
+        raise UsageError(message)
+    return rows
 
 
 def _subject(row: dict[str, str], where: str) -> Subject:
     """Return one row of a table."""
-    frame = row.get("frame", "")
+    frame, avoid = row.get("frame", ""), row.get("avoid", "")
     if not row["image"] or (frame and not frame.isdigit()):
-        message = (
-            f"{where}: expected an image, and a frame counted from 0 or none, got {row['image']!r}, {frame!r}"
-        )
+        message = f"{where}: expected an image and, for 4D scans, a frame from 0, got {row['image']!r}, {frame!r}"
         raise UsageError(message)
-    avoid = row.get("avoid", "")
-    plain = Subject.of(Path(row["image"]), scan=row.get("scan", ""), person=row.get("person", ""))
-    return Subject(
-        plain.path,
-        plain.scan,
-        plain.person,
-        Path(avoid) if avoid else None,
-        row.get("series") or None,
-        int(frame) if frame else None,
+    return replace(
+        Subject.of(Path(row["image"]), scan=row.get("scan", ""), person=row.get("person", "")),
+        avoid=Path(avoid) if avoid else None,
+        series=row.get("series") or None,
+        frame=int(frame) if frame else None,
     )

@@ -1,1 +1,1 @@
-"""Damage that shows by itself: a table of detectors."""
+"""Damage that can be seen without a mask: the table of detectors, and one detector a module."""

@@ -1,129 +1,167 @@
-"""The engine that picks another by the hole, the voxels and the time allowed."""
+"""The choice of an engine: the only way to one, for restoration and for evaluation."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Final, Literal, final
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
 
 import numpy as np
 from pydantic import JsonValue
 
-from medpaint.core.types import FloatArray, Mask, Spacing
+from medpaint.core.errors import UnreadableError, UsageError
+from medpaint.core.types import Mask, Spacing
+from medpaint.engines.base import Engine
 from medpaint.engines.exemplar.detail import Pace
-from medpaint.engines.exemplar.engine import Exemplar, expected_seconds
+from medpaint.engines.exemplar.engine import expected_seconds
+from medpaint.engines.filling import Filling
+from medpaint.engines.learned.engine import Learned
 from medpaint.engines.learned.gaps import lost_axis
 from medpaint.engines.learned.networks.names import NETWORKS
-from medpaint.engines.registry import load_engine
+from medpaint.engines.membrane import Membrane
+from medpaint.engines.registry import engine_names, load_engine, unknown_engine
+from medpaint.parameters import FillParameters
 
-__all__ = ["ALLOWED_S", "AUTO", "LEARNED", "Auto", "Choice", "Effort", "chosen", "options_for"]
+__all__ = ["ALLOWED_S", "AUTO", "AUTO_SUMMARY", "LEARNED", "Chosen", "Effort", "choice_names", "choose"]
 
 AUTO: Final = "auto"
-"""Name of the engine that picks another."""
+"""Asks for the engine that suits the mask."""
+
+AUTO_SUMMARY: Final = "resnet2d for lost slices, unet3d or unet2d if they are fast enough, otherwise biharmonic"
+"""One line for people."""
 
 LEARNED: Final = tuple(NETWORKS)
-"""Engines that start from another fill and let a network correct it."""
+"""Engines with a network, which corrects another fill."""
 
 Effort = Literal["fast", "best"]
-"""Whether the time or the quality of a fill comes first."""
+"""Whether speed or quality comes first."""
 
 ALLOWED_S: Final[dict[Effort, float]] = {"fast": 20.0, "best": 600.0}
-"""Seconds that a fill may take by estimate."""
+"""Largest estimate of the seconds that `auto` allows for a fill."""
 
 _PACE: Final[dict[Effort, Pace]] = {"fast": "brisk", "best": "thorough"}
 
 _GAP_VOXEL_S: Final = 2e-5
-"""Seconds that a voxel of lost slices takes on two cores, rather too many than too few."""
+"""Seconds for a voxel of lost slices on two cores, a cautious estimate."""
 
 _THICK: Final = 2.5
-"""Voxels this many times longer than wide are filled slice by slice."""
+"""Ratio of a voxel's length to its width above which it is filled slice by slice."""
 
 
 @dataclass(frozen=True)
-class Choice:
-    """An engine, and why it was picked.
+class Chosen:
+    """An engine, and why it was chosen.
 
     Attributes:
-        name: row of the table of engines.
-        reason: for people; stands in the record.
-        options: what the engine is made with.
+        engine: ready to fill.
+        name: its row in the table of engines.
+        reason: for people; goes into the record.
+        options: the engine's own options that the effort stands for.
     """
 
+    engine: Engine
     name: str
     reason: str
-    options: dict[str, JsonValue] = field(default_factory=dict)
+    options: dict[str, JsonValue]
+
+    def device(self, filling: Filling) -> str:
+        """Return where the engine ran, as torch names it: cpu unless a network filled something elsewhere."""
+        network = self._network(filling)
+        return network.device if network else "cpu"
+
+    def weights_sha256(self, filling: Filling) -> str:
+        """Return the hash of the network's weights; empty unless the network filled something."""
+        network = self._network(filling)
+        return network.weights_sha256 if network else ""
+
+    def _network(self, filling: Filling) -> Learned | None:
+        """Return the engine with the network, if it filled something."""
+        inner = self.engine.engine if isinstance(self.engine, Membrane) else self.engine
+        return inner if isinstance(inner, Learned) and inner.name in filling.filled_by else None
 
 
-def chosen(name: str, mask: Mask, spacing_mm: Spacing, *, effort: Effort = "fast") -> Choice:
-    """Return the engine that fills a mask: the one asked for, or the one that `auto` stands for.
+def choice_names() -> tuple[str, ...]:
+    """Return all names that `choose` takes: auto, and the engines."""
+    return (AUTO, *engine_names())
 
-    Lost slices go to the network for them. In other holes a network on quick exemplars comes about as near to
-    hidden tissue as the exemplar engine, in large holes in half the time. It is taken unless a hole is too large
-    for exemplars, or they take more time than is allowed. The time is estimated from the mask, not measured, so
-    the same mask always gets the same engine.
+
+def choose(parameters: FillParameters, mask: Mask, spacing_mm: Spacing) -> Chosen:
+    """Return the engine that the parameters name, or for `auto` the one that suits the mask.
+
+    `auto` sends lost slices to the network for them. In other holes a network on quick exemplars comes about as
+    close to hidden tissue as the exemplar engine, in half the time for large holes. It is chosen unless a hole is
+    too large for exemplars, or they would take longer than the effort allows. The time is estimated from the mask,
+    not measured, so the same mask always gets the same engine.
 
     Args:
-        name: row of the table of engines.
+        parameters: the engine's name, the effort, and what the engine is made with.
         mask: True = fill, (I, J, K).
         spacing_mm: voxel size along I, J, K.
-        effort: how much time is allowed, see `ALLOWED_S`.
+
+    Raises:
+        UsageError: no such engine, or weights for an engine without a network.
+        UnreadableError: no file of weights.
     """
-    pace = _PACE[effort]
-    if name != AUTO:
-        return Choice(name, _as_asked(name, mask), options_for(name, effort))
+    _check(parameters)
+    if parameters.engine == AUTO:
+        name, reason = _suited(mask, spacing_mm, parameters.effort)
+    else:
+        name, reason = parameters.engine, _as_asked(parameters.engine, mask)
+    options = _options(name, parameters.effort)
+    engine = load_engine(name, **options, **_network_options(name, parameters))
+    return Chosen(Membrane(engine) if parameters.membrane else engine, name, reason, options)
+
+
+def _check(parameters: FillParameters) -> None:
+    """Refuse an unknown engine, and weights that no network would use."""
+    if parameters.engine not in choice_names():
+        raise unknown_engine(parameters.engine, choice_names())
+    if not parameters.weights:
+        return
+    if parameters.engine not in LEARNED:
+        message = f"expected one of the engines {', '.join(LEARNED)} with weights, got {parameters.engine}"
+        raise UsageError(message)
+    if not Path(parameters.weights).is_file():
+        message = f"{parameters.weights}: expected a file of weights for {parameters.engine}: no such file"
+        raise UnreadableError(message)
+
+
+def _suited(mask: Mask, spacing_mm: Spacing, effort: Effort) -> tuple[str, str]:
+    """Return the name of the engine that suits a mask, (I, J, K), and the reason."""
     allowed = ALLOWED_S[effort]
-    seconds = expected_seconds(mask, spacing_mm, pace)
+    seconds = expected_seconds(mask, spacing_mm, _PACE[effort])
     if seconds == 0.0:
-        return Choice("biharmonic", "auto: the voxels are too large to learn from")
+        return "biharmonic", "auto: the voxels are too large to learn from"
     if lost_axis(mask) is not None and np.count_nonzero(mask) * _GAP_VOXEL_S <= allowed:
-        return Choice("resnet2d", "auto: lost slices", options_for("resnet2d", effort))
+        return "resnet2d", "auto: lost slices"
     if seconds is None:
-        return Choice("biharmonic", "auto: the hole is too large to learn from the rest of the scan")
+        return "biharmonic", "auto: the hole is too large to learn from the rest of the scan"
     if seconds > allowed:
         reason = f"auto: exemplars would take about {seconds:.0f} s, effort {effort} allows {allowed:.0f} s"
-        return Choice("biharmonic", reason)
+        return "biharmonic", reason
     in_plane = sorted(spacing_mm)[1]
     thick = 1 in mask.shape or max(spacing_mm) > _THICK * in_plane
-    picked, why = ("unet2d", "thick slices, ") if thick else ("unet3d", "")
-    return Choice(
-        picked, f"auto: {why}exemplars are found in about {max(1.0, seconds):.0f} s", options_for(picked, effort)
-    )
+    name, why = ("unet2d", "thick slices, ") if thick else ("unet3d", "")
+    return name, f"auto: {why}exemplars take about {max(1.0, seconds):.0f} s"
 
 
 def _as_asked(name: str, mask: Mask) -> str:
     """Return the reason for an engine that was asked for, and what it leaves to another."""
     if name in LEARNED and NETWORKS[name].for_lost_slices and lost_axis(mask) is None:
-        return "as asked; what is no gap of lost slices is filled as biharmonic does"
+        return "as asked; it fills lost slices only, biharmonic fills other holes"
     return "as asked"
 
 
-def options_for(name: str, effort: Effort) -> dict[str, JsonValue]:
+def _options(name: str, effort: Effort) -> dict[str, JsonValue]:
     """Return the options of an engine that an effort stands for."""
-    if name == AUTO:
-        return {"effort": effort}
     if name not in LEARNED:
         return {}
     flips = effort == "best"
     return {"flips": flips} if NETWORKS[name].for_lost_slices else {"pace": _PACE[effort], "flips": flips}
 
 
-@final
-@dataclass(frozen=True)
-class Auto:
-    """Fills the holes of a crop by the engine that `chosen` picks for them.
-
-    Attributes:
-        effort: how much time is allowed.
-    """
-
-    effort: Effort = "fast"
-
-    @property
-    def context_mm(self) -> float:
-        """What the most demanding of the engines wants to see."""
-        return Exemplar.context_mm
-
-    def fill(self, image: FloatArray, mask: Mask, *, spacing_mm: Spacing, seed: int) -> FloatArray:
-        """Return `image` with the mask filled, (I, J, K); see `Engine`."""
-        choice = chosen(AUTO, mask, spacing_mm, effort=self.effort)
-        engine = load_engine(choice.name, **choice.options)
-        return engine.fill(image, mask, spacing_mm=spacing_mm, seed=seed)
+def _network_options(name: str, parameters: FillParameters) -> dict[str, Any]:
+    """Return where an engine's network runs, and with which weights."""
+    if name not in LEARNED:
+        return {}
+    return {"weights": Path(parameters.weights) if parameters.weights else None, "device": parameters.device}

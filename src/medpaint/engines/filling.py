@@ -1,110 +1,160 @@
-"""The mask of a volume, filled by an engine, crop by crop."""
+"""The mask of a volume, filled by an engine, crop by crop. Every answer is checked here, once."""
 
 from __future__ import annotations
 
 import math
-from pathlib import Path
-from typing import Any, Final
+from collections import Counter
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
-from medpaint.core.boxes import bounding_box, within
-from medpaint.core.errors import MaskError, UsageError
+from medpaint.core.errors import EngineError, MaskError
 from medpaint.core.orientation import Orientation
 from medpaint.core.types import FloatArray, Mask, Progress, Spacing, Window
 from medpaint.core.volume import Volume
-from medpaint.engines.base import Engine
-from medpaint.engines.choice import LEARNED, Choice
-from medpaint.engines.learned.engine import Learned
-from medpaint.engines.membrane import Membrane
-from medpaint.engines.registry import load_engine
+from medpaint.engines.base import Engine, Fill, Hole
 from medpaint.engines.windows import windows
-from medpaint.parameters import Parameters
-from medpaint.record.entries import EngineFacts
 
-__all__ = ["engine_facts", "engine_for", "fill"]
+__all__ = ["Filling", "fill"]
 
 NEAR_MM: Final = 5.0
 """Distance from the mask up to which non-finite voxels are unknown to the engine."""
 
 MOST_VOXELS: Final = 60_000_000
-"""Voxels of a crop, about; of larger ones an engine would need gigabytes to look at what is far from the hole."""
+"""Approximate largest size of a crop in voxels; in a larger one an engine would need gigabytes for tissue that is
+far from the hole."""
 
 LEAST_CONTEXT_MM: Final = 30.0
-"""What is shown around a hole in any case, if the engine wants to see as much."""
+"""Context that crops keep however large they are, for an engine that wants at least as much."""
 
 
-def engine_for(choice: Choice, parameters: Parameters) -> Engine:
-    """Return the chosen engine, as the parameters want it.
+@dataclass(frozen=True, eq=False)
+class Filling:
+    """The filled mask of a volume.
 
-    Raises:
-        UsageError: there is no such engine, or the parameters ask for what it does not have.
+    Attributes:
+        values: intensities, (S, N): S samples of the N masked voxels in C order.
+        filled_by: number of masked voxels by what filled them, largest first.
+        windows: number of crops that the engine was given.
     """
-    if parameters.samples > 1:
-        message = f"expected samples 1, for engine {choice.name} has one answer only, got {parameters.samples}"
-        raise UsageError(message)
-    options: dict[str, Any] = dict(choice.options)
-    if parameters.weights and parameters.engine not in LEARNED:
-        message = f"expected weights with an engine out of {', '.join(LEARNED)}, got engine {parameters.engine}"
-        raise UsageError(message)
-    if choice.name in LEARNED:
-        options |= {
-            "weights": Path(parameters.weights) if parameters.weights else None,
-            "device": parameters.device,
-        }
-    engine = load_engine(choice.name, **options)
-    return Membrane(engine) if parameters.membrane else engine
+
+    values: FloatArray
+    filled_by: dict[str, int]
+    windows: int
 
 
-def engine_facts(choice: Choice, engine: Engine, windows: int) -> EngineFacts:
-    """Return what the record says of an engine."""
-    inner = engine.engine if isinstance(engine, Membrane) else engine
-    learned = (
-        {"device": inner.device, "weights_sha256": inner.weights_sha256} if isinstance(inner, Learned) else {}
-    )
-    return EngineFacts(name=choice.name, reason=choice.reason, windows=windows, options=choice.options, **learned)
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """The filled voxels of one crop.
+
+    Attributes:
+        places: flat index in the volume of each masked voxel of the crop, (M,).
+        values: their intensities, (S, M).
+        filled_by: number of them by what filled them.
+    """
+
+    places: NDArray[np.intp]
+    values: FloatArray
+    filled_by: Counter[str]
 
 
 def fill(
     volume: Volume, mask: Mask, engine: Engine, *, seed: int = 0, progress: Progress | None = None
-) -> tuple[FloatArray, int]:
-    """Let `engine` fill `mask`, crop by crop. It sees them with their axes pointing right, anterior, superior.
+) -> Filling:
+    """Let `engine` fill `mask`, crop by crop; the axes of the crops point right, anterior, superior.
 
     Non-finite voxels outside the mask are not filled. Near the mask they are not shown to the engine as known;
-    farther away, such as in a background that is not a number, they are shown as the lowest intensity.
+    farther away, such as in a background of NaN, they are shown as the lowest intensity.
 
-    Returns:
-        The intensities, one for each True of `mask` in C order, and the number of crops.
+    Args:
+        volume: the scan.
+        mask: True = fill, (I, J, K).
+        engine: what fills it.
+        seed: for engines that draw random numbers.
+        progress: called with the fraction done.
+
+    Raises:
+        MaskError: a part of the mask has no finite voxel around it.
+        EngineError: the engine's answer has the wrong shape or type, or is not finite.
     """
-    box = bounding_box(mask)
-    if box is None:
-        return np.empty(0, volume.encoding.intensity_dtype), 0
-    spacing = volume.spacing_mm
-    turn = Orientation.of(volume.affine)
-    values = np.empty(mask[box].shape, volume.encoding.intensity_dtype)
+    if not mask.any():
+        return Filling(np.empty((1, 0), volume.encoding.intensity_dtype), {}, 0)
     _refuse_isolated(volume, mask)
-    crops = _crops(mask, spacing, engine.context_mm)
+    crops = _crops(mask, volume.spacing_mm, engine.context_mm)
+    parts = []
     for number, window in enumerate(crops):
         if progress is not None:
             progress("inpaint", number / len(crops))
-        image, unknown = _shown(volume.intensities(window), mask[window], spacing)
-        filled = turn.turned_back(
-            engine.fill(
-                np.ascontiguousarray(turn.turned(image)),
-                np.ascontiguousarray(turn.turned(unknown)),
-                spacing_mm=turn.spacing(spacing),
-                seed=seed,
-            )
-        )
-        np.copyto(values[within(window, box)], filled[within(box, window)], where=mask[box][within(window, box)])
+        parts.append(_part(volume, mask, window, engine, seed))
     if progress is not None:
         progress("inpaint", 1.0)
-    return values[mask[box]], len(crops)
+    return _joined(parts)
+
+
+def _part(volume: Volume, mask: Mask, window: Window, engine: Engine, seed: int) -> _Part:
+    """Fill the masked voxels of one crop."""
+    turn = Orientation.of(volume.affine)
+    image, unknown = _shown(volume.intensities(window), mask[window], volume.spacing_mm)
+    hole = Hole(
+        np.ascontiguousarray(turn.turned(image)),
+        np.ascontiguousarray(turn.turned(unknown)),
+        turn.spacing(volume.spacing_mm),
+    )
+    answer = engine.fill(hole, seed=seed)
+    _check(answer, hole)
+    numbers = np.zeros(hole.mask.shape, dtype=np.intp)
+    numbers[hole.mask] = np.arange(np.count_nonzero(hole.mask))
+    wanted = turn.turned_back(numbers)[mask[window]]
+    places = np.nonzero(mask[window])
+    shares = np.bincount(answer.filled_by[wanted], minlength=len(answer.fillers))
+    return _Part(
+        np.ravel_multi_index([along + part.start for along, part in zip(places, window, strict=True)], mask.shape),
+        answer.values[:, wanted],
+        Counter({name: int(share) for name, share in zip(answer.fillers, shares, strict=True) if share}),
+    )
+
+
+def _check(answer: Fill, hole: Hole) -> None:
+    """Check an engine's answer for one crop.
+
+    Raises:
+        EngineError: it breaks the contract of `Fill`.
+    """
+    count, dtype = np.count_nonzero(hole.mask), hole.image.dtype
+    values, by = np.asarray(answer.values), np.asarray(answer.filled_by)
+    wrong = ""
+    if values.ndim != 2 or values.shape[0] == 0 or values.shape[1] != count:
+        wrong = f"expected values of shape (samples, {count}), got {values.shape}"
+    elif values.dtype != dtype:
+        wrong = f"expected values of type {dtype}, got {values.dtype}"
+    elif by.shape != (count,) or by.dtype.kind != "u" or by.max() >= len(answer.fillers):
+        wrong = (
+            f"expected one of {len(answer.fillers)} fillers for each of {count} voxels, got {by.dtype} {by.shape}"
+        )
+    elif not np.isfinite(values).all():
+        wrong = f"expected finite values, got {np.count_nonzero(~np.isfinite(values))} of {values.size} not finite"
+    if wrong:
+        message = f"engine {'/'.join(answer.fillers)}: {wrong}; this is a fault of the engine: choose another one"
+        raise EngineError(message)
+
+
+def _joined(parts: list[_Part]) -> Filling:
+    """Return the voxels of all crops in the C order of the volume."""
+    samples = sorted({len(part.values) for part in parts})
+    if len(samples) > 1:
+        message = f"expected as many samples for every crop, got {samples}; this is a fault of the engine"
+        raise EngineError(message)
+    order = np.argsort(np.concatenate([part.places for part in parts]), kind="stable")
+    values = np.concatenate([part.values for part in parts], axis=1)[:, order]
+    filled_by = sum((part.filled_by for part in parts), Counter[str]())
+    return Filling(values, dict(filled_by.most_common()), len(parts))
 
 
 def _crops(mask: Mask, spacing_mm: Spacing, context_mm: float) -> list[Window]:
-    """Return the crops of a mask that is not empty, with less around the holes where they would be too large."""
+    """Return the crops of a mask that is not empty, with less context where they would be too large."""
     while True:
         crops = windows(mask, spacing_mm, context_mm)
         largest = max(math.prod(part.stop - part.start for part in crop) for crop in crops)
@@ -114,7 +164,10 @@ def _crops(mask: Mask, spacing_mm: Spacing, context_mm: float) -> list[Window]:
 
 
 def _shown(image: FloatArray, mask: Mask, spacing_mm: Spacing) -> tuple[FloatArray, Mask]:
-    """Return what an engine is shown of a crop, (I, J, K), and what it has to fill; `image` is written over."""
+    """Return a crop as the engine sees it, and the mask of what it has to fill, both (I, J, K).
+
+    `image` is overwritten.
+    """
     unknown = mask.copy()
     lost = ~np.isfinite(image) & ~mask
     if lost.any():
@@ -127,13 +180,16 @@ def _shown(image: FloatArray, mask: Mask, spacing_mm: Spacing) -> tuple[FloatArr
 
 
 def _refuse_isolated(volume: Volume, mask: Mask) -> None:
-    """Refuse a part of the mask that has no finite voxel around it."""
+    """Refuse a part of the mask without a finite voxel around it."""
     for window in windows(mask, volume.spacing_mm, 0.0):
         if not (np.isfinite(volume.intensities(window)) & ~mask[window]).any():
-            message = f"nothing is known around the mask at voxels {_corner(window)}: the scan is not finite there"
+            message = (
+                f"expected known tissue around the mask, got no finite voxel around voxels {_corner(window)}: "
+                "make the mask smaller there"
+            )
             raise MaskError(message)
 
 
-def _corner(window: tuple[slice, slice, slice]) -> str:
+def _corner(window: Window) -> str:
     """Return a window in words."""
     return " ".join(f"{axis} {part.start}-{part.stop - 1}" for axis, part in zip("IJK", window, strict=True))

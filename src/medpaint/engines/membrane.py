@@ -1,15 +1,15 @@
-"""Pull any engine's fill towards what surrounds the hole, without a step at the border."""
+"""Blend any engine's fill into its surroundings, without a step at the border."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
 
-from medpaint.core.types import FloatArray, Mask, Spacing
-from medpaint.engines.base import Engine
-from medpaint.engines.classical.harmonic import Harmonic
+from medpaint.core.types import FloatArray, Mask
+from medpaint.engines.base import Engine, Fill, Hole
+from medpaint.engines.classical.harmonic import fill_harmonic
 
 __all__ = ["Membrane"]
 
@@ -22,26 +22,32 @@ class Membrane:
     The gap at a known voxel is the difference between its value and the mean of the filled voxels that share a
     face with it. Laplace's equation spreads the gaps into the hole like a membrane that is fixed at the border.
     This is seamless cloning (P. Pérez, M. Gangnet, A. Blake: Poisson image editing. ACM Transactions on Graphics
-    22 (2003) 313-318) with the fill as the source and no step wanted across the border.
+    22 (2003) 313-318) with the fill as the source and a step of zero across the border.
 
     Attributes:
-        engine: what fills the hole first.
+        engine: what fills the hole first; the fill keeps the names of its fillers.
     """
 
     engine: Engine
-    _spread: Harmonic = field(default_factory=Harmonic)
 
     @property
     def context_mm(self) -> float:
-        """How much known tissue around a hole the engine wants to see, mm."""
+        """How much known tissue around a hole the inner engine wants to see, mm."""
         return self.engine.context_mm
 
-    def fill(self, image: FloatArray, mask: Mask, *, spacing_mm: Spacing, seed: int) -> FloatArray:
-        """Return `image` with the mask filled and the gap at its border closed, (I, J, K); see `Engine`."""
-        filled = self.engine.fill(image, mask, spacing_mm=spacing_mm, seed=seed)
-        gap = _gap(image, filled, mask)
-        correction = self._spread.fill(gap, mask, spacing_mm=spacing_mm, seed=seed)
-        return np.where(mask, filled + correction, image)
+    def fill(self, hole: Hole, *, seed: int) -> Fill:
+        """Return the inner engine's fill with the gap at its border closed; see `Engine`."""
+        fill = self.engine.fill(hole, seed=seed)
+        return replace(fill, values=np.stack([_closed(hole, values) for values in fill.values]))
+
+
+def _closed(hole: Hole, values: FloatArray) -> FloatArray:
+    """Return the values of one sample, (N,), with the gap at the border closed."""
+    filled = hole.image.copy()
+    filled[hole.mask] = values
+    gap = _gap(hole.image, filled, hole.mask)
+    closed: FloatArray = values + fill_harmonic(gap, hole.mask, hole.spacing_mm)[hole.mask]
+    return closed
 
 
 def _gap(image: FloatArray, filled: FloatArray, mask: Mask) -> FloatArray:

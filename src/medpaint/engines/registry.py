@@ -1,10 +1,10 @@
-"""The table of engines. Reading it loads none of them."""
+"""The table of engines. Reading it does not load any of them."""
 
 from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from types import MappingProxyType
@@ -13,35 +13,28 @@ from typing import Any, Final, Literal, cast
 from medpaint.core.errors import UsageError
 from medpaint.engines.base import Engine, SliceEngine
 
-__all__ = ["ENGINES", "EngineInfo", "engine_names", "load_engine"]
+__all__ = ["ENGINES", "EngineInfo", "engine_names", "load_engine", "unknown_engine"]
 
 
 @dataclass(frozen=True)
 class EngineInfo:
-    """What is known of an engine before it is loaded.
+    """What is known about an engine before it is loaded.
 
     Attributes:
         target: ``module:class``; the class takes the engine's options as keywords.
         ndim: 3 for an `Engine`, 2 for a `SliceEngine`, which is run slice by slice.
-        summary: one line for people who choose.
-        extra: the optional part of medpaint that the engine needs installed, if any.
-        weights_sha256: hash of the weights that are shipped for it; empty for an engine that has none.
+        summary: one line for people.
+        weights_sha256: hash of the weights shipped for it; empty for an engine without a network.
     """
 
     target: str
     ndim: Literal[2, 3]
     summary: str
-    extra: str | None = None
     weights_sha256: str = ""
 
 
 ENGINES: Final[Mapping[str, EngineInfo]] = MappingProxyType(
     {
-        "auto": EngineInfo(
-            target="medpaint.engines.choice:Auto",
-            ndim=3,
-            summary="resnet2d for lost slices, unet3d or unet2d for what takes them not too long, else biharmonic",
-        ),
         "nearest": EngineInfo(
             target="medpaint.engines.classical.nearest:Nearest",
             ndim=3,
@@ -60,18 +53,18 @@ ENGINES: Final[Mapping[str, EngineInfo]] = MappingProxyType(
         "exemplar": EngineInfo(
             target="medpaint.engines.exemplar.engine:Exemplar",
             ndim=3,
-            summary="regression learned from like places of the same scan, in 3D: no weights, slower",
+            summary="regression on similar places in the same scan, in 3D: no weights, slower",
         ),
         "unet3d": EngineInfo(
             target="medpaint.engines.learned.engine:unet3d",
             ndim=3,
-            summary="network that corrects a quick fill of exemplar, in space",
+            summary="network that corrects a quick exemplar fill, in 3D",
             weights_sha256="5e77e6b448636b449cc745d9ce5b34b84165313615496952d93d765bb05ac754",
         ),
         "unet2d": EngineInfo(
             target="medpaint.engines.learned.engine:unet2d",
             ndim=3,
-            summary="network that corrects a quick fill of exemplar, slice by slice, for thick slices",
+            summary="network that corrects a quick exemplar fill, slice by slice, for thick slices",
             weights_sha256="f6500d3f228a7cf3d3cb1558c732b688f33020ffeb0871b66830c4bb10d2aa92",
         ),
         "resnet2d": EngineInfo(
@@ -102,39 +95,44 @@ def engine_names() -> tuple[str, ...]:
 def load_engine(name: str, **options: Any) -> Engine:  # noqa: ANN401 - each engine has options of its own
     """Return the engine `name`, made with `options`.
 
+    Restoration and evaluation come through `medpaint.engines.choice.choose`.
+
     Args:
         name: a row of the table.
-        options: the engine's own; slice engines also take `axis`, see `medpaint.engines.slicing.SliceWise`.
+        options: the engine's own.
 
     Raises:
         UsageError: no such engine, an option that it does not have, or a package that is not installed.
     """
-    info = _info(name)
+    if name not in ENGINES:
+        raise unknown_engine(name, engine_names())
+    info = ENGINES[name]
     kind = _kind(name, info)
-    slicing = {key: options.pop(key) for key in ("axis",) if info.ndim == 2 and key in options}
-    unknown = sorted(set(options) - set(inspect.signature(kind).parameters))
+    known = inspect.signature(kind).parameters
+    unknown = sorted(set(options) - set(known))
     if unknown:
-        message = f"engine {name!r} has no option {', '.join(unknown)}; it takes {_takes(kind, info)}"
+        message = f"engine {name!r} has no option {', '.join(unknown)}; it takes {', '.join(known) or 'none'}"
         raise UsageError(message)
     if info.ndim == 3:
         return cast("Engine", kind(**options))
     from medpaint.engines.slicing import SliceWise
 
-    return SliceWise(cast("SliceEngine", kind(**options)), **slicing)
+    return SliceWise(cast("SliceEngine", kind(**options)), name)
 
 
-def _info(name: str) -> EngineInfo:
-    """Return the row of `name`, or say which names there are."""
-    if name in ENGINES:
-        return ENGINES[name]
-    close = difflib.get_close_matches(name, ENGINES, n=1)
+def unknown_engine(name: str, names: Sequence[str]) -> UsageError:
+    """Return the error for a name that is not among `names`, with the closest of them as a hint."""
+    close = difflib.get_close_matches(name, names, n=1)
     hint = f"; did you mean {close[0]!r}?" if close else ""
-    message = f"expected an engine out of {', '.join(ENGINES)}, got {name!r}{hint}"
-    raise UsageError(message)
+    return UsageError(f"expected one of the engines {', '.join(names)}, got {name!r}{hint}")
 
 
 def _kind(name: str, info: EngineInfo) -> type:
-    """Import the engine's class, or say what is missing."""
+    """Import the engine's class.
+
+    Raises:
+        UsageError: a package that it needs is not installed.
+    """
     module, _, attribute = info.target.partition(":")
     try:
         return cast("type", getattr(import_module(module), attribute))
@@ -142,12 +140,5 @@ def _kind(name: str, info: EngineInfo) -> type:
         missing = error.name or "a package"
         if missing.split(".")[0] == "medpaint":
             raise
-        remedy = f"pip install 'medpaint[{info.extra}]'" if info.extra else f"pip install {missing}"
-        message = f"engine {name!r} needs {missing}, which is not installed: {remedy}"
+        message = f"engine {name!r} needs {missing}, which is not installed: pip install {missing}"
         raise UsageError(message) from error
-
-
-def _takes(kind: type, info: EngineInfo) -> str:
-    """Return the names of the options of an engine's class, for a message."""
-    names = [*inspect.signature(kind).parameters, *(("axis",) if info.ndim == 2 else ())]
-    return ", ".join(names) or "none"

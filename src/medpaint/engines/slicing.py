@@ -1,78 +1,76 @@
-"""A 2D engine on a volume: the one slice loop of the project."""
+"""A 2D engine on a volume: the only slice loop of the project."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final, final
 
 import numpy as np
 
-from medpaint.core.errors import UsageError
 from medpaint.core.types import FloatArray, Mask, Spacing
-from medpaint.engines.base import SliceEngine
+from medpaint.engines.base import Fill, Hole, SliceEngine
 
 __all__ = ["SliceWise", "slicing_axis"]
 
 _SAME_SPACING: Final = 1.1
-"""Axes count as equally coarse up to this ratio of their spacings."""
+"""Largest ratio of two spacings that count as equally coarse."""
 
 _LEAST_MARGIN: Final = 2
-"""Pixels of known tissue around a hole that an engine gets at least, where the slice has them."""
+"""Smallest margin of known tissue around a hole that an engine sees, in pixels, where the slice has them."""
 
 
 @final
+@dataclass(frozen=True)
 class SliceWise:
-    """Fills a volume slice by slice.
+    """Fills a volume slice by slice, along the axis that `slicing_axis` picks.
 
-    Slices without masked voxels are not visited, and of the others the engine sees the masked part and its
-    context. Slices that are masked throughout are beyond a 2D engine: they are interpolated between the nearest
-    slices on either side, linearly in their distance, once those are filled; at the ends of the volume the
-    nearest slice is repeated.
+    Slices without masked voxels are skipped, and of the others the engine sees the masked part and its context.
+    A 2D engine cannot fill slices that are masked throughout: they are interpolated between the nearest slices
+    on either side, linearly in their distance, once those are filled; at the ends of the volume the nearest slice
+    is repeated. Their voxels are reported as filled by interpolation.
 
-    Args:
+    Attributes:
         engine: fills one slice.
-        axis: axis that numbers the slices; None takes `slicing_axis`. An axis of length 1 always comes first.
+        name: the engine's name in the registry.
     """
 
-    def __init__(self, engine: SliceEngine, *, axis: int | None = None) -> None:
-        if axis not in (None, 0, 1, 2):
-            message = f"expected axis to be 0, 1 or 2, got {axis}"
-            raise UsageError(message)
-        self._engine = engine
-        self._axis = axis
+    engine: SliceEngine
+    name: str
 
     @property
     def context_mm(self) -> float:
-        """What the slice engine wants to see."""
-        return self._engine.context_mm
+        """How much known tissue around a hole the slice engine wants to see, mm."""
+        return self.engine.context_mm
 
-    def fill(self, image: FloatArray, mask: Mask, *, spacing_mm: Spacing, seed: int) -> FloatArray:
-        """Return `image` with the mask filled, (I, J, K); see `Engine`. Each slice has its own seed."""
-        flat = 1 in image.shape
-        axis = slicing_axis(mask, spacing_mm) if self._axis is None or flat else self._axis
-        first, second = (size for other, size in enumerate(spacing_mm) if other != axis)
-        filled = image.copy()
-        slices, holes = np.moveaxis(filled, axis, 0), np.moveaxis(mask, axis, 0)
-        whole = np.asarray(holes.all(axis=(1, 2)))
-        for number in np.flatnonzero(holes.any(axis=(1, 2)) & ~whole):
-            self._fill_slice(slices[number], holes[number], (first, second), seed + int(number))
+    def fill(self, hole: Hole, *, seed: int) -> Fill:
+        """Return the fill, slice by slice; see `Engine`. Each slice has its own seed."""
+        axis = slicing_axis(hole.mask, hole.spacing_mm)
+        first, second = (size for other, size in enumerate(hole.spacing_mm) if other != axis)
+        filled, interpolated = hole.image.copy(), np.zeros(hole.mask.shape, dtype=bool)
+        slices, masks = np.moveaxis(filled, axis, 0), np.moveaxis(hole.mask, axis, 0)
+        whole = np.asarray(masks.all(axis=(1, 2)))
+        for number in np.flatnonzero(masks.any(axis=(1, 2)) & ~whole):
+            self._fill_slice(slices[number], masks[number], (first, second), seed + int(number))
         _interpolate(slices, whole)
-        return filled
+        np.moveaxis(interpolated, axis, 0)[whole] = True
+        filled_by = interpolated[hole.mask].astype(np.uint8)
+        return Fill(filled[hole.mask][np.newaxis], (self.name, "interpolation"), filled_by)
 
     def _fill_slice(self, image: FloatArray, mask: Mask, pixel_mm: tuple[float, float], seed: int) -> None:
         """Fill one slice, (J, K), in place."""
         window = _window(mask, self.context_mm, pixel_mm)
         part, hole = np.ascontiguousarray(image[window]), np.ascontiguousarray(mask[window])
-        painted = self._engine.fill_slice(part, hole, spacing_mm=pixel_mm, seed=seed)
+        painted = self.engine.fill_slice(part, hole, spacing_mm=pixel_mm, seed=seed)
         image[window][hole] = painted[hole]
 
 
 def slicing_axis(mask: Mask, spacing_mm: Spacing) -> int:
     """Return the axis along which a volume is best cut into slices.
 
-    An axis of length 1 wins, for what is left is the 2D image. Else it is the axis of the coarsest spacing, for
-    the nearest neighbours then lie in the slice. Where several are equally coarse, it is the one along which the
-    fewest slices are masked throughout, for those cannot be painted; then the last, which scanners most often
-    acquire along.
+    An axis of length 1 wins, because the rest is the 2D image. Otherwise it is the axis with the coarsest spacing,
+    because the nearest neighbours then lie in the slice. Of several equally coarse axes it is the one along which
+    the fewest slices are masked throughout, because those cannot be painted; then the last, along which scanners
+    acquire most often.
 
     Args:
         mask: True = fill, (I, J, K).
@@ -86,7 +84,7 @@ def slicing_axis(mask: Mask, spacing_mm: Spacing) -> int:
 
 
 def _count_whole(mask: Mask, axis: int) -> int:
-    """Return how many slices along `axis` have no known voxel."""
+    """Return the number of slices along `axis` without a known voxel."""
     return int(np.moveaxis(mask, axis, 0).all(axis=(1, 2)).sum())
 
 
@@ -101,7 +99,7 @@ def _window(mask: Mask, context_mm: float, pixel_mm: tuple[float, float]) -> tup
 
 
 def _interpolate(slices: FloatArray, missing: Mask) -> None:
-    """Fill the `missing` slices, (S,), from the nearest others on either side, in place; `slices` is (S, J, K)."""
+    """Interpolate the `missing` slices, (S,), from the nearest others, in place; `slices` is (S, J, K)."""
     present = np.flatnonzero(~missing)
     for number in np.flatnonzero(missing):
         place = int(np.searchsorted(present, number))

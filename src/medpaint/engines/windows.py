@@ -1,8 +1,8 @@
 """Boxes around the holes of a mask, so that work scales with the mask and not with the volume.
 
-Boxes live on a coarse grid of cells while they are found and merged: a cell is one voxel where the mask is
-compact and larger where it spreads over a large volume. Nothing is compared pair by pair, so that masks of
-thousands of specks take no longer than one of the same extent.
+Boxes are found and merged on a grid of cells: a cell is one voxel for a compact mask, and larger for one that
+spreads over a large volume. Boxes are never compared pair by pair, so a mask of thousands of specks takes no
+longer than a solid one of the same extent.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from medpaint.core.types import Mask, Spacing, Window
 __all__ = ["LEAST_MARGIN", "windows"]
 
 LEAST_MARGIN: Final = 2
-"""Voxels around a hole that a window has at least, where the volume has them."""
+"""Smallest margin of a window around a hole, in voxels, where the volume has them."""
 
 _MOST_CELLS: Final = 1_000_000
-"""Cells that the extent of a mask is looked at in."""
+"""Largest number of cells that the extent of a mask is divided into."""
 
 _FACE_EDGE_CORNER: Final = np.ones((3, 3, 3), dtype=bool)
 
@@ -30,16 +30,16 @@ _Boxes = NDArray[np.int64]
 
 
 def windows(mask: Mask, spacing_mm: Spacing, context_mm: float) -> list[Window]:
-    """Return boxes that hold the connected parts of a mask and known tissue around them.
+    """Return boxes around the connected parts of a mask, with known tissue around them.
 
     Args:
         mask: True = fill, (I, J, K).
         spacing_mm: voxel size along I, J, K.
-        context_mm: margin around each part, in millimetres; `LEAST_MARGIN` voxels at least.
+        context_mm: margin around each part, in millimetres; at least `LEAST_MARGIN` voxels.
 
     Returns:
         Boxes that do not overlap, in C order of their first voxels; each masked voxel lies in exactly one.
-        Parts whose boxes would overlap share one. Empty where nothing is masked.
+        Parts whose boxes would overlap share one. Empty if the mask is.
     """
     extent = _extent(mask)
     if extent is None:
@@ -55,7 +55,7 @@ def windows(mask: Mask, spacing_mm: Spacing, context_mm: float) -> list[Window]:
 
 
 def _extent(mask: Mask) -> _Boxes | None:
-    """Return the bounding box of all masked voxels, (2, 3), or None where there are none."""
+    """Return the bounding box of all masked voxels, (2, 3), or None if the mask is empty."""
     rows = np.asarray(mask.any(axis=2))
     if not rows.any():
         return None
@@ -66,7 +66,7 @@ def _extent(mask: Mask) -> _Boxes | None:
 
 
 def _cell_size(extent: NDArray[np.int64]) -> int:
-    """Return the edge of the cells, in voxels, that divide a box of `extent` voxels into few enough."""
+    """Return the smallest edge, in voxels, with which at most `_MOST_CELLS` cells cover an `extent`, (3,)."""
     cell = 1
     while np.prod(-(-extent // cell)) > _MOST_CELLS:
         cell += 1
@@ -90,7 +90,7 @@ def _parts(mask: Mask, extent: _Boxes, cell: int) -> _Boxes:
 
 
 def _merged(boxes: _Boxes, cell: int) -> _Boxes:
-    """Return the boxes after joining those that share a cell, again and again until none do."""
+    """Join boxes that share a cell until no two do."""
     origin = boxes[:, 0].min(axis=0)
     while True:
         covered = _covered((boxes[:, 0] - origin) // cell, -((origin - boxes[:, 1]) // cell))
@@ -106,9 +106,9 @@ def _merged(boxes: _Boxes, cell: int) -> _Boxes:
 
 
 def _covered(first: NDArray[np.int64], stop: NDArray[np.int64]) -> Mask:
-    """Return which cells lie in any of the boxes from `first` to before `stop`, both (B, 3).
+    """Return which cells lie in any of the boxes from `first` up to `stop`, exclusive, both (B, 3).
 
-    Each box is written as signs at its eight corners; running sums along the axes turn them into its cells.
+    Each box is written as signs at its eight corners; cumulative sums along the axes turn them into its cells.
     """
     corners = np.zeros(stop.max(axis=0) + 1, dtype=np.int32)
     for place in np.ndindex(2, 2, 2):

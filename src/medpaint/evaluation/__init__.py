@@ -1,1 +1,1 @@
-"""Engines scored on holes made in clean scans."""
+"""Engines scored on holes in clean scans."""

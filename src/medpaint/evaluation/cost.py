@@ -1,4 +1,4 @@
-"""What a piece of work costs: seconds, and how far it raises the memory of this process."""
+"""The cost of a piece of work: seconds, and the rise of this process's memory."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from pathlib import Path
 from time import perf_counter
 from typing import Final, Generic, TypeVar
 
-__all__ = ["Footprint", "measured"]
+__all__ = ["Cost", "measured"]
 
 Result = TypeVar("Result")
 
 _PROC: Final = Path("/proc/self")
 _RESET_PEAK: Final = "5"
-"""What Linux wants to read in ``clear_refs`` to start the peak anew (proc(5))."""
+"""Written to ``clear_refs``, it resets the peak (proc(5))."""
 
 
 @dataclass(frozen=True)
-class Footprint(Generic[Result]):
+class Cost(Generic[Result]):
     """A result and what it cost.
 
     Attributes:
         result: what the work returned.
-        seconds: time on the wall clock.
-        peak_mb: how far the resident memory rose above where it stood at the start, in MB of a million bytes; not
-            a number where the system does not tell.
+        seconds: wall-clock time.
+        peak_mb: rise of the resident memory above its size at the start, in MB of a million bytes; NaN where the
+            system does not report it.
     """
 
     result: Result
@@ -36,12 +36,11 @@ class Footprint(Generic[Result]):
     peak_mb: float
 
 
-def measured(work: Callable[[], Result]) -> Footprint[Result]:
+def measured(work: Callable[[], Result]) -> Cost[Result]:
     """Do `work` and measure it.
 
-    The memory is the kernel's own peak of the resident set (VmHWM), set back before the work starts, after the
-    allocator has given back what it held. So it counts every library, and nothing that was there before. Linux
-    only.
+    The memory is the kernel's own peak of the resident set (VmHWM), reset before the work starts, after the
+    allocator has returned free memory. It covers every library, and nothing that was in use before. Linux only.
     """
     gc.collect()
     _trim()
@@ -49,11 +48,11 @@ def measured(work: Callable[[], Result]) -> Footprint[Result]:
     start = perf_counter()
     result = work()
     seconds = perf_counter() - start
-    return Footprint(result, seconds, max(0.0, _peak_mb() - before))
+    return Cost(result, seconds, max(0.0, _peak_mb() - before))
 
 
 def _trim() -> None:
-    """Have the C library give free memory back to the system, where it can."""
+    """Have the C library return free memory to the system, if it can."""
     try:
         ctypes.CDLL(None).malloc_trim(0)
     except (AttributeError, OSError, TypeError):
@@ -61,7 +60,7 @@ def _trim() -> None:
 
 
 def _reset_peak() -> float:
-    """Set the peak to the memory in use now, and return it in MB; not a number where that is not possible."""
+    """Reset the peak to the memory in use now, and return it in MB; NaN if that is not possible."""
     try:
         (_PROC / "clear_refs").write_text(_RESET_PEAK, encoding="ascii")
     except OSError:

@@ -1,4 +1,4 @@
-"""What engines are put to: a hole in a clean scan, with the truth beside it."""
+"""A hole in a clean scan, with the truth beside it."""
 
 from __future__ import annotations
 
@@ -11,71 +11,79 @@ import numpy as np
 from medpaint.blend import alpha_in_mask, blended
 from medpaint.core.errors import InputError
 from medpaint.core.volume import Volume
-from medpaint.corrupt import LesionShape, damage, kinds
+from medpaint.corrupt import LesionShape, kinds
 from medpaint.datasets.clean import Clean
 from medpaint.engines.base import Engine
+from medpaint.engines.choice import Chosen, choose
 from medpaint.engines.filling import fill
 from medpaint.evaluation.kinds import HoleKind
-from medpaint.evaluation.scores import Yardstick
+from medpaint.evaluation.scores import Reference
+from medpaint.parameters import FillParameters
 
-__all__ = ["Trial", "trial_in"]
+__all__ = ["EvaluationHole", "hole_in"]
 
 
 @dataclass(frozen=True, eq=False)
-class Trial:
+class EvaluationHole:
     """A hole in a clean scan.
 
     Attributes:
         truth: the clean scan.
         damaged: the scan with the hole in it.
-        yardstick: the hole, and what fills are held against.
+        reference: the hole, and the truth that fills are compared with.
     """
 
     truth: Volume
     damaged: Volume
-    yardstick: Yardstick
+    reference: Reference
+
+    def chosen(self, parameters: FillParameters) -> Chosen:
+        """Return the engine for this hole, chosen as in restoration.
+
+        Raises:
+            UsageError: an unknown engine, or one whose package is not installed.
+        """
+        return choose(parameters, self.reference.mask, self.damaged.spacing_mm)
 
     def restored(self, engine: Engine, seed: int) -> Volume:
-        """Return the scan with the hole filled, by the way of the pipeline."""
-        mask = self.yardstick.mask
-        values, _ = fill(self.damaged, mask, engine, seed=seed)
+        """Return the scan with the hole filled and blended in, as restoration does it."""
+        mask = self.reference.mask
+        filled = fill(self.damaged, mask, engine, seed=seed)
         alpha = alpha_in_mask(mask, self.damaged.spacing_mm, 0.0)
-        return replace(self.damaged, data=blended(self.damaged, mask, values, alpha))
+        return replace(self.damaged, data=blended(self.damaged, mask, filled.values[0], alpha))
 
 
-def trial_in(clean: Clean, kind: HoleKind, hole: int, *, seed: int, shapes: Sequence[LesionShape] = ()) -> Trial:
-    """Make a hole. It depends on the arguments and the content of the scan, and on nothing else.
+def hole_in(
+    clean: Clean, kind: HoleKind, number: int, *, seed: int, shapes: Sequence[LesionShape] = ()
+) -> EvaluationHole:
+    """Make a hole. It depends only on the arguments and the content of the scan.
 
     Args:
         clean: the scan.
         kind: kind and range of sizes.
-        hole: its number among those of the kind in the scan.
-        seed: for its size, place and shape.
+        number: which of the holes of this kind in the scan, from 0.
+        seed: decides its size, place and shape.
         shapes: lesions for the kind ``lesion``.
 
     Raises:
         InputError: no such hole fits into the scan.
     """
-    drawn = _seed(seed, clean.sha256, kind, hole)
-    maker = kinds(shapes)[kind.name]
-    size = maker.drawn_size(kind.limits, drawn)
-    mask = maker.make(clean.tissue, clean.volume.spacing_mm, size, drawn)
-    scored = mask & clean.tissue
-    known = clean.tissue & ~mask
-    inside, outside = np.count_nonzero(scored), np.count_nonzero(known)
+    drawn = _seed(seed, clean.sha256, kind, number)
+    damage = kinds(shapes)[kind.name]
+    damaged = damage(clean.volume, damage.drawn_size(kind.limits, drawn), drawn, tissue=clean.tissue)
+    scored = damaged.mask & clean.tissue
+    inside, outside = np.count_nonzero(scored), np.count_nonzero(clean.tissue & ~damaged.mask)
     if not 0 < inside <= outside:
         message = f"expected a hole in less than half of the tissue, got {inside} of {inside + outside} voxels"
         raise InputError(message)
-    yardstick = Yardstick.of(clean.truth, mask, scored, clean.volume.spacing_mm)
-    if yardstick.is_flat:
-        message = "expected different intensities around the hole, got one"
+    reference = Reference.of(clean.truth, damaged.mask, scored, clean.volume.spacing_mm)
+    if reference.is_flat:
+        message = "expected different intensities around the hole, got a single one"
         raise InputError(message)
-    data = clean.volume.data
-    damaged = replace(clean.volume, data=damage(data, mask, float(data[known].min())))
-    return Trial(clean.volume, damaged, yardstick)
+    return EvaluationHole(clean.volume, damaged.volume, reference)
 
 
-def _seed(seed: int, sha256: str, kind: HoleKind, hole: int) -> int:
+def _seed(seed: int, sha256: str, kind: HoleKind, number: int) -> int:
     """Return the seed of one hole."""
-    text = f"{seed}|{sha256}|{kind.name}|{kind.bin}|{hole}"
+    text = f"{seed}|{sha256}|{kind.name}|{kind.bin}|{number}"
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")

@@ -29,28 +29,28 @@ class HoleKind:
 
     @property
     def bin(self) -> str:
-        """The range in words, such as ``8-15 ml``."""
+        """The range as text, such as ``8-15 ml``."""
         low, high = (f"{limit:g}" for limit in self.limits)
         return f"{low} {self.unit}" if low == high else f"{low}-{high} {self.unit}"
 
 
 def hole_kinds(words: Sequence[str], shapes: Sequence[LesionShape] = ()) -> tuple[HoleKind, ...]:
-    """Return the kinds of holes that `words` stand for.
+    """Return the kinds of holes that `words` name.
 
     Args:
-        words: ``NAME`` for the ranges of the table, ``NAME:LOW-HIGH`` or ``NAME:SIZE``; none: all of the table.
+        words: ``NAME`` for the ranges of the table, ``NAME:LOW-HIGH`` or ``NAME:SIZE``; empty for the whole table.
         shapes: lesions for the kind ``lesion``.
 
     Raises:
-        UsageError: no such kind, or a size that is none.
+        UsageError: an unknown kind, or an impossible size.
     """
     table = kinds(shapes)
     found: list[HoleKind] = []
     for word in words or table:
         name, _, sizes = word.partition(":")
         if name not in table:
-            hint = "; lesion needs lesion shapes" if name == "lesion" else ""
-            message = f"expected a kind out of {', '.join(table)}, got {name!r}{hint}"
+            hint = "; lesion needs masks of lesions, see --lesions" if name == "lesion" else ""
+            message = f"expected a kind of hole, one of {', '.join(table)}, got {name!r}{hint}"
             raise UsageError(message)
         ranges = (_limits(word, sizes, table[name]),) if sizes else table[name].ranges
         found += [HoleKind(name, limits, table[name].unit) for limits in ranges]
@@ -58,7 +58,7 @@ def hole_kinds(words: Sequence[str], shapes: Sequence[LesionShape] = ()) -> tupl
 
 
 def _limits(word: str, sizes: str, kind: Kind) -> tuple[float, float]:
-    """Return the range that ``LOW-HIGH`` or ``SIZE`` stands for."""
+    """Return the range that ``LOW-HIGH`` or ``SIZE`` means."""
     low, _, high = sizes.partition("-")
     try:
         limits = float(low), float(high or low)
@@ -72,6 +72,6 @@ def _limits(word: str, sizes: str, kind: Kind) -> tuple[float, float]:
 
 
 def _example(word: str, kind: Kind) -> str:
-    """Return a kind in words, as a user would name it."""
+    """Return an example of a kind with sizes, for a message."""
     low, high = kind.ranges[0]
     return f"{word.partition(':')[0]}:{low:g}-{high:g}"

@@ -1,8 +1,8 @@
-"""How good fills are: holes in clean scans, filled by engines, scored against what was there."""
+"""Scores of engines: holes in clean scans, filled by engines, compared with the truth."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Final
@@ -11,62 +11,34 @@ import numpy as np
 
 from medpaint.core.crash import described, tell
 from medpaint.core.errors import MedpaintError
-from medpaint.core.types import Progress
-from medpaint.corrupt import LesionShape
+from medpaint.core.types import FloatArray, Progress
 from medpaint.datasets.clean import Clean, read_clean
 from medpaint.datasets.subjects import LeftOut, Subject
-from medpaint.engines.base import Engine
-from medpaint.engines.choice import Effort, options_for
-from medpaint.engines.membrane import Membrane
-from medpaint.engines.registry import load_engine
-from medpaint.evaluation.cost import measured
-from medpaint.evaluation.hole import trial_in
+from medpaint.evaluation.cost import Cost, measured
+from medpaint.evaluation.hole import EvaluationHole, hole_in
 from medpaint.evaluation.kinds import HoleKind
+from medpaint.evaluation.plan import Plan
+from medpaint.evaluation.warmup import WarmUp
 
-__all__ = ["REFERENCE", "Plan", "Row", "engine_of", "evaluate"]
+__all__ = ["BASELINE", "Row", "evaluate"]
 
-REFERENCE: Final = "harmonic"
-"""Engine that errors are set in relation to; it is run on every hole, asked for or not."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is done with each scan.
-
-    Attributes:
-        engines: what fills the holes.
-        kinds: what holes are made.
-        holes: how many of each kind in a scan.
-        seed: decides the holes, and goes to the engines.
-        shapes: lesions for the kind ``lesion``.
-        membrane: close the gap at the border of each fill, as the parameter of that name does.
-        effort: how much time the engine ``auto`` and those of networks may take.
-        excluded: persons and hashes that must not be scored, such as those of the training.
-    """
-
-    engines: tuple[str, ...]
-    kinds: tuple[HoleKind, ...]
-    holes: int = 1
-    seed: int = 0
-    shapes: Sequence[LesionShape] = ()
-    membrane: bool = False
-    effort: Effort = "fast"
-    excluded: frozenset[str] = frozenset()
+BASELINE: Final = "harmonic"
+"""Engine whose error the others' errors are divided by; it fills every hole, whether it is asked for or not."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One engine on one hole in one scan. The scores are described at `medpaint.evaluation.scores.Scores`.
+    """One engine on one hole in one scan. `medpaint.evaluation.scores.Scores` describes the scores.
 
     Attributes:
         person: whose scan it is.
         scan: its name.
         sha256: hash of the scan.
         kind: kind of hole.
-        bin: range of sizes that the hole's was drawn from.
+        bin: range of sizes that its size was drawn from.
         hole: its number in the scan, from 0.
         hole_ml: volume of the mask.
-        scored_ml: volume of the tissue in it, where the scores are taken.
+        scored_ml: volume of the tissue in it, where scores are taken.
         engine: what filled it.
         psnr: decibels, BraTS protocol.
         ssim: BraTS protocol.
@@ -74,7 +46,7 @@ class Row:
         mae: in the units of the scan.
         rmse: in the units of the scan.
         rmse_vs_harmonic: `rmse` divided by that of the harmonic engine on the same hole.
-        seam: step across the border relative to those beside it.
+        seam: step across the border relative to the steps beside it.
         seconds: for the fill, without loading the engine.
         peak_mb: rise of the process's resident memory during the fill.
     """
@@ -104,24 +76,23 @@ def evaluate(
 ) -> Iterator[Row | LeftOut]:
     """Score every engine on holes in clean scans.
 
-    The holes depend on the plan's seed, the content of the scan and the kind, and on nothing else: a scan has the
-    same ones alone and among others, and every engine gets the same.
+    The holes depend only on the plan's seed, the content of the scan and the kind: a scan has the same ones alone
+    and among others, and every engine gets the same.
 
     Args:
-        subjects: the scans; what was left out already is passed on.
+        subjects: the scans; what was left out before is passed on.
         plan: what is done with each.
-        progress: told the scan and the fraction of all fills done.
+        progress: called with the scan and the fraction of all fills done.
 
     Yields:
         A row for each engine on each hole; or what was left out, and why.
 
     Raises:
-        UsageError: there is no such engine, or a package for it is missing.
+        UsageError: an unknown engine, or one whose package is not installed.
     """
-    names = tuple(dict.fromkeys((REFERENCE, *plan.engines)))
-    engines = {name: engine_of(name, plan) for name in names}
-    for engine in engines.values():
-        _warm_up(engine)
+    warm_up = WarmUp()
+    for name in _engines(plan):
+        warm_up.asked(plan.fill(name))
     for number, subject in enumerate(subjects):
         if isinstance(subject, LeftOut):
             yield subject
@@ -135,66 +106,60 @@ def evaluate(
             continue
         for kind in plan.kinds:
             for hole in range(plan.holes):
-                yield from _on_hole(clean, kind, hole, plan, engines)
+                yield from _on_hole(clean, kind, hole, plan, warm_up)
     if progress is not None:
         progress("scored", 1.0)
 
 
-def engine_of(name: str, plan: Plan) -> Engine:
-    """Return an engine as the plan wants it.
-
-    Raises:
-        UsageError: there is no such engine, or a package for it is missing.
-    """
-    engine = load_engine(name, **options_for(name, plan.effort))
-    return Membrane(engine) if plan.membrane else engine
-
-
-def _on_hole(
-    clean: Clean, kind: HoleKind, hole: int, plan: Plan, engines: Mapping[str, Engine]
-) -> Iterator[Row | LeftOut]:
+def _on_hole(clean: Clean, kind: HoleKind, number: int, plan: Plan, warm_up: WarmUp) -> Iterator[Row | LeftOut]:
     """Yield the rows of one hole."""
     path, what = str(clean.subject.path), f"{kind.name} {kind.bin}"
     try:
-        trial = trial_in(clean, kind, hole, seed=plan.seed, shapes=plan.shapes)
+        hole = hole_in(clean, kind, number, seed=plan.seed, shapes=plan.shapes)
     except MedpaintError as error:
         yield LeftOut(path, what, str(error))
         return
     found: dict[str, Row | LeftOut] = {}
-    reference = np.nan
-    for name, engine in engines.items():
-        try:
-            work = measured(partial(trial.restored, engine, plan.seed))
-        except MedpaintError as error:
-            found[name] = LeftOut(path, f"{what}, {name}", str(error))
+    baseline = np.nan
+    for name in _engines(plan):
+        cost = _filled(hole, name, plan, warm_up)
+        if isinstance(cost, str):
+            found[name] = LeftOut(path, f"{what}, {name}", cost)
             continue
-        except Exception as error:  # noqa: BLE001 - one engine's fault must not stop the others
-            tell(error)
-            found[name] = LeftOut(path, f"{what}, {name}", f"internal error: {described(error)}")
-            continue
-        scores = trial.yardstick.scores(work.result.intensities())
-        reference = scores.rmse if name == REFERENCE else reference
+        scores = hole.reference.scores(cost.result)
+        baseline = scores.rmse if name == BASELINE else baseline
         found[name] = Row(
             person=clean.subject.person,
             scan=clean.subject.scan,
             sha256=clean.sha256,
             kind=kind.name,
             bin=kind.bin,
-            hole=hole,
-            hole_ml=float(np.count_nonzero(trial.yardstick.mask)) * clean.volume.voxel_ml,
-            scored_ml=float(np.count_nonzero(trial.yardstick.scored)) * clean.volume.voxel_ml,
+            hole=number,
+            hole_ml=float(np.count_nonzero(hole.reference.mask)) * clean.volume.voxel_ml,
+            scored_ml=float(np.count_nonzero(hole.reference.scored)) * clean.volume.voxel_ml,
             engine=name,
-            rmse_vs_harmonic=scores.rmse / reference if reference else np.nan,
-            seconds=work.seconds,
-            peak_mb=work.peak_mb,
+            rmse_vs_harmonic=scores.rmse / baseline if baseline else np.nan,
+            seconds=cost.seconds,
+            peak_mb=cost.peak_mb,
             **asdict(scores),
         )
     yield from (found[name] for name in plan.engines)
 
 
-def _warm_up(engine: Engine) -> None:
-    """Have an engine load what it loads on first use, so that it is not measured."""
-    image = np.linspace(0.0, 1.0, 512, dtype=np.float32).reshape(8, 8, 8)
-    mask = np.zeros((8, 8, 8), dtype=bool)
-    mask[3:5, 3:5, 3:5] = True
-    engine.fill(image, mask, spacing_mm=(1.0, 1.0, 1.0), seed=0)
+def _engines(plan: Plan) -> tuple[str, ...]:
+    """Return the engines to run, each once, the baseline first."""
+    return tuple(dict.fromkeys((BASELINE, *plan.engines)))
+
+
+def _filled(hole: EvaluationHole, name: str, plan: Plan, warm_up: WarmUp) -> Cost[FloatArray] | str:
+    """Return the intensities of the filled scan, (I, J, K), and what they cost; or why the engine failed."""
+    try:
+        chosen = hole.chosen(plan.fill(name))
+        warm_up(chosen)
+        cost = measured(partial(hole.restored, chosen.engine, plan.seed))
+    except MedpaintError as error:
+        return str(error)
+    except Exception as error:  # noqa: BLE001 - one engine's fault must not stop the others
+        tell(error)
+        return f"internal error: {described(error)}"
+    return Cost(cost.result.intensities(), cost.seconds, cost.peak_mb)

@@ -10,12 +10,12 @@ from medpaint.core.types import FloatArray, Mask, Spacing
 from medpaint.metrics import brats_limits, brats_scores, mae, rmse, seam_score, ssim3d
 from medpaint.metrics.brats import PERCENTILES
 
-__all__ = ["Scores", "Yardstick"]
+__all__ = ["Reference", "Scores"]
 
 
 @dataclass(frozen=True)
 class Scores:
-    """How near one fill is to the truth, inside the mask and in tissue.
+    """How close one fill is to the truth, in the tissue inside the mask.
 
     Attributes:
         psnr: peak signal-to-noise ratio in decibels by the BraTS protocol; higher is better.
@@ -35,15 +35,15 @@ class Scores:
 
 
 @dataclass(frozen=True, eq=False)
-class Yardstick:
-    """A hole in a scan and all that its fills are held against.
+class Reference:
+    """A hole in a scan, and the truth that its fills are compared with.
 
     Attributes:
         truth: intensities of the clean scan above `floor`, finite, (I, J, K).
-        mask: what was filled, (I, J, K).
-        scored: voxels of the mask that count, (I, J, K); not empty.
+        mask: the hole, (I, J, K).
+        scored: voxels of the mask where scores are taken, (I, J, K); not empty.
         spacing_mm: voxel size along I, J, K.
-        floor: intensity that stands for nothing: 0, or below it where the scan has such a background, as CT has.
+        floor: intensity of an empty background: 0, or less for scans such as CT.
         limits: intensities above `floor` that the BraTS protocol scales to 0 and 1.
     """
 
@@ -55,8 +55,8 @@ class Yardstick:
     limits: tuple[float, float]
 
     @classmethod
-    def of(cls, truth: FloatArray, mask: Mask, scored: Mask, spacing_mm: Spacing) -> Yardstick:
-        """Return the yardstick for a hole; `truth` is in the scan's units and need not be finite everywhere."""
+    def of(cls, truth: FloatArray, mask: Mask, scored: Mask, spacing_mm: Spacing) -> Reference:
+        """Return the reference for a hole; `truth` is in the scan's units and need not be finite everywhere."""
         finite = truth[np.isfinite(truth)]
         floor = min(0.0, float(np.percentile(finite, PERCENTILES[0]))) if finite.size else 0.0
         above = np.nan_to_num(truth - truth.dtype.type(floor), nan=0.0, posinf=0.0, neginf=0.0)
@@ -64,7 +64,7 @@ class Yardstick:
 
     @property
     def is_flat(self) -> bool:
-        """Whether nothing but background stands outside the hole, so that there is no range to score in."""
+        """Whether there is only background outside the hole, and therefore no range to score in."""
         return not self.limits[1] > self.limits[0]
 
     def scores(self, restored: FloatArray) -> Scores:

@@ -1,4 +1,4 @@
-"""The tables of an evaluation: a row for each fill, and what the people have in common."""
+"""The tables of an evaluation: a row for each fill, and means over people."""
 
 from __future__ import annotations
 
@@ -14,10 +14,20 @@ from medpaint.core.errors import UnreadableError
 from medpaint.evaluation.run import Row
 from medpaint.io.atomic import replacing
 
-__all__ = ["CONFIDENCE", "SCORES", "Estimate", "SummaryRow", "groups", "read_scores", "summarised", "write_table"]
+__all__ = [
+    "CONFIDENCE",
+    "SCORES",
+    "Estimate",
+    "Group",
+    "SummaryRow",
+    "groups",
+    "read_scores",
+    "summarised",
+    "write_table",
+]
 
 SCORES: Final = ("psnr", "ssim", "ssim3d", "mae", "rmse", "rmse_vs_harmonic", "seam", "seconds", "peak_mb")
-"""Columns of the scores that the summary takes the mean of."""
+"""Columns of scores, which the summary averages."""
 
 CONFIDENCE: Final = 0.95
 
@@ -30,9 +40,9 @@ class Estimate:
     """A mean over people.
 
     Attributes:
-        mean: over the people, each of whom counts once however many holes they have.
-        low: lower end of the 95 % confidence interval of the mean, from Student's t; not a number for fewer than
-            two people.
+        mean: over people, each of whom counts once, with any number of holes.
+        low: lower end of the 95 % confidence interval of the mean, from Student's t; NaN for fewer than two
+            people.
         high: its upper end.
     """
 
@@ -62,7 +72,7 @@ class SummaryRow:
     scores: Mapping[str, Estimate]
 
     def cells(self) -> dict[str, str | int | float]:
-        """Return the row as columns: a mean under its score's name, its interval under ``_low`` and ``_high``."""
+        """Return the columns: each mean by its score's name, and its interval as ``_low`` and ``_high``."""
         flat: dict[str, str | int | float] = {"kind": self.kind, "bin": self.bin, "engine": self.engine}
         flat |= {"people": self.people, "holes": self.holes}
         for name, estimate in self.scores.items():
@@ -71,7 +81,7 @@ class SummaryRow:
 
 
 def groups(rows: Iterable[Row]) -> dict[Group, list[Row]]:
-    """Return the rows by kind, range of sizes and engine, in the order in which these appear."""
+    """Return the rows by kind, range of sizes and engine, in order of first appearance."""
     found: dict[Group, list[Row]] = {}
     for row in rows:
         found.setdefault((row.kind, row.bin, row.engine), []).append(row)
@@ -85,7 +95,7 @@ def summarised(rows: Iterable[Row]) -> list[SummaryRow]:
 
 
 def write_table(rows: Sequence[Row] | Sequence[SummaryRow], path: Path) -> None:
-    """Write rows as tab-separated columns; what is not a number is left empty."""
+    """Write rows as tab-separated columns; NaN becomes an empty cell."""
     cells = [row.cells() if isinstance(row, SummaryRow) else asdict(row) for row in rows]
     columns = list(cells[0]) if cells else [field.name for field in fields(Row)]
     with replacing(path) as part, part.open("w", encoding="utf-8", newline="") as file:
@@ -98,7 +108,7 @@ def read_scores(path: Path) -> list[Row]:
     """Return the rows of a table of scores.
 
     Raises:
-        UnreadableError: no such file, or another table.
+        UnreadableError: the file is missing, or another table.
     """
     types = get_type_hints(Row)
     try:
@@ -110,7 +120,7 @@ def read_scores(path: Path) -> list[Row]:
         message = f"{path}: {error.strerror}"
         raise UnreadableError(message) from error
     except (KeyError, TypeError, ValueError) as error:
-        message = f"{path}: expected a table of scores that evaluate wrote, got something else ({error})"
+        message = f"{path}: expected a table of scores by medpaint evaluate, got another ({error})"
         raise UnreadableError(message) from error
 
 
@@ -127,7 +137,7 @@ def _summary_row(key: Group, rows: Sequence[Row]) -> SummaryRow:
 
 
 def _estimate(values: Sequence[float]) -> Estimate:
-    """Return the mean of one value a person, and its interval; people without a value do not count."""
+    """Return the mean of one value per person, and its interval; NaN does not count."""
     from scipy.special import stdtrit
 
     known = [value for value in values if math.isfinite(value)]
@@ -141,14 +151,14 @@ def _estimate(values: Sequence[float]) -> Estimate:
 
 
 def _text(value: object) -> str:
-    """Return a cell: six significant digits, nothing for what is not a number."""
+    """Return the text of a cell: six significant digits, or nothing for NaN."""
     if isinstance(value, float):
         return "" if math.isnan(value) else f"{value:.6g}"
     return str(value)
 
 
 def _value(kind: type, text: str) -> str | int | float:
-    """Return a cell's value."""
+    """Return the value of a cell."""
     if kind is str:
         return text
     if kind is int:

@@ -1,1 +1,1 @@
-"""Files to volumes and back; the only place that knows LPS from RAS."""
+"""All file formats, and everything that depends on them; nothing outside knows LPS from RAS."""

@@ -1,4 +1,4 @@
-"""Arrays and what is to be known about them, in one file between two steps of a cohort run.
+"""Arrays and facts about them, in one file that passes from one step of a cohort run to the next.
 
 The file is an uncompressed .npz, which numpy can open, with the facts as JSON beside the arrays.
 """
@@ -30,11 +30,11 @@ def save_arrays(path: Path, arrays: Mapping[str, Array], facts: Mapping[str, Any
 
     Args:
         path: the file to make.
-        arrays: by name; of numbers or truth values, of any shape.
-        facts: what JSON can hold.
+        arrays: by name; numbers or booleans, of any shape.
+        facts: anything that JSON can hold.
 
     Raises:
-        ValueError: an array of Python objects, or facts that hold a number that is none.
+        ValueError: an array of Python objects, or facts with NaN or infinity.
         MedpaintError: `path` cannot be written.
     """
     text = json.dumps(facts, sort_keys=True, allow_nan=False)
@@ -52,7 +52,7 @@ def load_arrays(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
         The arrays by name, and the facts.
 
     Raises:
-        UnreadableError: the file is truncated, damaged or of another kind.
+        UnreadableError: truncated, damaged, or another kind of file.
         InputError: the file cannot be read.
     """
     with read_errors(path):
@@ -65,12 +65,12 @@ def load_arrays(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
                     if name.endswith(_ENDING)
                 }
         except (zipfile.BadZipFile, KeyError, ValueError, NotImplementedError, RuntimeError) as error:
-            message = f"{path} is damaged, or no file of arrays: {error}"
+            message = f"{path} is damaged, or not a file of arrays: {error}"
             raise UnreadableError(message) from error
     return arrays, facts
 
 
 def _array(content: bytes) -> Array:
-    """Return the array in the bytes of an .npy file; its checksum was compared when they were read."""
+    """Return the array in the bytes of an .npy file; its checksum was verified when they were read."""
     array: Array = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
     return array

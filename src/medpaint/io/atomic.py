@@ -1,99 +1,191 @@
-"""Files and folders that appear whole or not at all."""
+"""Files and folders that appear complete or not at all.
+
+Everything is written inside a hidden folder, ``.part.`` and 16 hexadecimal digits, beside the final place, so that
+writers see the final name. The process that writes holds a lock on that folder. What a killed process leaves
+behind has no lock, and the next process that writes in the same place removes it.
+"""
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import os
+import platform
+import re
+import secrets
 import shutil
+import stat
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Final
 
 from medpaint.core.errors import MedpaintError
+from medpaint.io.locks import is_still, try_lock, wait_for_lock
 
-__all__ = ["replacing", "replacing_folder"]
+__all__ = ["hidden_folder", "replacing", "replacing_folder"]
+
+_PART: Final = re.compile(r"\.part\.[0-9a-f]{16}")
+"""Names of hidden folders: eight digits of the machine, eight at random."""
+
+_OLD: Final = ".old."
+"""Prefix of a folder that was moved aside."""
+
+_ABANDONED_S: Final = 24 * 3600.0
+"""Age from which another machine's hidden folder may be removed: not every file system shares locks between
+machines, so until then only what this machine made is removed."""
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a hidden sibling to write to, which becomes `path` when the block ends without an error.
+    """Yield a path to write a file to, which replaces `path` when the block ends without an error.
 
-    The sibling keeps the file's endings, by which writers choose a format, and its name depends on
-    `path` alone: what a killed process leaves behind is overwritten by the next one. Missing parent
-    folders are made. On an error the sibling is removed and `path` is left as it was.
+    It has the name of `path`, in a hidden folder beside it. Missing parent folders are created. On an error `path`
+    is left as it was.
 
     Raises:
-        MedpaintError: the place cannot be written to: no permission, no space, a folder of that name.
+        MedpaintError: cannot write there: no permission, no space, a folder of that name.
     """
-    part = path.with_name(f".part.{path.name}")
     with _write_errors(path):
         if path.is_dir():
             message = f"cannot write {path}: expected a file, found a folder"
             raise MedpaintError(message)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            part.unlink(missing_ok=True)
+        with hidden_folder(path.parent) as hidden:
+            part = hidden / path.name
             yield part
             _flush(part)
             part.replace(path)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
 
 
 @contextmanager
 def replacing_folder(path: Path) -> Iterator[Path]:
-    """Yield a hidden, empty sibling folder, which becomes `path` when the block ends without an error.
+    """Yield an empty folder, which replaces `path` when the block ends without an error.
 
-    A folder that stands at `path` is moved aside first and deleted after the swap. What a killed
-    process leaves behind is removed by the next one.
+    It has the name of `path`, in a hidden folder beside it. An existing folder at `path` is moved aside, and
+    deleted once the new one is in its place.
 
     Raises:
-        MedpaintError: the place cannot be written to: no permission, no space, a file of that name.
+        MedpaintError: cannot write there: no permission, no space, a file of that name.
     """
-    part = path.with_name(f".part.{path.name}")
     with _write_errors(path):
-        if path.exists() and not path.is_dir():
+        if _is_no_folder(path):
             message = f"cannot write {path}: expected a folder, found a file"
             raise MedpaintError(message)
-        _discard(part)
-        part.mkdir(parents=True)
-        try:
+        with hidden_folder(path.parent) as hidden:
+            part = hidden / path.name
+            part.mkdir()
             yield part
             for file in sorted(part.rglob("*")):
                 _flush(file)
             _swap(part, path)
-        except BaseException:
-            shutil.rmtree(part, ignore_errors=True)
-            raise
+
+
+@contextmanager
+def hidden_folder(parent: Path) -> Iterator[Path]:
+    """Yield a new hidden folder in `parent`, locked while the block runs and removed after it.
+
+    Hidden folders that killed processes left in `parent` are removed first.
+
+    Raises:
+        OSError: cannot write there.
+    """
+    parent.mkdir(parents=True, exist_ok=True)
+    _sweep(parent)
+    hidden, descriptor = _new_folder(parent)
+    try:
+        yield hidden
+    finally:
+        shutil.rmtree(hidden, ignore_errors=True)
+        os.close(descriptor)
+
+
+def _new_folder(parent: Path) -> tuple[Path, int]:
+    """Create a hidden folder and return it with the descriptor that holds its lock.
+
+    Between its creation and the lock another process may take it for abandoned and remove it; then the next
+    one is tried.
+    """
+    while True:
+        hidden = parent / f".part.{_machine()}{secrets.token_hex(4)}"
+        try:
+            hidden.mkdir()
+        except FileExistsError:
+            continue
+        try:
+            descriptor = os.open(hidden, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue
+        wait_for_lock(descriptor)
+        if is_still(hidden, descriptor):
+            return hidden, descriptor
+        os.close(descriptor)
+
+
+def _machine() -> str:
+    """Return eight hexadecimal digits that stand for this machine."""
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+
+
+def _sweep(parent: Path) -> None:
+    """Remove the hidden folders in `parent` whose processes have ended."""
+    with os.scandir(parent) as entries:
+        found = [
+            Path(entry.path)
+            for entry in entries
+            if _PART.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False)
+        ]
+    for hidden in found:
+        with suppress(OSError):  # another process is removing it, or it belongs to another user
+            _remove_if_abandoned(hidden)
+
+
+def _remove_if_abandoned(hidden: Path) -> None:
+    """Remove a hidden folder that no process holds; a folder that was moved aside goes back to its place."""
+    is_own = hidden.name.startswith(f".part.{_machine()}")
+    if not is_own and time.time() - hidden.stat().st_mtime < _ABANDONED_S:
+        return
+    descriptor = os.open(hidden, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        if not try_lock(descriptor) or not is_still(hidden, descriptor):
+            return
+        for old in hidden.glob(f"{_OLD}*"):
+            place = hidden.parent / old.name.removeprefix(_OLD)
+            if not place.exists():
+                old.replace(place)
+        shutil.rmtree(hidden, ignore_errors=True)
+    finally:
+        os.close(descriptor)
+
+
+def _is_no_folder(path: Path) -> bool:
+    """Return whether something other than a folder is at `path`, seen at a single moment."""
+    try:
+        return not stat.S_ISDIR(path.stat().st_mode)
+    except FileNotFoundError:
+        return False
 
 
 def _swap(part: Path, path: Path) -> None:
-    """Put the folder `part` where `path` is; put the old one back where that fails."""
-    old = path.with_name(f".old.{path.name}")
-    if not path.exists():
-        part.replace(path)
-        _discard(old)
+    """Put the folder `part` in the place of `path`, and put the old one back if that fails."""
+    old = part.with_name(f"{_OLD}{path.name}")
+    while True:
+        shutil.rmtree(old, ignore_errors=True)
+        with suppress(FileNotFoundError):
+            path.replace(old)
+        try:
+            part.replace(path)
+        except OSError as error:
+            if error.errno in {errno.ENOTEMPTY, errno.EEXIST}:  # another process has put its folder there
+                continue
+            if old.exists():
+                old.replace(path)
+            raise
         return
-    _discard(old)
-    path.replace(old)
-    try:
-        part.replace(path)
-    except OSError:
-        old.replace(path)
-        raise
-    shutil.rmtree(old)
-
-
-def _discard(leftover: Path) -> None:
-    """Delete a folder or file that a killed process left behind."""
-    if leftover.is_dir() and not leftover.is_symlink():
-        shutil.rmtree(leftover)
-    else:
-        leftover.unlink(missing_ok=True)
 
 
 def _flush(path: Path) -> None:
-    """Have a file's bytes put on the disk, so that a name never stands for less than the whole."""
+    """Flush a file's bytes to the disk, so that a name never stands for a part of a file."""
     if path.is_file():
         with path.open("rb") as file:
             os.fsync(file.fileno())
@@ -101,7 +193,7 @@ def _flush(path: Path) -> None:
 
 @contextmanager
 def _write_errors(path: Path) -> Iterator[None]:
-    """Turn what the operating system says into one line about `path`."""
+    """Turn errors of the operating system into one line about `path`."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Hashes of files, by which a record knows them again."""
+"""Hashes of files, by which records identify them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["combined_digest", "file_digest", "stream_digest"]
 
 
 def stream_digest(file: BinaryIO) -> str:
-    """Return the SHA-256 of what is left in an open file, in hexadecimal, and go back to its start."""
+    """Return the SHA-256 of the rest of an open file, in hexadecimal, and return to its start."""
     digest = hashlib.file_digest(cast("BufferedReader", file), "sha256").hexdigest()
     file.seek(0)
     return digest

@@ -1,4 +1,4 @@
-"""What the header of an image file says, the same for every format that keeps its voxels in one block."""
+"""Headers of image files, in the same terms for every format that keeps its voxels in one block."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ from medpaint.core.encoding import Encoding
 from medpaint.core.errors import AmbiguousError, GeometryError, MedpaintError, UnsupportedError, UsageError
 from medpaint.core.geometry import axis_codes, checked_affine, spacing_of
 from medpaint.core.types import Affine
-from medpaint.io.finding import Finding
+from medpaint.io.inspected import Inspection
+from medpaint.io.selection import Selection
 from medpaint.io.stored import Packing, Stored, check_length, read_errors
 
 __all__ = [
     "Header",
     "chosen_frame",
     "facts_of",
-    "finding_of",
+    "frame_name",
+    "frame_of",
+    "inspection_of",
     "refuse_empty",
     "restorable",
     "without_trailing_ones",
@@ -32,21 +35,21 @@ _SPATIAL_AXES: Final = 3
 
 @dataclass(frozen=True, eq=False)
 class Header:
-    """A header that could be read, whether or not the image can be restored.
+    """A readable header, whether or not the image can be restored.
 
     Attributes:
         path: the file that the user named.
         kind: ``nifti``, ``nrrd`` or ``metaimage``.
         sizes: voxels along every stored axis, fastest first.
-        type_name: the format's own word for the type of a voxel.
-        dtype: the same with its byte order; None for what is not one real number a voxel.
+        type_name: the format's own name for the type of a voxel.
+        dtype: the same with its byte order; None unless a voxel is one real number.
         affine: voxel index to RAS+ millimetres, (4, 4); not yet checked.
         packing: how the voxels are packed.
-        packed: bytes of the file that may hold voxels, packed.
-        offset: of these, unpacked, how many stand before the first voxel.
-        slope: stored value to intensity.
-        intercept: stored value to intensity.
-        facts: what only this format says.
+        packed: number of bytes in the file that may hold voxels, packed.
+        offset: number of bytes before the first voxel, once unpacked.
+        slope: factor from stored value to intensity.
+        intercept: added to that.
+        facts: specific to this format.
         warnings: what was noticed, a sentence each.
     """
 
@@ -72,7 +75,7 @@ class Header:
 
     @property
     def frames(self) -> int:
-        """Number of volumes that lie one after the other."""
+        """Number of volumes in the file."""
         return prod(self.sizes[_SPATIAL_AXES:])
 
 
@@ -85,10 +88,10 @@ def without_trailing_ones(sizes: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def refuse_empty(sizes: tuple[int, ...], path: Path) -> None:
-    """Refuse an image of one axis, or with an axis that holds no voxels.
+    """Refuse an image with a single axis or with an empty one.
 
     Raises:
-        GeometryError: it is so.
+        GeometryError: such an image.
     """
     if len(sizes) < _SPATIAL_AXES - 1 or min(sizes) < 1:
         message = f"{path}: expected two or more axes, none of them empty, got {'x'.join(map(str, sizes))}"
@@ -96,11 +99,11 @@ def refuse_empty(sizes: tuple[int, ...], path: Path) -> None:
 
 
 def restorable(header: Header) -> tuple[Stored, Encoding]:
-    """Return where the voxels lie and what they stand for, or say why the image cannot be restored.
+    """Return where the voxels lie and how they encode intensities; refuse an image that cannot be restored.
 
     Raises:
         UnsupportedError: colour, complex numbers, vectors.
-        GeometryError: an axis without voxels, or axes that span no volume.
+        GeometryError: an empty axis, or axes that span no volume.
     """
     if header.dtype is None:
         message = f"{header.path}: expected one real number a voxel, got {header.type_name}"
@@ -115,16 +118,33 @@ def restorable(header: Header) -> tuple[Stored, Encoding]:
     return stored, Encoding.of(header.dtype, slope=header.slope, intercept=header.intercept)
 
 
+def frame_of(selection: Selection, path: Path) -> int | None:
+    """Return the frame that is selected in a file, None where none is.
+
+    Raises:
+        UsageError: a series is selected, which only DICOM has.
+    """
+    if selection.series is not None:
+        message = f"{path} is not DICOM: expected no series, got {selection.series}"
+        raise UsageError(message)
+    return selection.frame
+
+
+def frame_name(sha256: str, frame: int | None) -> str:
+    """Return what tells a volume from all others: the hash of its file and, of several frames, which."""
+    return sha256 if frame is None else f"{sha256} frame {frame}"
+
+
 def chosen_frame(header: Header, frame: int | None) -> int:
     """Return the frame to read.
 
     Args:
-        header: what the file says.
-        frame: which frame the user asked for, from 0; None where nothing was asked.
+        header: of the file.
+        frame: the selected frame, from 0; None where none is selected.
 
     Raises:
-        AmbiguousError: there are several and none was asked for.
-        UsageError: there is no such frame, or there are no frames to choose from.
+        AmbiguousError: several frames, and none is selected.
+        UsageError: no such frame, or a single volume.
     """
     last = header.frames - 1
     if frame is None:
@@ -142,11 +162,11 @@ def chosen_frame(header: Header, frame: int | None) -> int:
 
 
 def facts_of(header: Header, frame: int | None = None) -> dict[str, str | int | float]:
-    """Return what a person asks about the scan.
+    """Return facts about the scan for people.
 
     Args:
         header: of an image that can be restored.
-        frame: which of several frames was read; None where there is one.
+        frame: which of several frames was read; None for a single volume.
     """
     facts: dict[str, str | int | float] = {
         "shape": "x".join(map(str, header.sizes)),
@@ -159,8 +179,8 @@ def facts_of(header: Header, frame: int | None = None) -> dict[str, str | int | 
     return facts | _own_facts(header)
 
 
-def finding_of(header: Header) -> Finding:
-    """Return what the header says, as the answer to an inspection; a refusal becomes the reason."""
+def inspection_of(header: Header) -> Inspection:
+    """Return what the header says as an inspection; a refusal becomes its reason."""
     reason, axes = "", ""
     spacing: tuple[float, ...] = ()
     try:
@@ -171,7 +191,7 @@ def finding_of(header: Header) -> Finding:
             check_length(stored.total_bytes, header.packed, header.packing)
     except MedpaintError as error:
         reason = str(error)
-    return Finding(
+    return Inspection(
         path=header.path,
         kind=header.kind,
         name=header.path.name,
@@ -186,7 +206,7 @@ def finding_of(header: Header) -> Finding:
 
 
 def _own_facts(header: Header) -> dict[str, str | int | float]:
-    """Return the scaling, where there is one, and what only this format says."""
+    """Return the scaling, if any, and the facts that are specific to the format."""
     scaling: dict[str, str | int | float] = {}
     if (header.slope, header.intercept) != (1.0, 0.0):
         scaling = {"slope": header.slope, "intercept": header.intercept}

@@ -8,26 +8,28 @@ from pathlib import Path
 from medpaint.core.errors import InputError, MedpaintError
 from medpaint.core.types import Progress
 from medpaint.io.archive import ENDINGS, is_archive
-from medpaint.io.finding import Finding
-from medpaint.io.reading import read_scan
+from medpaint.io.formats import FORMATS
+from medpaint.io.inspected import Inspection
+from medpaint.io.reading import read_selected
+from medpaint.io.selection import Selection
 from medpaint.io.sniff import Kind, files_below, kind_of, kind_of_content
 from medpaint.io.stored import read_errors
 
 __all__ = ["inspect"]
 
 
-def inspect(path: str | Path, *, progress: Progress | None = None) -> list[Finding]:
-    """Say what images a file or folder holds, with their grid, and which cannot be restored and why.
+def inspect(path: str | Path, *, progress: Progress | None = None) -> list[Inspection]:
+    """Return what images a file or folder holds, with their grids, and which cannot be restored and why.
 
-    Of a folder and its subfolders only headers are read, and files that are no images are passed over.
-    Archives are such folders. A single file is read whole, so that one that is cut off or damaged is found out.
+    In a folder and its subfolders only headers are read, and files that are not images are skipped. The same goes
+    for archives. A single file is read completely, which also detects a truncated or damaged one.
 
     Args:
         path: a file, or a folder.
-        progress: told the fraction of the DICOM files whose headers were read.
+        progress: called with the fraction of the DICOM files whose headers were read.
 
     Returns:
-        One finding for every image file and every DICOM series.
+        One inspection for every image file and every DICOM series.
 
     Raises:
         InputError: nothing is there, or no image.
@@ -36,19 +38,15 @@ def inspect(path: str | Path, *, progress: Progress | None = None) -> list[Findi
     return _in_folder(path, progress) if path.is_dir() else _in_file(path)
 
 
-def _in_file(path: Path) -> list[Finding]:
+def _in_file(path: Path) -> list[Inspection]:
     """Inspect a single file."""
-    kind = kind_of(path)
-    if kind == "dicom":
-        findings = _dicom(path)
-        return findings if is_archive(path) else [_read_whole(finding) for finding in findings]
-    finding = _from_header(path, kind)
-    return [_read_whole(finding, frame=0 if int(finding.facts.get("frames", 1)) > 1 else None)]
+    found = _from_headers(path, kind_of(path))
+    return found if is_archive(path) else [_read_whole(one) for one in found]
 
 
-def _in_folder(folder: Path, progress: Progress | None) -> list[Finding]:
+def _in_folder(folder: Path, progress: Progress | None) -> list[Inspection]:
     """Inspect every file below a folder by its header."""
-    findings: list[Finding] = []
+    found: list[Inspection] = []
     has_dicom = False
     with read_errors(folder):
         files = list(files_below(folder))
@@ -56,58 +54,53 @@ def _in_folder(folder: Path, progress: Progress | None) -> list[Finding]:
         try:
             kind = kind_of_content(file)
         except InputError as error:
-            findings.append(Finding(file, "unknown", file.name, restorable=False, reason=str(error)))
+            found.append(_refused(file, "unknown", error))
             continue
         if kind == "dicom":
             has_dicom = True
         elif is_archive(file):
-            findings += _in_archive(file)
+            found += _in_archive(file)
         elif kind is not None:
-            findings.append(_from_header(file, kind))
+            found += _from_headers(file, kind)
     if has_dicom:
-        findings += _dicom(folder, progress)
-    if not findings:
+        found += FORMATS["dicom"]().inspect(folder, progress)
+    if not found:
         message = f"{folder}: expected images, found none among {len(files)} files"
         raise InputError(message)
-    return findings
+    return found
 
 
-def _in_archive(path: Path) -> list[Finding]:
-    """Return what DICOM series are in an archive that was met with: none in most."""
+def _in_archive(path: Path) -> list[Inspection]:
+    """Return what DICOM series are in an archive among other files; most have none."""
     try:
-        return _dicom(path)
+        return FORMATS["dicom"]().inspect(path, None)
     except (MedpaintError, OSError) as error:
-        refused = Finding(path, "dicom", path.name, restorable=False, reason=str(error))
-        return [refused] if path.name.lower().endswith(ENDINGS) else []
+        return [_refused(path, "dicom", error)] if path.name.lower().endswith(ENDINGS) else []
 
 
-def _from_header(path: Path, kind: Kind) -> Finding:
-    """Return what a header says; a refusal becomes the reason."""
+def _from_headers(path: Path, kind: Kind) -> list[Inspection]:
+    """Return what a file's headers say; for one image per file, a refusal becomes the reason."""
     try:
-        if kind == "nifti":
-            from medpaint.io.nifti import inspect_nifti
-
-            return inspect_nifti(path)
-        from medpaint.io.itk import inspect_itk
-
-        return inspect_itk(path)
+        return FORMATS[kind]().inspect(path, None)
     except MedpaintError as error:
-        return Finding(path, kind, path.name, restorable=False, reason=str(error))
+        if kind == "dicom":
+            raise
+        return [_refused(path, kind, error)]
 
 
-def _dicom(path: Path, progress: Progress | None = None) -> list[Finding]:
-    """Return what DICOM series are in a file or folder."""
-    from medpaint.io.dicom import list_series
-
-    return list_series(path, progress)
+def _refused(path: Path, kind: str, error: Exception) -> Inspection:
+    """Return the inspection of a file that cannot be restored."""
+    return Inspection(path, kind, path.name, restorable=False, reason=str(error))
 
 
-def _read_whole(finding: Finding, frame: int | None = None) -> Finding:
-    """Return `finding`, refused where reading the voxels shows that the file is damaged."""
-    if not (finding.restorable or frame is not None):
-        return finding
+def _read_whole(found: Inspection) -> Inspection:
+    """Return an inspection, refused where reading the voxels shows that the file is damaged."""
+    has_frames = int(found.facts.get("frames", 1)) > 1
+    if not (found.restorable or has_frames):
+        return found
+    series = found.name if found.kind == "dicom" else None
     try:
-        read_scan(finding.path, frame=frame, series=finding.name if finding.kind == "dicom" else None)
+        read_selected(found.path, Selection(frame=0 if has_frames else None, series=series))
     except MedpaintError as error:
-        return replace(finding, restorable=False, reason=str(error))
-    return finding
+        return replace(found, restorable=False, reason=str(error))
+    return found

@@ -1,8 +1,8 @@
-"""The text of NRRD and MetaImage headers, looked at before ITK may see the file.
+"""The text of NRRD and MetaImage headers, checked before ITK opens the file.
 
-ITK reads the headers, but it ends the whole process over some damaged ones and takes compressed voxels that are
-damaged for sound. What is looked at here is only what guards against that: how many axes of what size, where the
-voxels are and how they are packed. Sources: https://teem.sourceforge.net/nrrd/format.html,
+ITK reads the headers, but some damaged ones make it end the whole process, and it accepts damaged compressed
+voxels. The checks here guard against that alone: number and sizes of the axes, where the voxels are, and how they
+are packed. Sources: https://teem.sourceforge.net/nrrd/format.html,
 https://itk.org/Wiki/ITK/MetaIO/Documentation.
 """
 
@@ -31,7 +31,7 @@ _NRRD_MAGIC: Final = re.compile(r"NRRD000[1-6]\r?\n")
 _NRRD_END: Final = re.compile(r"\r?\n\r?\n")
 _NRRD_FIELD: Final = re.compile(r"(?m)^([^:#\n][^:\n]*):(?!=)(.*)$")
 _NRRD_OVERLONG: Final = re.compile(r"(?m)^(?!#|[^:\n]*:=)[^\n]{513}")
-"""ITK copies such a line into a message for which it has about a thousand bytes."""
+"""ITK copies such a line into a message buffer of about a thousand bytes."""
 
 _NRRD_PACKINGS: Final[dict[str, Packing]] = {"raw": "none", "gzip": "gzip", "gz": "gzip"}
 
@@ -48,24 +48,24 @@ _META_POWERS: Final = {
     "ElementSpacing": 1,
     "ElementSize": 1,
 }
-"""Field to the power of the number of axes that is the number of its values."""
+"""Field to the power p, where it has (number of axes) ** p values."""
 
 Fields = Mapping[str, str]
 
 
 @dataclass(frozen=True, eq=False)
 class HeaderText:
-    """What the text of a header says, as far as it is looked at.
+    """The parts of a header that are checked.
 
     Attributes:
         path: the file with the header.
-        fields: the format's fields; names of NRRD in small letters and without blanks.
+        fields: the format's fields; names of NRRD in lower case and without blanks.
         sizes: voxels along every stored axis, fastest first.
         data_path: the file that holds the voxels.
-        start: bytes of that file before them.
+        start: number of bytes before them.
         packing: how they are packed.
-        packed: bytes of that file from `start` on.
-        offset: bytes after `start`, unpacked, before the first voxel.
+        packed: number of bytes from `start` on.
+        offset: number of bytes between `start` and the first voxel, once unpacked.
     """
 
     path: Path
@@ -79,10 +79,10 @@ class HeaderText:
 
 
 def read_header_text(path: Path, kind: str) -> HeaderText:
-    """Read the header of a file and refuse what ITK must not see.
+    """Read the header of a file and refuse what ITK must not open.
 
     Raises:
-        UnreadableError: no header of that kind, cut off, or one that contradicts itself.
+        UnreadableError: not such a header, truncated, or contradictory.
         UnsupportedError: voxels written as text, in blocks, or spread over several files.
         GeometryError: an axis without voxels.
         InputError: a file cannot be read.
@@ -94,14 +94,14 @@ def read_header_text(path: Path, kind: str) -> HeaderText:
 
 
 def refuse_damaged(text: HeaderText, needed: int) -> None:
-    """Refuse a file whose voxels are cut off or, where they are packed, cannot be unpacked without a fault.
+    """Refuse a file whose voxels are truncated or, where they are packed, damaged.
 
     Args:
-        text: what the header says.
+        text: of the header.
         needed: bytes from `text.start` to the end of the last voxel, unpacked.
 
     Raises:
-        UnreadableError: it is so.
+        UnreadableError: such a file.
     """
     with read_errors(text.data_path), text.data_path.open("rb") as file:
         check_length(needed, text.packed, text.packing)
@@ -110,9 +110,9 @@ def refuse_damaged(text: HeaderText, needed: int) -> None:
 
 
 def _nrrd(text: str, path: Path) -> HeaderText:
-    """Return what a NRRD header says."""
+    """Return the parts of a NRRD header."""
     if not _NRRD_MAGIC.match(text):
-        message = f"{path} is no NRRD file: expected NRRD0001 to NRRD0006, it starts with {text[:8]!r}"
+        message = f"{path} is not a NRRD file: expected NRRD0001 to NRRD0006, it starts with {text[:8]!r}"
         raise UnreadableError(message)
     end = _NRRD_END.search(text)
     head = text[: end.end()] if end else text
@@ -134,10 +134,10 @@ def _nrrd(text: str, path: Path) -> HeaderText:
 
 
 def _metaimage(text: str, path: Path) -> HeaderText:
-    """Return what a MetaImage header says."""
+    """Return the parts of a MetaImage header."""
     end = _META_END.search(text)
     if end is None:
-        message = f"{path} is no MetaImage file, or is truncated: its header has no line ElementDataFile"
+        message = f"{path} is not a MetaImage file, or is truncated: its header has no line ElementDataFile"
         raise UnreadableError(message)
     fields = _fields(_META_FIELD, text[: end.end()])
     if not _is_true(fields.get("BinaryData", "True")):
@@ -156,7 +156,7 @@ def _metaimage(text: str, path: Path) -> HeaderText:
 
 
 def _fields(pattern: re.Pattern[str], text: str, named: Callable[[str], str] = str) -> Fields:
-    """Return the fields of a header; none may be there twice."""
+    """Return the fields of a header; refuse one that repeats a field."""
     fields: dict[str, str] = {}
     for found in pattern.finditer(text):
         name = named(found[1].strip())
@@ -188,13 +188,13 @@ def _refuse_miscounted(fields: Fields, axes: int) -> None:
 def _located(
     path: Path, fields: Fields, sizes: tuple[int, ...], name: str, start: int, packing: Packing, skipped: int
 ) -> HeaderText:
-    """Return the header with the file that holds the voxels, which must be large enough for them.
+    """Return the header together with the file that holds the voxels, which must be large enough.
 
     Args:
         path: the file with the header.
-        fields: what the header says.
+        fields: of the header.
         sizes: voxels along every axis.
-        name: the file that holds the voxels; empty where they follow the header.
+        name: of the file that holds the voxels; empty where they follow the header.
         start: length of the header.
         packing: how the voxels are packed.
         skipped: bytes to skip before them; -1 where they are the end of the file.
@@ -204,9 +204,7 @@ def _located(
         message = f"{skipped} bytes to skip before voxels packed as {packing}"
         raise ValueError(message)
     if len(os.fsencode(data_path)) > _LONGEST_PATH:
-        message = (
-            f"cannot read {path}: expected a path of at most {_LONGEST_PATH} bytes, which is what ITK can bear"
-        )
+        message = f"cannot read {path}: expected a path of at most {_LONGEST_PATH} bytes, the limit of ITK"
         raise InputError(message)
     with read_errors(data_path):
         packed = data_path.stat().st_size - start
@@ -215,7 +213,7 @@ def _located(
 
 
 def _inside(name: str, path: Path) -> str:
-    """Return the name of the one file below the header's folder that holds the voxels."""
+    """Return the name of the file with the voxels, which has to be a single one below the header's folder."""
     if name.upper().startswith("LIST") or "%" in name:
         message = f"{path}: expected the voxels in one file, got {name!r}"
         raise UnsupportedError(message)
@@ -227,13 +225,13 @@ def _inside(name: str, path: Path) -> str:
 
 
 def _is_true(value: str) -> bool:
-    """Return what MetaImage means by `value`."""
+    """Return the truth value that MetaImage reads from `value`."""
     return value[:1] in {"T", "t", "1", "Y", "y"}
 
 
 @contextmanager
 def _header_errors(path: Path) -> Iterator[None]:
-    """Turn what a header lacks or contradicts into one line about `path`."""
+    """Turn missing and contradictory fields into one line about `path`."""
     try:
         yield
     except ValueError as error:

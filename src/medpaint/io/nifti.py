@@ -1,6 +1,6 @@
-"""NIfTI-1 and NIfTI-2 files, plain or gzipped; and masks, which are always written as NIfTI-1.
+"""NIfTI-1 and NIfTI-2 files, plain or gzipped; and masks, which are always written as NIfTI.
 
-Header, extensions, byte order and whatever else stands around the voxels are written back as they were read.
+Header, extensions, byte order and everything else around the voxels are written back as they were read.
 """
 
 from __future__ import annotations
@@ -13,14 +13,26 @@ from typing import BinaryIO, Final
 
 import numpy as np
 
-from medpaint.core.types import Affine, Array, Mask
+from medpaint.core.errors import InputError
+from medpaint.core.types import Affine, Array, Mask, Progress
 from medpaint.core.volume import Volume
 from medpaint.io.atomic import replacing
 from medpaint.io.digest import stream_digest
-from medpaint.io.finding import Finding
-from medpaint.io.header import Header, chosen_frame, facts_of, finding_of, restorable
-from medpaint.io.nifti_header import LONGEST_HEADER, mask_header, parse_nifti
-from medpaint.io.source import Derivation
+from medpaint.io.formats import Format
+from medpaint.io.header import (
+    Header,
+    chosen_frame,
+    facts_of,
+    frame_name,
+    frame_of,
+    inspection_of,
+    restorable,
+)
+from medpaint.io.inspected import Inspection
+from medpaint.io.nifti_header import LONGEST_HEADER, mask_header, mask_header_like, note_in, parse_nifti
+from medpaint.io.readback import compared
+from medpaint.io.selection import Selection
+from medpaint.io.source import Derivation, ReadBack
 from medpaint.io.stored import (
     Packing,
     Place,
@@ -33,9 +45,12 @@ from medpaint.io.stored import (
     unpacked,
 )
 
-__all__ = ["NiftiSource", "inspect_nifti", "read_nifti", "write_mask"]
+__all__ = ["FORMAT", "NiftiSource", "inspect_nifti", "is_own_mask", "read_nifti", "write_mask"]
 
 _GZIP_MAGIC: Final = b"\x1f\x8b"
+
+_OWN_MASK: Final = b"medpaint: the mask that was applied, 1 = repaired"
+"""Note in the header of the mask of a product."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,17 +60,23 @@ class NiftiSource:
     Attributes:
         path: the file.
         sha256: hash of its bytes as they lie on the disk.
+        selection: which volume was read.
         facts: shape, axes, frames, codes and scaling.
         warnings: what was noticed, a sentence each.
+        header: the bytes that the unpacked file starts with.
+        axes: number of axes of the volume in the file, 2 or 3.
         stored: where its voxels lie.
-        place: where in it the frame was that was read.
-        absent: none; slices are put back in DICOM series only.
+        place: where in the file the frame was that was read.
+        absent: always empty; slices are put back in DICOM series only.
     """
 
     path: Path
     sha256: str
+    selection: Selection
     facts: Mapping[str, str | int | float]
     warnings: tuple[str, ...]
+    header: bytes
+    axes: int
     stored: Stored
     place: Place
     absent: tuple[int, ...] = ()
@@ -73,13 +94,22 @@ class NiftiSource:
     @property
     def suffix(self) -> str:
         """Ending of a product of the same kind."""
-        return ".nii" if self.stored.packing == "none" else ".nii.gz"
+        return _ending(self.stored.packing)
+
+    @property
+    def identity(self) -> str:
+        """Hash of the file, and which frame."""
+        return frame_name(self.sha256, self.selection.frame)
+
+    def told(self, secret: bytes = b"") -> Mapping[str, str | int | float]:
+        """Return the facts; none of them is an identifier."""
+        del secret
+        return self.facts
 
     def write(self, data: Array, mask: Mask, path: Path, derivation: Derivation) -> None:
         """Write `data` in the place of the frame that was read; every other byte is the original file's.
 
-        The header has no place that says what was done without overwriting something, so `derivation`
-        is left to the record.
+        The header has no free field for a note, so `derivation` is left to the record.
 
         Args:
             data: stored values, (I, J, K), of the dtype of the volume that was read.
@@ -95,6 +125,41 @@ class NiftiSource:
         with reopened(self.path, self.sha256) as file, replacing(path) as part, part.open("wb") as out:
             pack(bytes_with(file, self.stored, self.place, data), out, _packing_for(path))
 
+    def read_back(self, path: Path, data: Array, mask: Mask) -> ReadBack:
+        """Read a product and compare it with the values that were to be written.
+
+        Args:
+            path: what `write` wrote.
+            data: the stored values that it was given, (I, J, K).
+            mask: True = repaired, (I, J, K).
+
+        Raises:
+            VerificationError: it does not hold the same values.
+        """
+        return compared(path, lambda: read_nifti(path, frame=self.selection.frame), data, mask)
+
+    def write_mask(
+        self, mask: Mask, nifti: Path, segmentation: Path, *, restored: Path, derivation: Derivation
+    ) -> tuple[str, ...]:
+        """Write a mask with the scan's own qform, sform, codes, voxel sizes and units.
+
+        Args:
+            mask: True = repaired, (I, J, K).
+            nifti: the file to make, of the scan's version of NIfTI; gzipped where it ends in ``.gz``.
+            segmentation: not needed for this format, as the next two.
+            restored: not needed.
+            derivation: not needed.
+
+        Returns:
+            Nothing: the format has no other kind of mask.
+
+        Raises:
+            MedpaintError: `nifti` cannot be written.
+        """
+        del segmentation, restored, derivation
+        _write_mask(mask_header_like(self.header, mask.shape[: self.axes], note=_OWN_MASK), mask, nifti)
+        return ()
+
 
 def read_nifti(path: Path, *, frame: int | None = None) -> tuple[Volume, NiftiSource]:
     """Read a NIfTI file.
@@ -107,35 +172,46 @@ def read_nifti(path: Path, *, frame: int | None = None) -> tuple[Volume, NiftiSo
         The volume with its stored values, (I, J, K), and what is needed to write it back.
 
     Raises:
-        UnreadableError: no NIfTI file, truncated or damaged.
-        UnsupportedError: colour, complex or extended numbers, a pair of files.
+        UnreadableError: not a NIfTI file, truncated or damaged.
+        UnsupportedError: colour, complex numbers, or one file of a .hdr/.img pair.
         GeometryError: an empty axis, or an affine that cannot be inverted.
-        AmbiguousError: several frames and none chosen.
-        UsageError: a frame that is not there.
+        AmbiguousError: several frames, and none is selected.
+        UsageError: no such frame.
         InputError: the file cannot be read.
     """
     with read_errors(path), path.open("rb") as file:
         digest = stream_digest(file)
-        header = _parsed(file, path)
+        header, block = _parsed(file, path)
         stored, encoding = restorable(header)
         data, place = read_frame(file, stored, chosen_frame(header, frame))
     volume = Volume(data, header.affine, encoding)
-    return volume, NiftiSource(path, digest, facts_of(header, frame), header.warnings, stored, place)
+    source = NiftiSource(
+        path=path,
+        sha256=digest,
+        selection=Selection(frame=frame),
+        facts=facts_of(header, frame),
+        warnings=header.warnings,
+        header=block,
+        axes=min(len(header.sizes), 3),
+        stored=stored,
+        place=place,
+    )
+    return volume, source
 
 
-def inspect_nifti(path: Path) -> Finding:
-    """Say what the header of a NIfTI file says; the voxels are not read.
+def inspect_nifti(path: Path) -> Inspection:
+    """Return what the header of a NIfTI file says; the voxels are not read.
 
     Raises:
-        UnreadableError: the header is none.
+        UnreadableError: not a NIfTI header.
         UnsupportedError: a pair of files.
         InputError: the file cannot be read.
     """
     with read_errors(path), path.open("rb") as file:
-        return finding_of(_parsed(file, path))
+        return inspection_of(_parsed(file, path)[0])
 
 
-def write_mask(mask: Mask, affine: Affine, path: Path) -> None:
+def write_mask(mask: Mask, affine: Affine, path: Path, *, applied: bool = False) -> None:
     """Write a mask as uint8 NIfTI-1, 1 = repair; the same mask gives the same bytes.
 
     Args:
@@ -143,13 +219,34 @@ def write_mask(mask: Mask, affine: Affine, path: Path) -> None:
         affine: voxel index to RAS+ millimetres, (4, 4). Where the grid is sheared it goes into the
             sform alone, since the qform cannot hold it.
         path: the file to make; gzipped where it ends in ``.gz``.
+        applied: the mask belongs to a product; its header says so, see `is_own_mask`.
 
     Raises:
         MedpaintError: `path` cannot be written.
     """
+    _write_mask(mask_header(mask.shape, affine, note=_OWN_MASK if applied else b""), mask, path)
+
+
+def is_own_mask(path: Path) -> bool:
+    """Return whether a file is the mask of a product that medpaint wrote, as its header says."""
+    try:
+        with read_errors(path), path.open("rb") as file:
+            _, block = _parsed(file, path)
+    except InputError:
+        return False
+    return note_in(block, path) == _OWN_MASK
+
+
+def _write_mask(header: bytes, mask: Mask, path: Path) -> None:
+    """Write a header and after it a mask, (I, J, K), as uint8."""
     planes = (np.asarray(mask[:, :, k], np.uint8).reshape(-1, order="F").data for k in range(mask.shape[2]))
     with replacing(path) as part, part.open("wb") as out:
-        pack(chain([mask_header(mask.shape, affine)], planes), out, _packing_for(path))
+        pack(chain([header], planes), out, _packing_for(path))
+
+
+def _ending(packing: Packing) -> str:
+    """Return the ending of files that are packed so."""
+    return ".nii" if packing == "none" else ".nii.gz"
 
 
 def _packing_for(path: Path) -> Packing:
@@ -157,8 +254,39 @@ def _packing_for(path: Path) -> Packing:
     return "gzip" if path.suffix.lower() == ".gz" else "none"
 
 
-def _parsed(file: BinaryIO, path: Path) -> Header:
-    """Return what the header of an open file says."""
-    packing: Packing = "gzip" if file.read(2) == _GZIP_MAGIC else "none"
+def _packing_of(file: BinaryIO) -> Packing:
+    """Return how an open file is packed, from its first bytes."""
+    return "gzip" if file.read(2) == _GZIP_MAGIC else "none"
+
+
+def _parsed(file: BinaryIO, path: Path) -> tuple[Header, bytes]:
+    """Return what the header of an open file says, and the bytes that hold it."""
+    packing = _packing_of(file)
     with unpacked(file, packing) as stream:
-        return parse_nifti(stream.read(LONGEST_HEADER), path, packing)
+        block = stream.read(LONGEST_HEADER)
+    return parse_nifti(block, path, packing), block
+
+
+def _read(path: Path, selection: Selection) -> tuple[Volume, NiftiSource]:
+    """Read the selected frame of a file."""
+    return read_nifti(path, frame=frame_of(selection, path))
+
+
+def _inspect(path: Path, progress: Progress | None) -> list[Inspection]:
+    """Return what the header of a file says."""
+    del progress
+    return [inspect_nifti(path)]
+
+
+def _endings(path: Path) -> tuple[str, ...]:
+    """Return the ending of a product, which is packed as the file is."""
+    with read_errors(path), path.open("rb") as file:
+        return (_ending(_packing_of(file)),)
+
+
+def _files(path: Path) -> tuple[Path, ...]:
+    """Return the one file."""
+    return (path,)
+
+
+FORMAT: Final = Format(read=_read, inspect=_inspect, endings=_endings, files=_files)

@@ -1,7 +1,7 @@
-"""What nibabel says about the header of a NIfTI file, and the header of a mask.
+"""The header of a NIfTI file as nibabel understands it, and the header of a mask.
 
-nibabel mends small faults of a header as it reads it (an unknown sform code, a negative voxel size), so a grid is
-the same here and there.
+nibabel repairs small faults of a header as it reads it (an unknown sform code, a negative voxel size), so this
+package and nibabel agree on the grid.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from medpaint.core.types import Affine
 from medpaint.io.header import Header, without_trailing_ones
 from medpaint.io.stored import Packing
 
-__all__ = ["LONGEST_HEADER", "mask_header", "parse_nifti"]
+__all__ = ["LONGEST_HEADER", "mask_header", "mask_header_like", "note_in", "parse_nifti"]
 
 _nifti1: Any = import_module("nibabel.nifti1")
 _KINDS: Final = (_nifti1.Nifti1Header, import_module("nibabel.nifti2").Nifti2Header)
@@ -34,13 +34,19 @@ _MOST_AXES: Final = 7
 _UNITS_NOT_MM: Final = {1: "metres", 3: "micrometres"}
 _SPATIAL_UNIT: Final = 7
 
+_GRID: Final = (
+    *("pixdim", "xyzt_units", "qform_code", "sform_code", "quatern_b", "quatern_c", "quatern_d"),
+    *("qoffset_x", "qoffset_y", "qoffset_z", "srow_x", "srow_y", "srow_z"),
+)
+"""Fields that say where an image lies."""
+
 _LOG: Final = logging.getLogger(__name__)
 _LOG.addHandler(logging.NullHandler())
-"""Where nibabel says what it mends: to nobody who does not listen."""
+"""Receives what nibabel logs about its repairs, and drops it."""
 
 
 def parse_nifti(block: bytes, path: Path, packing: Packing) -> Header:
-    """Return what the header says that `block` starts with.
+    """Return the header that `block` starts with.
 
     Args:
         block: the start of the file, unpacked.
@@ -48,9 +54,9 @@ def parse_nifti(block: bytes, path: Path, packing: Packing) -> Header:
         packing: how it is packed.
 
     Raises:
-        UnreadableError: no header, cut off, or one that contradicts itself.
+        UnreadableError: not a NIfTI header, truncated, or contradictory.
         UnsupportedError: the header of a pair of files.
-        GeometryError: the qform holds no rotation.
+        GeometryError: the qform is not a rotation.
     """
     fields = _fields(block, path)
     try:
@@ -78,30 +84,75 @@ def parse_nifti(block: bytes, path: Path, packing: Packing) -> Header:
     )
 
 
-def mask_header(shape: tuple[int, ...], affine: Affine) -> bytes:
-    """Return a NIfTI-1 header for uint8 voxels, and the four bytes that say that no extension follows.
+def mask_header(shape: tuple[int, ...], affine: Affine, *, note: bytes = b"") -> bytes:
+    """Return a NIfTI-1 header for uint8 voxels, and the four bytes that mean that no extension follows.
 
-    The grid stands in the sform and, where it has no shear, in the qform too.
+    The grid is in the sform and, unless it is sheared, in the qform too.
 
     Args:
         shape: (I, J, K).
         affine: voxel index to RAS+ millimetres, (4, 4).
+        note: text for the field ``descrip``, at most 79 bytes.
     """
     axes = affine[:3, :3] / spacing_of(affine)
-    header = _nifti1.Nifti1Header(endianness="<")
-    header.set_data_shape(shape)
-    header.set_data_dtype(np.uint8)
-    header.set_slope_inter(1.0, 0.0)
+    header = _blank(_nifti1.Nifti1Header, shape, note)
     header.set_xyzt_units("mm")
     header.set_sform(affine, code=1)
     header.set_qform(affine, code=int(np.allclose(axes.T @ axes, np.eye(3), atol=1e-5)))
+    return _bytes_of(header)
+
+
+def mask_header_like(block: bytes, shape: tuple[int, ...], *, note: bytes = b"") -> bytes:
+    """Return a header for uint8 voxels of the version and with the grid of another, as `mask_header` does.
+
+    Every field of the grid is copied as it is, so that each program, by its own rules, finds the mask where it
+    finds the scan.
+
+    Args:
+        block: the start of the scan's file, unpacked, which `parse_nifti` accepted.
+        shape: (I, J, K), or (I, J) where the scan has two axes.
+        note: text for the field ``descrip``, at most 79 bytes.
+    """
+    fields = _fields(block, Path())
+    header = _blank(type(fields), shape, note)
+    for name in _GRID:
+        header[name] = fields[name]
+    return _bytes_of(header)
+
+
+def note_in(block: bytes, path: Path) -> bytes:
+    """Return the text in the field ``descrip`` of a header.
+
+    Args:
+        block: the start of the file, unpacked.
+        path: the file.
+
+    Raises:
+        UnreadableError: not a NIfTI header.
+        UnsupportedError: the header of a pair of files.
+    """
+    return bytes(_fields(block, path)["descrip"].item())
+
+
+def _blank(kind: _NibabelHeader, shape: tuple[int, ...], note: bytes) -> _NibabelHeader:
+    """Return a header for uint8 voxels, without a grid."""
+    header = kind(endianness="<")
+    header.set_data_shape(shape)
+    header.set_data_dtype(np.uint8)
+    header.set_slope_inter(1.0, 0.0)
+    header["descrip"] = note
+    return header
+
+
+def _bytes_of(header: _NibabelHeader) -> bytes:
+    """Return the bytes of a header and the four that follow it."""
     block = BytesIO()
     header.write_to(block)
     return block.getvalue()
 
 
 def _fields(block: bytes, path: Path) -> _NibabelHeader:
-    """Return nibabel's header, of the version and byte order that the first four bytes show."""
+    """Return nibabel's header, of the version and byte order found in the first four bytes."""
     found = [
         (kind, order)
         for kind in _KINDS
@@ -109,7 +160,9 @@ def _fields(block: bytes, path: Path) -> _NibabelHeader:
         if block[:4] == struct.pack(f"{order}i", kind.sizeof_hdr)
     ]
     if not found:
-        message = f"{path} is no NIfTI file: expected a header of 348 or 540 bytes, it starts with {block[:8]!r}"
+        message = (
+            f"{path} is not a NIfTI file: expected a header of 348 or 540 bytes, it starts with {block[:8]!r}"
+        )
         raise UnreadableError(message)
     kind, order = found[0]
     if len(block) < kind.sizeof_hdr:
@@ -121,13 +174,13 @@ def _fields(block: bytes, path: Path) -> _NibabelHeader:
         message = f"{path}: expected a NIfTI file that holds its voxels, got the header of a .hdr/.img pair"
         raise UnsupportedError(message)
     if magic != kind.single_magic or not 0 <= axes <= _MOST_AXES:
-        message = f"{path} is no NIfTI file, or is damaged: its mark is {magic!r}, it announces {axes} axes"
+        message = f"{path} is not a NIfTI file, or is damaged: its mark is {magic!r}, it announces {axes} axes"
         raise UnreadableError(message)
     return fields
 
 
 def _affine(fields: _NibabelHeader, path: Path) -> Affine:
-    """Return the affine of the sform where it is set, else of the qform, else a guess from the voxel size."""
+    """Return the affine of the sform if set, else of the qform, else a guess from the voxel size."""
     try:
         return np.asarray(fields.get_best_affine(), np.float64)
     except ValueError as error:
@@ -137,11 +190,11 @@ def _affine(fields: _NibabelHeader, path: Path) -> Affine:
 
 
 def _warnings(fields: _NibabelHeader) -> tuple[str, ...]:
-    """Return what a person ought to know about the header, a sentence each."""
+    """Return what users should know about the header, a sentence each."""
     warnings = []
     if fields["qform_code"] <= 0 and fields["sform_code"] <= 0:
-        warnings.append("Neither qform nor sform is set: which side is left is a guess.")
+        warnings.append("Neither qform nor sform is set: left and right are a guess.")
     unit = int(fields["xyzt_units"]) & _SPATIAL_UNIT
     if unit in _UNITS_NOT_MM:
-        warnings.append(f"The header counts in {_UNITS_NOT_MM[unit]}: they are taken as millimetres.")
+        warnings.append(f"The header states {_UNITS_NOT_MM[unit]}: treated as millimetres.")
     return tuple(warnings)

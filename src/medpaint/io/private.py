@@ -1,4 +1,4 @@
-"""Files that only their owner may read: credentials and secrets; and names that tell nothing without one."""
+"""Files that only their owner may read: credentials and secrets; and names derived from a secret."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from medpaint.core.errors import InputError, UsageError
 __all__ = ["SHORTEST_SECRET", "keyed_name", "read_private", "read_secret"]
 
 SHORTEST_SECRET = 16
-"""Characters that a secret has at least, so that it cannot be guessed by trying."""
+"""Least number of characters of a secret, so that it cannot be guessed by trial."""
 
 
 def read_private(path: Path) -> str:
-    """Return the one line that a file holds.
+    """Return the single line in a file.
 
     Raises:
-        UsageError: others than its owner may read it, or it holds more.
+        UsageError: users other than its owner may read it, or it has several lines.
         InputError: it cannot be read.
     """
     try:
         others = path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)
         line = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "no text in UTF-8"
+        reason = getattr(error, "strerror", None) or "not text in UTF-8"
         message = f"{path}: expected a file that can be read: {reason}"
         raise InputError(message) from error
     if others:
@@ -42,7 +42,7 @@ def read_secret(path: Path) -> bytes:
     """Return the secret in a file.
 
     Raises:
-        UsageError: as above, or it is too short.
+        UsageError: as for `read_private`, or it is too short.
         InputError: it cannot be read.
     """
     secret = read_private(path)
@@ -53,5 +53,5 @@ def read_secret(path: Path) -> bytes:
 
 
 def keyed_name(secret: bytes, known_as: str, what: str = "scan") -> str:
-    """Return what to call a scan or a person: the same for the same secret, and nothing to guess without it."""
+    """Return a name for a scan or a person that is the same for the same secret and reveals nothing without it."""
     return f"{what}-{hmac.new(secret, known_as.encode(), hashlib.sha256).hexdigest()[:16]}"

@@ -1,18 +1,31 @@
-"""A scan of any kind, by one function."""
+"""Scans and masks of any format."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from medpaint.core.errors import UsageError
+from medpaint.core.errors import AmbiguousError, MaskError, UsageError
+from medpaint.io.formats import FORMATS
+from medpaint.io.mask_image import MaskImage, numbered
+from medpaint.io.naming import own_name
+from medpaint.io.selection import Selection
 from medpaint.io.sniff import kind_of
 from medpaint.io.source import Source
 
 if TYPE_CHECKING:
     from medpaint.core.volume import Volume
 
-__all__ = ["product_part", "read_scan"]
+__all__ = [
+    "has_drawn_masks",
+    "product_endings",
+    "product_name",
+    "read_mask",
+    "read_scan",
+    "read_selected",
+    "scan_files",
+]
 
 
 def read_scan(
@@ -21,44 +34,106 @@ def read_scan(
     """Read a NIfTI, NRRD or MetaImage file, or one DICOM series.
 
     Args:
-        path: the file, or for DICOM also the folder that holds the series.
+        path: the file, or for DICOM also the folder or archive that holds the series.
         frame: which frame of a time series, from 0; not for DICOM.
-        series: which DICOM series, by its instance UID; not for the others.
-        absent_slices: put slices that are absent from a DICOM series back; without effect on the others.
+        series: which DICOM series, by its instance UID; not for other formats.
+        absent_slices: put slices that are absent from a DICOM series back; no effect on other formats.
 
     Returns:
         The volume with its stored values, (I, J, K), and what is needed to write it back.
 
     Raises:
-        InputError: nothing there, or not to be restored; its kinds say why.
-        UsageError: a frame or a series where there is none to choose.
+        InputError: nothing is there, or it cannot be restored; the message says why.
+        UsageError: a frame or a series where the format has none.
     """
-    path = Path(path)
-    kind = kind_of(path)
-    if kind == "dicom":
-        from medpaint.io.dicom import read_series
-
-        if frame is not None:
-            message = f"{path} is DICOM: expected no frame, got {frame}"
-            raise UsageError(message)
-        return read_series(path, series=series, absent_slices=absent_slices)
-    if series is not None:
-        message = f"{path} is not DICOM: expected no series, got {series}"
+    if frame is not None and frame < 0:
+        message = f"{path}: expected a frame counted from 0, got {frame}"
         raise UsageError(message)
-    if kind == "nifti":
-        from medpaint.io.nifti import read_nifti
-
-        return read_nifti(path, frame=frame)
-    from medpaint.io.itk import read_itk
-
-    return read_itk(path, frame=frame)
+    return read_selected(path, Selection(frame=frame, series=series, absent_slices=absent_slices))
 
 
-def product_part(series: object) -> str | None:
-    """Return what tells the volume of a series, such as ``#echo-time=4.92``, in a product whose series is new.
+def read_selected(path: str | Path, selection: Selection) -> tuple[Volume, Source]:
+    """Read the selected volume of a file, folder or archive; otherwise as `read_scan`."""
+    path = Path(path)
+    return FORMATS[kind_of(path)]().read(path, selection)
+
+
+def read_mask(path: Path, scan: Volume, source: Source | None, labels: Sequence[int | str]) -> MaskImage:
+    """Read a mask: an image of one volume, or a DICOM segmentation or structure set.
 
     Args:
-        series: as the scan's was asked for; anything but a name with a ``#`` gives None.
+        path: the file, or the folder or archive of a DICOM series.
+        scan: what the mask belongs to.
+        source: where the scan came from; None for an array.
+        labels: which labels are wanted, by number; of DICOM segments and regions also by name.
+
+    Returns:
+        The mask on its own grid.
+
+    Raises:
+        MaskError: several volumes, another series than the scan's, or a region that is not there.
+        AmbiguousError: several segments or regions, and no labels.
+        UsageError: a label by name for an image, whose labels are numbers.
+        InputError: it cannot be read.
     """
-    found = isinstance(series, str) and series.partition("#")[2]
-    return f"#{found}" if found else None
+    read_drawn = FORMATS[kind_of(path)]().read_drawn
+    drawn = read_drawn(path, scan, source, labels) if read_drawn else None
+    if drawn is not None:
+        return drawn
+    try:
+        image, file = read_selected(path, Selection())
+    except AmbiguousError as error:
+        message = f"expected a mask of one volume: {error}"
+        raise MaskError(message) from error
+    values = image.data if image.encoding.is_identity else image.intensities()
+    return MaskImage(values, image.affine, file.sha256, file.warnings, numbered(labels))
+
+
+def product_endings(path: Path) -> tuple[str, ...]:
+    """Return the endings of all files that may be written for a product of the scan at `path`.
+
+    Of the file that stands for the product the ending comes first; it is empty for a folder. Only the header
+    is read.
+
+    Raises:
+        InputError: nothing is there, or its header cannot be read.
+    """
+    return FORMATS[kind_of(path)]().endings(path)
+
+
+def has_drawn_masks(path: Path) -> bool:
+    """Return whether the format of a scan has masks of its own, which products have then too.
+
+    Raises:
+        InputError: nothing is there, or not an image.
+    """
+    return FORMATS[kind_of(path)]().read_drawn is not None
+
+
+def product_name(path: Path, selection: Selection, secret: bytes = b"") -> str:
+    """Return what products of the scan at `path` are called where the caller does not say.
+
+    It is the file's or folder's own name without its endings. With a secret, and where the format says who was
+    scanned, it is a keyed name that tells nothing without the secret. Only headers are read.
+
+    Args:
+        path: the scan.
+        selection: which volume of it.
+        secret: of de-identified products; empty for others.
+
+    Raises:
+        InputError: nothing is there, or its headers cannot be read.
+    """
+    keyed = FORMATS[kind_of(path)]().keyed_name
+    return keyed(path, selection, secret) if secret and keyed is not None else own_name(path)
+
+
+def scan_files(path: Path) -> tuple[Path, ...]:
+    """Return the files that the scan at `path` consists of; for a folder, all files in it and below.
+
+    Only the header is read.
+
+    Raises:
+        InputError: nothing is there, or its header cannot be read.
+    """
+    return FORMATS[kind_of(path)]().files(path)

@@ -1,4 +1,4 @@
-"""What kind of file it is, by its first bytes, and by its name where they do not tell."""
+"""The kind of a file, by its first bytes or, where they leave it open, by its name."""
 
 from __future__ import annotations
 
@@ -56,12 +56,10 @@ _LONGEST_FIRST_ELEMENT: Final = 64
 
 
 def kind_of(path: Path) -> Kind:
-    """Return the kind of image that a file is; a folder that holds DICOM files is of that kind.
-
-    So is any archive, as nothing else is read from one.
+    """Return the kind of an image file; ``dicom`` for a folder that holds DICOM files, and for any archive.
 
     Raises:
-        UnreadableError: no image that is known here; the message says what it looks like.
+        UnreadableError: not a known kind of image; the message says what it looks like.
         InputError: nothing is there, or it cannot be read.
     """
     if path.is_dir():
@@ -77,7 +75,7 @@ def kind_of(path: Path) -> Kind:
 
 
 def kind_of_content(path: Path) -> Kind | None:
-    """Return the kind of image that a file's bytes show, or its name promises; None where it is no image.
+    """Return the kind of image by a file's bytes or else its name; None for other files.
 
     Raises:
         InputError: it cannot be read.
@@ -97,7 +95,7 @@ def files_below(folder: Path) -> Iterator[Path]:
 
 
 def _kind_of_folder(folder: Path) -> Kind:
-    """Return ``dicom`` where a file in the folder is; other files do not make a folder a scan."""
+    """Return ``dicom`` where a file in the folder is DICOM; other files do not make a folder a scan."""
     with read_errors(folder):
         for file in files_below(folder):
             if kind_of_content(file) == "dicom":
@@ -116,13 +114,13 @@ def _head(path: Path) -> bytes:
 
 
 def _ending(path: Path) -> str:
-    """Return the ending of a file's name, ``.nii.gz`` being one."""
+    """Return the ending of a file's name; ``.nii.gz`` counts as one."""
     name = path.name.lower()
     return ".nii.gz" if name.endswith(".nii.gz") else path.suffix.lower()
 
 
 def _kind_of_bytes(head: bytes) -> Kind | None:
-    """Return the kind that the first bytes of a file show."""
+    """Return the kind of a file by its first bytes."""
     if _is_nifti(_inflated(head)):
         return "nifti"
     if head.startswith(b"NRRD0"):
@@ -133,7 +131,7 @@ def _kind_of_bytes(head: bytes) -> Kind | None:
 
 
 def _inflated(head: bytes) -> bytes:
-    """Return what the first bytes of a gzipped file hold, or the bytes themselves."""
+    """Return the first bytes of a gzipped file unpacked, or the bytes themselves."""
     if not head.startswith(b"\x1f\x8b"):
         return head
     try:
@@ -143,14 +141,14 @@ def _inflated(head: bytes) -> bytes:
 
 
 def _is_nifti(head: bytes) -> bool:
-    """Return whether one of the marks stands where it has to."""
+    """Return whether a mark of NIfTI stands in its place."""
     return any(head[at : at + 4] in marks for at, marks in _NIFTI_MARKS.items())
 
 
 def _is_dicom(head: bytes) -> bool:
-    """Return whether the mark is there, or the bytes start with an element of a data set that lacks it.
+    """Return whether the mark of DICOM is there, or a data set without it starts here.
 
-    Such a data set starts with group 2 or 8, little endian, and either a value representation of two
+    A data set without the mark starts with group 2 or 8, little endian, and either a value representation of two
     capitals or a short value of even length (DICOM PS3.5, 7.1).
     """
     if head[128:132] == b"DICM":
@@ -162,11 +160,11 @@ def _is_dicom(head: bytes) -> bool:
 
 
 def _likeness(head: bytes) -> str:
-    """Return what a file that is no image looks like."""
+    """Return what a file that is not an image looks like."""
     if not head:
         return "an empty file"
     for start, likeness in _LIKENESSES.items():
         if head.startswith(start):
             return likeness
     printable = sum(byte in b"\t\n\r" or 32 <= byte < 127 for byte in head[:256])
-    return "a text file" if printable == len(head[:256]) else f"nothing known: it starts with {head[:8]!r}"
+    return "a text file" if printable == len(head[:256]) else f"an unknown format: it starts with {head[:8]!r}"

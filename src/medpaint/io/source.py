@@ -54,8 +54,8 @@ class Source(Protocol):
         suffix: ending of a product of the same kind, such as ``.nii.gz``; empty where it is a folder.
         sha256: hash of the file's bytes; for a series, of its files' hashes in slice order.
         selection: which volume of the file or series was read.
-        identity: what tells this volume from others in its file or series, and what new identifiers and keyed
-            names derive from; of a DICOM series its UID, and which of its volumes.
+        identity: what tells this volume from others in its file or series, and what new identifiers derive from;
+            of a DICOM series its UID, and which of its volumes.
         facts: what else a person asks about the scan: modality, axes, frames, transfer syntax. No patient data.
         warnings: what was noticed while reading and did not prevent it, a sentence each.
         absent: slices along K that were absent and put back, to be filled.
@@ -109,14 +109,6 @@ class Source(Protocol):
     @property
     def absent(self) -> tuple[int, ...]:
         """Slices that were put back."""
-        ...
-
-    def name(self, secret: bytes = b"") -> str:
-        """Return what products are called where the caller does not say.
-
-        It is the file's or folder's own name without its endings. With a secret, and where the format says who
-        was scanned, it is a keyed name that tells nothing without the secret.
-        """
         ...
 
     def told(self, secret: bytes = b"") -> Mapping[str, str | int | float]:

@@ -1,7 +1,7 @@
 """Voxels as they lie in a file: how they are packed, how one frame is read, and how it is replaced.
 
-The stored numbers themselves are read and written, so that not a bit of them changes on the way, and of a file
-that is written back every byte around them is kept.
+Stored numbers are read and written as they are, without conversion, and every byte around them is kept when a file
+is written back.
 """
 
 from __future__ import annotations
@@ -37,20 +37,20 @@ __all__ = [
 ]
 
 Packing = Literal["none", "gzip", "zlib"]
-"""How voxels are packed: not at all, or deflated with the one or the other frame around it."""
+"""How voxels are packed: not at all, or deflated inside a gzip or a zlib frame."""
 
 _LEVEL: Final = 4
-"""Of deflate: on scans within a tenth of the size that level 6 gives, in a fifth to two thirds of its time."""
+"""Level of deflate: on scans within a tenth of the size of level 6, in a fifth to two thirds of its time."""
 
 _CHUNK: Final = 1 << 20
 
 _MOST_DEFLATED: Final = 1032
-"""No byte of deflate holds more than this many bytes."""
+"""Largest number of bytes that one byte of deflated data can expand to."""
 
 
 @dataclass(frozen=True)
 class Stored:
-    """Where the voxels of an image lie: in Fortran order, the frames of a time series one after the other.
+    """Where the voxels of an image lie: in Fortran order, frame after frame.
 
     Attributes:
         packing: how the file is packed.
@@ -80,7 +80,7 @@ class Stored:
 
 @dataclass(frozen=True)
 class Place:
-    """Where in a file the frame was that was read.
+    """Position of the frame that was read.
 
     Attributes:
         position: unpacked bytes before it.
@@ -93,11 +93,11 @@ class Place:
 
 @contextmanager
 def read_errors(path: Path) -> Iterator[None]:
-    """Turn what reading `path` may raise into one line.
+    """Turn exceptions from reading `path` into one line.
 
     Raises:
         UnreadableError: the file is truncated or damaged.
-        InputError: the file is not there or must not be read.
+        InputError: the file is missing or may not be read.
     """
     try:
         yield
@@ -114,10 +114,10 @@ def read_errors(path: Path) -> Iterator[None]:
 
 @contextmanager
 def reopened(path: Path, sha256: str) -> Iterator[BinaryIO]:
-    """Yield the file that was read before, open.
+    """Open a file again that was read before.
 
     Raises:
-        InputError: it is gone, or its bytes are no longer those that were read.
+        InputError: it is gone, or its bytes have changed since.
     """
     with ExitStack() as stack:
         with read_errors(path):
@@ -139,7 +139,7 @@ def unpacked(file: BinaryIO, packing: Packing, start: int = 0) -> Iterator[Binar
         with gzip.GzipFile(fileobj=file, mode="rb") as stream:
             yield cast("BinaryIO", stream)
     else:
-        # Some writers of MetaImage put a gzip frame around the data, hence 32: either frame is accepted.
+        # Some writers of MetaImage use a gzip frame; 32 accepts either.
         inflater = zlib.decompressobj(zlib.MAX_WBITS | 32)
         content = inflater.decompress(file.read())
         if not inflater.eof:
@@ -149,7 +149,7 @@ def unpacked(file: BinaryIO, packing: Packing, start: int = 0) -> Iterator[Binar
 
 
 def unpacked_length(file: BinaryIO, packing: Packing, start: int) -> int:
-    """Return how many bytes follow byte `start` of `file` when they are unpacked, all checksums compared.
+    """Return how many bytes follow byte `start` of `file` once unpacked, with all checksums verified.
 
     Raises:
         EOFError: the packed part ends too early.
@@ -163,7 +163,7 @@ def check_length(needed: int, packed: int, packing: Packing) -> None:
     """Refuse a file whose part with the voxels, `packed` bytes long, cannot hold `needed` bytes.
 
     Raises:
-        EOFError: it is too short, however well it may be packed.
+        EOFError: too short at any compression.
     """
     there = packed if packing == "none" else packed * _MOST_DEFLATED
     if there < needed:
@@ -172,10 +172,10 @@ def check_length(needed: int, packed: int, packing: Packing) -> None:
 
 
 def read_frame(file: BinaryIO, stored: Stored, frame: int) -> tuple[Array, Place]:
-    """Read one frame and check that the file holds all the others too.
+    """Read one frame and check that the file holds all others too.
 
     Returns:
-        Its values, (I, J, K), in the machine's byte order, and where they were.
+        Its values, (I, J, K), in the machine's byte order, and its position.
 
     Raises:
         EOFError: the file ends before the last voxel.
@@ -196,13 +196,13 @@ def read_frame(file: BinaryIO, stored: Stored, frame: int) -> tuple[Array, Place
 
 
 def bytes_with(file: BinaryIO, stored: Stored, place: Place, data: Array) -> Iterator[bytes | memoryview]:
-    """Yield the unpacked part of `file` with `data` in the place of one frame, and nothing else changed.
+    """Yield the unpacked bytes of `file` with one frame replaced by `data` and nothing else changed.
 
     Args:
         file: the open file that the frame was read from.
         stored: where its voxels lie.
         place: where the frame was.
-        data: the values instead, (I, J, K).
+        data: the new values, (I, J, K).
 
     Raises:
         ValueError: `data` has another shape or type than what was read.
@@ -230,7 +230,7 @@ def pack(chunks: Iterable[bytes | memoryview], out: BinaryIO, packing: Packing) 
 
 
 def _copy(stream: BinaryIO, count: int | None) -> Iterator[bytes]:
-    """Yield the next `count` bytes, or all that are left, in pieces."""
+    """Yield the next `count` bytes, or all remaining ones, in pieces."""
     left = count
     while chunk := stream.read(_CHUNK if left is None else min(_CHUNK, left)):
         left = None if left is None else left - len(chunk)
@@ -238,7 +238,7 @@ def _copy(stream: BinaryIO, count: int | None) -> Iterator[bytes]:
 
 
 def _fill(stream: BinaryIO, buffer: memoryview) -> int:
-    """Read into `buffer` until it is full or the stream ends; return how many bytes came."""
+    """Read into `buffer` until it is full or the stream ends, and return the number of bytes read."""
     filled = 0
     while filled < len(buffer) and (count := cast("io.BufferedIOBase", stream).readinto(buffer[filled:])):
         filled += count

@@ -1,1 +1,1 @@
-"""Masks: taken from labels, found in the scan, grown, checked. True = repair."""
+"""Masks: chosen from labels, brought onto the scan's grid, dilated, checked. True = repair."""

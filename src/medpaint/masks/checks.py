@@ -1,4 +1,4 @@
-"""Masks that cannot be right for a scan."""
+"""Checks that a mask can be right for a scan."""
 
 from __future__ import annotations
 
@@ -15,30 +15,29 @@ from medpaint.core.volume import Volume
 __all__ = ["NEAR_MM", "TINY_VOXELS", "check_against_scan"]
 
 TINY_VOXELS: Final = 3
-"""A mask of so few voxels is more often a slip than damage; it is done, with a warning."""
-
+"""A mask of so few voxels is more often a slip than damage; it is accepted with a warning."""
 
 NEAR_MM: Final = 20.0
-"""A mask further than this from all tissue is taken for another scan's."""
+"""A mask further than this from all tissue is assumed to belong to another scan."""
 
 
 def check_against_scan(mask: Mask, scan: Volume, *, max_fraction: float) -> tuple[str, ...]:
-    """Return warnings about a mask that is not empty, or refuse it.
+    """Return warnings about a mask, or refuse it.
 
     Args:
         mask: (I, J, K), at least one voxel True.
         scan: the scan on the same grid.
-        max_fraction: largest share of the foreground that may be masked.
+        max_fraction: largest masked share of the foreground.
 
     Raises:
-        MaskError: every voxel masked, more than `max_fraction` of the foreground masked (a mask of the
-            wrong polarity looks like this), or a mask that lies nowhere near the scan's tissue.
+        MaskError: every voxel masked, more than `max_fraction` of the foreground masked (often a mask of the
+            wrong polarity), or a mask far from the scan's tissue.
     """
     count = int(np.count_nonzero(mask))
     if count == mask.size:
         message = (
-            f"mask covers all {count} voxels: nothing is known to restore from (a wrong polarity, see "
-            "--invert-mask, or a dilation that is too large)"
+            f"mask covers all {count} voxels: nothing is left to restore from; check the polarity "
+            "(--invert-mask) and the dilation"
         )
         raise MaskError(message)
     foreground = foreground_of(scan, mask)
@@ -48,7 +47,7 @@ def check_against_scan(mask: Mask, scan: Volume, *, max_fraction: float) -> tupl
     if foreground.masked_share > max_fraction:
         message = (
             f"mask covers {foreground.masked_share:.0%} of the foreground, more than {max_fraction:.0%}: "
-            "if black means repair use --invert-mask, if it is meant use --max-fraction"
+            "use --invert-mask if black means repair, or raise --max-fraction if this is intended"
         )
         raise MaskError(message)
     distance = _distance_mm(mask, scan, foreground.box)
@@ -59,7 +58,7 @@ def check_against_scan(mask: Mask, scan: Volume, *, max_fraction: float) -> tupl
 
 
 def _distance_mm(mask: Mask, scan: Volume, box: tuple[slice, slice, slice]) -> float:
-    """Return how far the mask's box lies from `box`, along the axis where it is farthest."""
+    """Return the distance of the mask's box from `box`, along the axis where it is largest."""
     found = bounding_box(mask)
     if found is None:
         return 0.0

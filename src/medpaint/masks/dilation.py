@@ -1,4 +1,4 @@
-"""Growing masks by millimetres."""
+"""Dilation of masks in millimetres."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ __all__ = ["dilated"]
 def dilated(mask: Mask, spacing_mm: Spacing, distance_mm: float) -> Mask:
     """Return `mask` with every voxel whose centre lies within `distance_mm` of a masked voxel's centre.
 
-    Exact on anisotropic grids: by Euclidean distance, not by steps.
+    Exact on anisotropic grids: by Euclidean distance, not by voxel steps.
 
     Args:
         mask: (I, J, K).
         spacing_mm: voxel size along I, J, K.
-        distance_mm: 0 leaves the mask as it is.
+        distance_mm: 0 leaves the mask unchanged.
     """
     from scipy.ndimage import distance_transform_edt
 

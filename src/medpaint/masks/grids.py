@@ -1,4 +1,4 @@
-"""A mask on the scan's grid, or a refusal that says what to do."""
+"""Bringing a mask onto the scan's grid."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ __all__ = ["aligned"]
 
 
 def aligned(mask: Mask, affine: Affine, scan: Volume, *, resample: bool = False) -> tuple[Mask, str]:
-    """Return `mask` on the scan's grid, and how it was brought there.
+    """Return `mask` on the scan's grid, and how it got there.
 
     Args:
         mask: (I, J, K) on the grid of `affine`.
         affine: the mask's voxel index to RAS+ millimetres.
-        scan: the scan whose grid is wanted.
-        resample: take the nearest mask voxel where the grids differ, instead of refusing.
+        scan: the scan.
+        resample: use the nearest mask voxel where the grids differ, instead of refusing.
 
     Returns:
         The mask on the scan's grid, and ``same grid``, ``reoriented`` or ``resampled``.
@@ -35,14 +35,14 @@ def aligned(mask: Mask, affine: Affine, scan: Volume, *, resample: bool = False)
     if not resample:
         message = (
             f"mask is on another grid than the scan: mask {_grid(mask.shape, affine)}, "
-            f"scan {_grid(scan.shape, scan.affine)}; resample it, or ask for it with --resample-mask"
+            f"scan {_grid(scan.shape, scan.affine)}; resample it, or use --resample-mask"
         )
         raise MaskError(message)
     return _resampled(mask, affine, scan), "resampled"
 
 
 def _reoriented(mask: Mask, mapping: Affine, shape: tuple[int, int, int]) -> Mask | None:
-    """Return the mask with its axes permuted and flipped by `mapping`; None where the sizes do not fit."""
+    """Return the mask with its axes permuted and flipped by `mapping`; None if the sizes do not fit."""
     axes = tuple(int(np.argmax(np.abs(mapping[:3, axis]))) for axis in range(3))
     permuted = mask.transpose(axes)
     if permuted.shape != shape:
@@ -74,7 +74,7 @@ def _resampled(mask: Mask, affine: Affine, scan: Volume) -> Mask:
 
 
 def _grid(shape: tuple[int, ...], affine: Affine) -> str:
-    """Return a grid in words: size, spacing, axes, origin."""
+    """Describe a grid: size, spacing, axes, origin."""
     size = "x".join(map(str, shape))
     spacing = "x".join(f"{length:.4g}" for length in np.linalg.norm(affine[:3, :3], axis=0))
     origin = ", ".join(f"{position:.1f}" for position in affine[:3, 3])

@@ -1,4 +1,4 @@
-"""From the values of a mask image to a mask."""
+"""Conversion of a mask image's values to a mask."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def binarised(values: Array, labels: Sequence[int] = (), *, invert: bool = False
 
     Args:
         values: the mask image's values, any shape.
-        labels: which labels to repair; none given: whatever is not 0, provided that it is one value.
-        invert: repair what is 0 instead (for masks drawn black = repair).
+        labels: which labels to repair; if empty, all that is not 0, which has to be a single value.
+        invert: repair everything else instead (for masks drawn black = repair).
 
     Raises:
-        MaskError: NaN in the mask, fractional values, or a label that does not occur.
-        AmbiguousError: several labels and none chosen.
+        MaskError: NaN, infinity or fractional values in the mask, or a label that does not occur.
+        AmbiguousError: several labels, and no choice.
     """
     if values.dtype.kind not in "biuf":
         message = f"expected a mask of numbers, got {values.dtype}"
@@ -40,7 +40,7 @@ def binarised(values: Array, labels: Sequence[int] = (), *, invert: bool = False
 
 
 def _chosen(values: Array, present: Array, labels: Sequence[int]) -> Mask:
-    """Return where `values` is one of `labels`, all of which must occur."""
+    """Return where `values` is one of `labels`; each of them has to occur."""
     absent = sorted(set(labels) - {float(value) for value in present})
     if absent:
         found = ", ".join(f"{value:g}" for value in present[:20])
@@ -50,7 +50,7 @@ def _chosen(values: Array, present: Array, labels: Sequence[int]) -> Mask:
 
 
 def _refuse_several(values: Array, nonzero: Array) -> None:
-    """Refuse a mask of several values, as labels to choose from or as fractions."""
+    """Refuse a mask with several labels or with fractions."""
     if not np.array_equal(nonzero, np.rint(nonzero)):
         fractional = int(np.count_nonzero(values != np.rint(values)))
         message = f"mask has {fractional} fractional values; expected 0 and 1, or whole labels: threshold it first"

@@ -1,7 +1,7 @@
 """The scores of the BraTS challenge on local synthesis of healthy tissue by inpainting.
 
 Kofler et al. (2023), The Brain Tumor Segmentation (BraTS) Challenge: Local Synthesis of Healthy Brain Tissue via
-Inpainting, arXiv:2305.08992. What the organisers' package computes is computed here anew, in float64.
+Inpainting, arXiv:2305.08992. An independent implementation of what the organisers' package computes, in float64.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ EPSILON: Final = float(np.finfo(np.float64).eps)
 
 @dataclass(frozen=True)
 class BratsScores:
-    """How near a fill is to the truth, on intensities scaled to [0, 1].
+    """How close a fill is to the truth, on intensities scaled to [0, 1].
 
     Attributes:
         ssim: structural similarity over planes of the second and third axis, mean over the mask.
@@ -35,7 +35,7 @@ class BratsScores:
         mae: mean absolute error over the mask.
         psnr: peak signal-to-noise ratio in decibels for a peak of 1.
         psnr_of_truth: the same for the range of the truth in the mask, to which the fill is clipped first;
-            infinite where they agree, not a number where the truth is constant.
+            infinite if they agree, NaN if the truth is constant.
     """
 
     ssim: float
@@ -49,7 +49,7 @@ def brats_limits(voided: Array) -> tuple[float, float]:
     """Return the intensities that are scaled to 0 and 1.
 
     Args:
-        voided: the scan with zeros in the holes, (I, J, K); all its voxels count, zeros too.
+        voided: the scan with zeros in the holes, (I, J, K); all its voxels count, including zeros.
     """
     low, high = np.percentile(voided, PERCENTILES)
     return max(float(low), 0.0), float(high)
@@ -61,13 +61,13 @@ def brats_scores(truth: Array, image: Array, mask: Mask, limits: tuple[float, fl
     Both volumes are set to 0 outside the mask, clipped to `limits` and scaled to [0, 1].
 
     Args:
-        truth: what should be there, (I, J, K).
-        image: what is there, (I, J, K).
+        truth: the true intensities, (I, J, K).
+        image: the restored intensities, (I, J, K).
         mask: healthy tissue that was filled, (I, J, K); not empty.
-        limits: what `brats_limits` says of the voided scan.
+        limits: the answer of `brats_limits` to the voided scan.
     """
     if not limits[1] > limits[0]:
-        message = f"expected limits that rise, got {limits}"
+        message = f"expected limits of which the second is higher, got {limits}"
         raise ValueError(message)
     window, everywhere = _surroundings(mask), bool(mask.all())
     inside = mask[window]
@@ -92,7 +92,7 @@ def _scaled(volume: Array, mask: Mask, limits: tuple[float, float]) -> FloatArra
 
 
 def _surroundings(mask: Mask) -> Window:
-    """Return the window that the scores depend on: what lies outside it is 0 in both volumes."""
+    """Return the window that the scores depend on; outside it both volumes are 0."""
     box = bounding_box(mask)
     if box is None:
         message = "expected a mask with at least one voxel, got an empty one"

@@ -1,4 +1,4 @@
-"""How far the restored intensities are from the true ones, voxel by voxel."""
+"""Errors of restored intensities, voxel by voxel."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def mae(truth: Array, image: Array, mask: Mask) -> float:
     """Return the mean absolute error over the masked voxels, in the units of the images.
 
     Args:
-        truth: what should be there, (I, J, K).
-        image: what is there, (I, J, K).
+        truth: the true intensities, (I, J, K).
+        image: the restored intensities, (I, J, K).
         mask: voxels that count, (I, J, K); not empty.
     """
     return float(np.abs(_errors(truth, image, mask)).mean())
@@ -28,11 +28,11 @@ def rmse(truth: Array, image: Array, mask: Mask) -> float:
 
 
 def psnr(truth: Array, image: Array, mask: Mask, data_range: float) -> float:
-    """Return the peak signal-to-noise ratio over the masked voxels in decibels; infinite where they agree.
+    """Return the peak signal-to-noise ratio over the masked voxels in decibels; infinite if they agree.
 
     Args:
-        truth: what should be there, (I, J, K).
-        image: what is there, (I, J, K).
+        truth: the true intensities, (I, J, K).
+        image: the restored intensities, (I, J, K).
         mask: voxels that count, (I, J, K); not empty.
         data_range: width of the range of intensities, in their units.
     """

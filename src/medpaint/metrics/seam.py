@@ -12,16 +12,16 @@ from medpaint.core.types import FloatArray, Mask, Spacing
 __all__ = ["REACH", "seam_score"]
 
 REACH = 2
-"""Voxels outside the mask that are looked at."""
+"""Voxels outside the mask that the score depends on."""
 
 
 def seam_score(image: FloatArray, mask: Mask, spacing_mm: Spacing) -> float:
     """Return the step across the mask's border as a multiple of the steps in the tissue beside it.
 
-    Along every axis, wherever a repaired voxel has two voxels outside the mask next to it in a row, the step from
-    the repaired to the first is set against the step from the first to the second, both per millimetre. The score
-    is the ratio of their means: 1 where the border is like the tissue around it, above where it shows as an edge,
-    below where the repair is smoother than the tissue.
+    Along every axis, wherever a repaired voxel is followed by two voxels outside the mask, the step from the
+    repaired one to the first is compared with the step from the first to the second, both per millimetre. The
+    score is the ratio of their means: 1 if the border looks like the tissue around it, more if it shows as an
+    edge, less if the repair is smoother than the tissue.
 
     Args:
         image: restored intensities, (I, J, K). Voxels that are not finite do not count.
@@ -29,8 +29,8 @@ def seam_score(image: FloatArray, mask: Mask, spacing_mm: Spacing) -> float:
         spacing_mm: voxel size along I, J, K.
 
     Returns:
-        The ratio; 1 where neither steps at all, infinite where only the border does, NaN where the mask has no
-        border with two known voxels in a row.
+        The ratio; 1 if there are no steps at all, infinite if only the border has some, NaN if no repaired voxel
+        is followed by two known ones.
     """
     box = bounding_box(mask)
     if box is None:
@@ -51,7 +51,7 @@ def seam_score(image: FloatArray, mask: Mask, spacing_mm: Spacing) -> float:
 
 
 def _both_ways(values: FloatArray, mask: Mask) -> tuple[tuple[FloatArray, Mask], tuple[FloatArray, Mask]]:
-    """Return the arrays as they are and with the first axis turned round."""
+    """Return the arrays as they are and with the first axis reversed."""
     return (values, mask), (values[::-1], mask[::-1])
 
 

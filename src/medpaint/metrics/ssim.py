@@ -1,4 +1,4 @@
-"""Structural similarity: how far local mean, contrast and pattern agree."""
+"""Structural similarity: agreement of local mean, contrast and pattern."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from medpaint.core.types import Array, FloatArray, Mask
 __all__ = ["PLANES", "RADIUS", "SPACE", "ssim", "ssim3d"]
 
 PLANES: Final = (1, 2)
-"""Axes of the planes that the BraTS protocol looks at: the first axis numbers them."""
+"""Axes of the planes that the BraTS protocol compares: slices across the first axis."""
 
 SPACE: Final = (0, 1, 2)
 """All three axes."""
 
 RADIUS: Final = 5
-"""How far a voxel's neighbourhood extends, in voxels."""
+"""Reach of a voxel's neighbourhood, in voxels."""
 
 _SIGMA: Final = 1.5
 _K1: Final = 0.01
@@ -27,14 +27,14 @@ _K2: Final = 0.03
 
 
 def ssim(truth: Array, image: Array, mask: Mask, *, data_range: float, axes: tuple[int, ...]) -> float:
-    """Return the structural similarity, its mean over the masked voxels; 1 where the images agree.
+    """Return the mean structural similarity over the masked voxels; 1 if the images agree.
 
-    Local moments are taken under a Gaussian of 1.5 voxels, cut at 5, over `axes`; at the border the image is
+    Local moments are weighted by a Gaussian of 1.5 voxels, cut off at 5, over `axes`; at the border the image is
     mirrored. Wang, Bovik, Sheikh and Simoncelli, IEEE Transactions on Image Processing 13 (2004) 600-612.
 
     Args:
-        truth: what should be there, (I, J, K).
-        image: what is there, (I, J, K).
+        truth: the true intensities, (I, J, K).
+        image: the restored intensities, (I, J, K).
         mask: voxels that count, (I, J, K); not empty.
         data_range: width of the range of intensities, in their units; positive.
         axes: axes that a voxel's neighbourhood extends along.
@@ -53,7 +53,7 @@ def ssim(truth: Array, image: Array, mask: Mask, *, data_range: float, axes: tup
 
 
 def ssim3d(truth: Array, image: Array, mask: Mask, *, data_range: float) -> float:
-    """Return the structural similarity over neighbourhoods of all three axes; see `ssim`."""
+    """Return the structural similarity over three-dimensional neighbourhoods; see `ssim`."""
     return ssim(truth, image, mask, data_range=data_range, axes=SPACE)
 
 

@@ -1,101 +1,134 @@
-"""The mask of a scan: from a file, from an array, or by detection; always on the scan's grid."""
+"""The second step: the mask of a scan, from a file, from an array, or by detection; always on the scan's grid."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeAlias
+from time import perf_counter
+from typing import Final, Literal
 
 import numpy as np
-from pydantic import JsonValue
 
-from medpaint.core.errors import AmbiguousError, MaskError, UsageError
-from medpaint.core.types import Affine, Array, Mask
+from medpaint.core.boxes import bounding_box
+from medpaint.core.errors import MaskError
+from medpaint.core.types import Mask
 from medpaint.core.volume import Volume
 from medpaint.detectors.detect import detect
-from medpaint.io.reading import read_scan
-from medpaint.io.sniff import kind_of
-from medpaint.io.source import Source
+from medpaint.io.mask_image import numbered
+from medpaint.io.reading import read_mask
+from medpaint.masks.checks import check_against_scan
+from medpaint.masks.dilation import dilated
 from medpaint.masks.grids import aligned
 from medpaint.masks.labels import binarised
-from medpaint.parameters import Parameters
-from medpaint.record.entries import MaskFacts
+from medpaint.parameters import MaskParameters
+from medpaint.pipeline.case import Case, MaskLike, Scan
+from medpaint.record.entries import FindingEntry, MaskEntry
 
-__all__ = ["MaskLike", "mask_for"]
+__all__ = ["mask_scan"]
 
 RESAMPLING_SHARE: Final = 0.1
-"""A mask whose volume changes by more when it is resampled is worth a warning."""
-
-MaskLike: TypeAlias = str | Path | Array | None
+"""A mask whose volume changes by more than this share when it is resampled gets a warning."""
 
 
-def mask_for(
-    mask: MaskLike, volume: Volume, source: Source | None, parameters: Parameters
-) -> tuple[Mask, MaskFacts, tuple[str, ...]]:
-    """Return the mask of a scan on its grid, where it came from, and warnings.
+@dataclass(frozen=True, eq=False)
+class _Drawn:
+    """A mask on the scan's grid, before it is grown, and where it came from; see `MaskEntry`."""
+
+    mask: Mask
+    origin: Literal["file", "detected", "array"]
+    path: str = ""
+    sha256: str = ""
+    grid: str = "same grid"
+    findings: tuple[FindingEntry, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def mask_scan(scan: Scan, mask: MaskLike, parameters: MaskParameters) -> Case:
+    """Find out what is to be repaired in a scan.
 
     Args:
-        mask: a file, an array on the scan's grid, or None to look for damage.
-        volume: the scan.
-        source: where the scan came from; None for an array.
-        parameters: labels, polarity, and whether another grid is allowed.
+        scan: the scan.
+        mask: a file, an array on the scan's grid, or None to detect damage.
+        parameters: labels, polarity, growth, and what is allowed.
 
     Raises:
         InputError: the mask is refused.
+        UsageError: labels that the mask cannot have.
     """
+    started = perf_counter()
+    volume, source = scan.volume, scan.source
+    drawn = _drawn(scan, mask, parameters)
+    found = dilated(drawn.mask, volume.spacing_mm, parameters.dilate_mm)
+    warnings = drawn.warnings + _leave_padding(found, volume)
+    if source is not None and source.absent:
+        found[:, :, list(source.absent)] = True
+    if found.any():
+        warnings += check_against_scan(found, volume, max_fraction=parameters.max_fraction)
+    else:
+        warnings += ("the mask is empty: nothing to repair",)
+    entry = MaskEntry(
+        origin=drawn.origin,
+        path=drawn.path,
+        sha256=drawn.sha256,
+        grid=drawn.grid,
+        findings=drawn.findings,
+        voxels=int(np.count_nonzero(found)),
+        warnings=warnings,
+        seconds=round(perf_counter() - started, 4),
+    )
+    return Case(volume, found, scan.draft.masked(entry, parameters))
+
+
+def _drawn(scan: Scan, mask: MaskLike, parameters: MaskParameters) -> _Drawn:
+    """Return the mask before it is grown and checked."""
     if mask is None:
-        return _detected(volume)
+        return _detected(scan.volume)
     if isinstance(mask, str | Path):
-        return _from_file(Path(mask), volume, source, parameters)
+        return _from_file(Path(mask), scan, parameters)
     array = np.asarray(mask)
     array = array[..., np.newaxis] if array.ndim == 2 else array
-    if array.shape != volume.shape:
-        message = f"expected a mask of the scan's shape {volume.shape}, got {array.shape}"
+    if array.shape != scan.volume.shape:
+        message = f"expected a mask of the scan's shape {scan.volume.shape}, got {array.shape}"
         raise MaskError(message)
-    drawn = binarised(array, _numbers(parameters.labels), invert=parameters.invert_mask)
-    return drawn, MaskFacts(origin="array", voxels=0), ()
+    drawn = binarised(array, numbered(parameters.labels), invert=parameters.invert_mask)
+    return _Drawn(drawn, "array")
 
 
-def _from_file(
-    path: Path, volume: Volume, source: Source | None, parameters: Parameters
-) -> tuple[Mask, MaskFacts, tuple[str, ...]]:
-    """Return a mask that was read, on the scan's grid, where it came from, and warnings."""
-    drawn, affine, sha256, warnings = _read(path, volume, source, parameters)
-    found, grid = aligned(drawn, affine, volume, resample=parameters.resample_mask)
+def _from_file(path: Path, scan: Scan, parameters: MaskParameters) -> _Drawn:
+    """Return the mask of a file."""
+    read = read_mask(path, scan.volume, scan.source, parameters.labels)
+    drawn = binarised(read.values, read.labels, invert=parameters.invert_mask)
+    found, grid = aligned(drawn, read.affine, scan.volume, resample=parameters.resample_mask)
+    warnings = read.warnings
     if grid == "resampled":
-        voxel_ml = float(abs(np.linalg.det(affine[:3, :3]))) / 1000.0
-        warnings += _lost(int(np.count_nonzero(drawn)) * voxel_ml, int(np.count_nonzero(found)) * volume.voxel_ml)
-    return found, MaskFacts(origin="file", path=str(path), sha256=sha256, grid=grid, voxels=0), warnings
+        voxel_ml = float(abs(np.linalg.det(read.affine[:3, :3]))) / 1000.0
+        before, after = (
+            int(np.count_nonzero(drawn)) * voxel_ml,
+            int(np.count_nonzero(found)) * scan.volume.voxel_ml,
+        )
+        warnings += _lost(before, after)
+    return _Drawn(found, "file", path=str(path), sha256=read.sha256, grid=grid, warnings=warnings)
 
 
-def _read(
-    path: Path, volume: Volume, source: Source | None, parameters: Parameters
-) -> tuple[Mask, Affine, str, tuple[str, ...]]:
-    """Return what is drawn in a file, the affine of its grid, its hash, and warnings."""
-    if kind_of(path) == "dicom":
-        from medpaint.io.dicom import is_drawn, read_drawn
-
-        if is_drawn(path):
-            series = str(source.facts.get("series_uid", "")) if source else ""
-            read = read_drawn(path, volume, series, parameters.labels)
-            return read.mask ^ parameters.invert_mask, read.affine, read.sha256, read.warnings
-    image, file = _mask_volume(path)
-    values = image.data if image.encoding.is_identity else image.intensities()
-    drawn = binarised(values, _numbers(parameters.labels), invert=parameters.invert_mask)
-    return drawn, image.affine, file.sha256, file.warnings
-
-
-def _numbers(labels: Sequence[int | str]) -> list[int]:
-    """Return labels that are numbers; names are for DICOM's segments and regions."""
-    named = [label for label in labels if isinstance(label, str)]
-    if named:
-        message = f"expected labels by number, for this mask has no names, got {', '.join(named)}"
-        raise UsageError(message)
-    return [label for label in labels if isinstance(label, int)]
+def _detected(volume: Volume) -> _Drawn:
+    """Return the mask that detection finds."""
+    detection = detect(volume)
+    findings = tuple(
+        FindingEntry(
+            kind=found.kind,
+            voxels=int(np.count_nonzero(found.mask)),
+            axis=found.axis,
+            slices=found.slices,
+            score=found.score,
+            why=found.why,
+        )
+        for found in detection.findings
+    )
+    return _Drawn(detection.mask, "detected", findings=findings, warnings=detection.warnings)
 
 
 def _lost(before_ml: float, after_ml: float) -> tuple[str, ...]:
-    """Warn where resampling changed the mask's volume much, and refuse a mask that it took off the scan."""
+    """Warn where resampling changed the mask's volume a lot; refuse a mask that it moved off the scan."""
     if before_ml > 0.0 and after_ml == 0.0:
         message = f"mask and scan do not overlap: nothing is left of {before_ml:.3g} ml after resampling"
         raise MaskError(message)
@@ -104,20 +137,12 @@ def _lost(before_ml: float, after_ml: float) -> tuple[str, ...]:
     return (f"resampling changed the mask from {before_ml:.3g} to {after_ml:.3g} ml",)
 
 
-def _mask_volume(path: Path) -> tuple[Volume, Source]:
-    """Read a mask file, which has to hold one volume."""
-    try:
-        return read_scan(path)
-    except AmbiguousError as error:
-        message = f"expected a mask of one volume: {error}"
-        raise MaskError(message) from error
-
-
-def _detected(volume: Volume) -> tuple[Mask, MaskFacts, tuple[str, ...]]:
-    """Return the mask that detection finds."""
-    detection = detect(volume)
-    findings: list[dict[str, JsonValue]] = [
-        {"kind": found.kind, "voxels": found.voxels, "axis": found.axis, "slices": list(found.slices)}
-        for found in detection.findings
-    ]
-    return detection.mask, MaskFacts(origin="detected", findings=findings, voxels=0), detection.warnings
+def _leave_padding(mask: Mask, volume: Volume) -> tuple[str, ...]:
+    """Remove padding voxels from a mask, in place; say how many there were."""
+    box = bounding_box(mask)
+    if box is None or volume.encoding.padding is None:
+        return ()
+    padded = mask[box] & volume.encoding.is_padding(volume.data[box])
+    mask[box] &= ~padded
+    count = int(np.count_nonzero(padded))
+    return (f"{count} voxels of the mask are padding, not image, and stay as they are",) if count else ()

@@ -14,6 +14,8 @@ _STEPS: dict[str, tuple[str, ...]] = {
 }
 """The parameters of version 1 by step. Its ``samples`` could only be 1, and is left out."""
 
+_DATA_ENDINGS = (".raw", ".raw.gz", ".zraw")
+
 
 def upgraded(content: Any) -> Any:  # noqa: ANN401 - JSON of whoever wrote it
     """Return the content of a record in today's shape; anything but a record of version 1 as it is."""
@@ -39,5 +41,12 @@ def upgraded(content: Any) -> Any:  # noqa: ANN401 - JSON of whoever wrote it
     if "blend" in seconds:
         new["blend"] = {"seam": seam, "seconds": seconds["blend"]}
     if identity is not None:
-        new["write"] = {"identity": identity, "products": products, "seconds": seconds.get("write", 0.0)}
+        made = [{**product, "files": _files(product["path"])} for product in products]
+        new["write"] = {"identity": identity, "products": made, "seconds": seconds.get("write", 0.0)}
     return new
+
+
+def _files(header: str) -> list[str]:
+    """Return the names that the file of voxels beside a header may have: version 1 does not say which it has."""
+    stem, _, ending = header.rpartition(".")
+    return [f"{stem}{data}" for data in _DATA_ENDINGS] if ending in {"mhd", "nhdr"} else []

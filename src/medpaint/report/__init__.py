@@ -1,1 +1,1 @@
-"""What a person looks at: pictures of what was restored."""
+"""Pictures and plots for people."""

@@ -1,4 +1,4 @@
-"""Pictures of one slice: before, mask, restored, and the truth where it is known."""
+"""Pictures of one slice: damaged, mask, restored, and the truth if it is known."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["before_and_after", "best_slice", "extent_mm", "grey_range", "upright
 RED = (0.9, 0.1, 0.1)
 
 TISSUE_SHARE = 0.15
-"""Voxels this share of the grey range above black are worth showing."""
+"""Voxels at least this share of the grey range above black count as tissue."""
 
 
 def before_and_after(
@@ -24,11 +24,11 @@ def before_and_after(
 
     Args:
         scan: the damaged scan.
-        restored: what was made of it.
+        restored: the restored scan.
         mask: True = repaired, (I, J, K).
         path: the picture to write.
         truth: the undamaged scan, if it is known.
-        title: stands above the picture.
+        title: text above the picture.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -55,7 +55,7 @@ def before_and_after(
 
 
 def best_slice(mask: Mask, tissue: Mask) -> tuple[int, int]:
-    """Return the axis to look along and the slice that shows most repaired tissue, none that is wholly masked."""
+    """Return the viewing axis and the slice that shows most repaired tissue; wholly masked slices do not count."""
     best = (-1.0, 2, mask.shape[2] // 2)
     for axis in (2, 1, 0):
         others = tuple(other for other in range(3) if other != axis)
@@ -67,7 +67,7 @@ def best_slice(mask: Mask, tissue: Mask) -> tuple[int, int]:
 
 
 def upright(data: Array, affine: Affine, axis: int, index: int) -> Array:
-    """Return one slice with up (or front) at the top, and the person's left on the right."""
+    """Return one slice with superior (or anterior) at the top and the person's left on the right."""
     plane = np.take(data, index, axis=axis)
     first, second = (other for other in range(3) if other != axis)
     directions = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
@@ -97,7 +97,7 @@ def grey_range(volume: Volume) -> tuple[float, float]:
 
 
 def _overlay(mask: Array) -> FloatArray:
-    """Return a red, half transparent layer over the mask, (rows, columns, RGBA)."""
+    """Return a translucent red layer over the mask, (rows, columns, RGBA)."""
     layer = np.zeros((*mask.shape, 4), np.float32)
     layer[mask] = (*RED, 0.6)
     return layer

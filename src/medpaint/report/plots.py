@@ -1,4 +1,4 @@
-"""Plots of scores: by the size of the hole, and as the spread over the cases of a kind."""
+"""Plots of scores: over the size of the hole, and by kind of hole."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ Points = Mapping[str, Sequence[tuple[float, float]]]
 SUFFIXES: Final = (".png", ".svg")
 
 _COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999")
-"""Colours that people with any colour vision can tell apart (Okabe and Ito 2008)."""
+"""Colours that can be told apart with any colour vision (Okabe and Ito 2008)."""
 
 _MARKERS: Final = "osD^vPX*"
 _BINS: Final = 6
-"""The line through the points goes through their means in so many parts of about equal count."""
+"""Groups of about equal count whose means the line through the points connects."""
 
 
 def plot_by_size(points: Mapping[str, Points], path: Path, *, score: str) -> None:
-    """Draw a score over the size of the hole, a panel for each kind of hole, as PNG and SVG.
+    """Draw a score over the size of the hole, one panel for each kind of hole, as PNG and SVG.
 
     Args:
         points: for each kind of hole, the scores of each engine.
         path: the pictures to write, without their endings.
-        score: what stands at the axis.
+        score: label of the axis.
     """
     engines = list(dict.fromkeys(engine for of_kind in points.values() for engine in of_kind))
 
@@ -53,12 +53,12 @@ def plot_by_size(points: Mapping[str, Points], path: Path, *, score: str) -> Non
 
 
 def plot_by_kind(scores: Mapping[str, Mapping[str, Sequence[float]]], path: Path, *, score: str) -> None:
-    """Draw the spread of a score over the cases: a box and its points for each engine and kind, as PNG and SVG.
+    """Draw the distribution of a score: a box and its points for each engine and kind, as PNG and SVG.
 
     Args:
         scores: for each kind of hole, for each engine, the scores of the cases.
         path: the pictures to write, without their endings.
-        score: what stands at the axis.
+        score: label of the axis.
     """
     engines = list(dict.fromkeys(engine for of_kind in scores.values() for engine in of_kind))
 
@@ -79,7 +79,7 @@ def plot_by_kind(scores: Mapping[str, Mapping[str, Sequence[float]]], path: Path
 
 
 def _trend(axes: Axes, number: int, pairs: Sequence[tuple[float, float]], engine: str) -> None:
-    """Draw the cases of one engine, and a line through the means of groups of them that are near in size."""
+    """Draw the cases of one engine, and a line through the means of groups of similar size."""
     sizes, scores = np.array(sorted(pairs)).T
     colour, marker = _look(number)
     axes.plot(sizes, scores, marker, color=colour, markersize=4, alpha=0.35, markeredgewidth=0)
@@ -89,7 +89,7 @@ def _trend(axes: Axes, number: int, pairs: Sequence[tuple[float, float]], engine
 
 
 def _size_axis(axes: Axes, sizes: Sequence[float]) -> None:
-    """Make the axis of `sizes` logarithmic, with plain numbers at it."""
+    """Make the axis of `sizes` logarithmic, labelled with plain numbers."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     axes.set_xscale("log")
@@ -102,7 +102,7 @@ def _size_axis(axes: Axes, sizes: Sequence[float]) -> None:
 
 
 def _box(axes: Axes, place: int, values: Sequence[float]) -> None:
-    """Draw one box and the cases in it, side by side."""
+    """Draw one box, and its cases side by side."""
     colour, marker = _look(place)
     lines = {"color": colour, "linewidth": 1.2}
     axes.boxplot(
@@ -120,12 +120,12 @@ def _box(axes: Axes, place: int, values: Sequence[float]) -> None:
 
 
 def _look(number: int) -> tuple[str, str]:
-    """Return the colour and marker of the engine with that number."""
+    """Return the colour and marker of engine `number`."""
     return _COLOURS[number % len(_COLOURS)], _MARKERS[number % len(_MARKERS)]
 
 
 def _tidy(axes: Axes) -> None:
-    """Take off what is not data, and draw faint lines across."""
+    """Remove what is not data, and draw a faint grid."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", color="0.9", linewidth=0.8)
     axes.set_axisbelow(True)

@@ -1,4 +1,4 @@
-"""A sheet of pictures: one row for each case, one column for each way of filling it."""
+"""A sheet of pictures: one row for each case, one column for each fill."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["SheetRow", "draw_sheet"]
 
 _GREYS = 112
 _REDS = 16
-"""Colours in the picture: grey images and red lines need no more, and the file is a fraction of the size."""
+"""Colours in the picture: enough for grey images and red lines, in a fraction of the file size."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,11 +24,11 @@ class SheetRow:
     """One case.
 
     Attributes:
-        title: stands beside it.
+        title: text beside it.
         truth: the clean scan.
         mask: the hole, (I, J, K).
-        columns: what is shown, by the words above it; all on the grid of the truth.
-        notes: words below a column, such as its score.
+        columns: the volumes to show, by their titles; all on the grid of the truth.
+        notes: text below a column's title, such as its score.
     """
 
     title: str
@@ -39,7 +39,7 @@ class SheetRow:
 
 
 def draw_sheet(rows: Sequence[SheetRow], path: Path) -> None:
-    """Draw the slice of each case that shows its hole best, the hole's border in the first column, as a PNG."""
+    """Draw the best slice of each case as a PNG, with the hole's border in the first column."""
     from io import BytesIO
 
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -80,14 +80,14 @@ def draw_sheet(rows: Sequence[SheetRow], path: Path) -> None:
 
 
 def _palette() -> list[int]:
-    """Return the colours of the picture, red, green and blue of each."""
+    """Return the colours of the picture as red, green, blue triples."""
     greys = [level for grey in np.linspace(0, 255, _GREYS) for level in (int(grey),) * 3]
     reds = [level for red in np.linspace(60, 255, _REDS) for level in (int(red), 0, 0)]
     return greys + reds
 
 
 def _window(plane: Array, low: float, high: float, hole: Array) -> tuple[slice, slice]:
-    """Return the part of a slice that shows something."""
+    """Return the part of a slice that holds tissue or the hole."""
     shown = (plane > low + 0.1 * (high - low)) | (hole & ~hole.all())
     rows, columns = (np.flatnonzero(shown.any(axis=axis)) for axis in (1, 0))
     if not rows.size:

@@ -1,1 +1,1 @@
-"""Training: pairs of damaged and whole scans, the loop, the weights that come of it."""
+"""Training: pairs of damaged and whole scans, the loop, and the weights that result."""

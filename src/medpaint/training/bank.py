@@ -1,4 +1,4 @@
-"""The bank: cases made once, by all processors, kept on disk, and drawn from again and again."""
+"""The bank: cases made once, in parallel, kept on disk and sampled during training."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from medpaint.training.scans import Part, Scan, Skipped
 __all__ = ["Bank", "fill_bank"]
 
 _FEWEST: Final = 0.5
-"""Share of the cases that have to succeed."""
+"""Smallest share of the cases that has to succeed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,9 +39,9 @@ class Bank:
     """Patches on disk.
 
     Attributes:
-        files: one a case, an array (P, C + 1, ...) float16 each.
-        kinds: what holes each of them has.
-        patches: number of patches in each.
+        files: one for each case, an array (P, C + 1, ...) float16.
+        kinds: kind of the holes in each case.
+        patches: number of patches in each case.
     """
 
     files: tuple[Path, ...]
@@ -72,14 +72,17 @@ def fill_bank(
 
     Args:
         recipe: the training.
-        scans: what it is made from.
+        scans: the scans that cases are made from.
         data: folder of the data.
-        folder: where the bank is kept; cases of another recipe or of other scans are never taken for these.
-        workers: processes.
-        progress: told the fraction done.
+        folder: where the bank is kept; cases of another recipe or of other scans are never mixed up with these.
+        workers: number of processes.
+        progress: called with the fraction done.
+
+    Returns:
+        The bank of each part, and the cases that could not be made.
 
     Raises:
-        InputError: hardly any case could be made.
+        InputError: too few cases could be made.
     """
     key = _key(recipe, scans)
     wanted: list[tuple[Part, int]] = [("training", number) for number in range(recipe.pairs.cases)]
@@ -99,7 +102,7 @@ def fill_bank(
             if reason := job.result():
                 failed[jobs[job]] = reason
     if len(failed) > (1.0 - _FEWEST) * len(wanted):
-        message = f"expected {len(wanted)} damaged scans, {len(failed)} failed: {next(iter(failed.values()))}"
+        message = f"expected {len(wanted)} damaged scans, but {len(failed)} failed: {next(iter(failed.values()))}"
         raise InputError(message)
     skipped = [Skipped(f"case {part} {number}", reason) for (part, number), reason in failed.items()]
     parts: tuple[Part, ...] = ("training", "validation")
@@ -115,7 +118,7 @@ def fill_bank(
 
 
 def _begin() -> None:
-    """Make a worker compute with one thread, and end when the process that started it is killed."""
+    """Limit a worker to one thread, and end it when the process that started it is killed."""
     threadpool_limits(1)
     parent = parent_process()
     if parent is not None:
@@ -123,23 +126,23 @@ def _begin() -> None:
 
 
 def _end_after(sentinel: int) -> None:
-    """End this process once another one has ended."""
+    """End this process when another one ends."""
     wait([sentinel])
     os._exit(1)
 
 
 def _bank(files: Sequence[Path], recipe: Recipe) -> Bank:
-    """Return the bank of some files."""
+    """Return the bank of these files."""
     kinds = [json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["kind"] for path in files]
     return Bank(tuple(files), tuple(kinds), recipe.pairs.patches)
 
 
 def _key(recipe: Recipe, scans: Sequence[Scan]) -> str:
-    """Return what the cases depend on, hashed: the recipe without its loop, the scans, and medpaint itself."""
-    said = recipe.model_dump(mode="json", exclude={"loop", "name"}) | {"medpaint": __version__}
-    said["network"] = recipe.network.kind
-    said["pairs"] |= {"cases": 0, "validation_cases": 0}
-    text = json.dumps([said, [(scan.person, scan.part, scan.sha256) for scan in scans]], sort_keys=True)
+    """Return a hash of what the cases depend on: the recipe without its loop, the scans, the version."""
+    basis = recipe.model_dump(mode="json", exclude={"loop", "name"}) | {"medpaint": __version__}
+    basis["network"] = recipe.network.kind
+    basis["pairs"] |= {"cases": 0, "validation_cases": 0}
+    text = json.dumps([basis, [(scan.person, scan.part, scan.sha256) for scan in scans]], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -153,7 +156,7 @@ def _make(
     number: int,
     path: Path,
 ) -> str:
-    """Make one case and write it; return why not, or nothing."""
+    """Make one case and write it; return the reason if it fails, otherwise an empty string."""
     try:
         case = make_case(recipe, scans, data, shapes, part=part, number=number)
     except InputError as error:

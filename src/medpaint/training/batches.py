@@ -1,4 +1,4 @@
-"""What each step of a training sees: patches drawn and turned by the step's own random numbers."""
+"""Batches for the training steps: patches drawn and augmented by the step's own random numbers."""
 
 from __future__ import annotations
 
@@ -20,41 +20,41 @@ from medpaint.training.bank import Bank
 __all__ = ["Batch", "batches", "ordered"]
 
 _MIRRORED: Final = 0.5
-"""How often a patch is mirrored left to right."""
+"""Probability that a patch is mirrored left to right."""
 
 _TURNED: Final = 0.2
-"""How often it is turned any way, so that a network copes with scans whose orientation is wrong."""
+"""Probability of an arbitrary rotation or reflection, so that a network copes with scans of wrong orientation."""
 
 _INVERTED: Final = 0.1
-"""How often dark and bright are exchanged: the first fill follows the intensities, so this is another contrast."""
+"""Probability that dark and bright are swapped: the first fill follows, so this is another contrast."""
 
 _WEAKENED: Final = 0.25
-"""How often only a part of what the exemplars added to the smooth fill is left, so that a network copes with first
-fills of any quality."""
+"""Probability that only part of what exemplars added to the smooth fill is kept, so that a network copes with
+first fills of any quality."""
 
 _ONE_SIDED: Final = 0.1
-"""How often the other side is hidden."""
+"""Probability that the other side is hidden."""
 
 _STRETCHED: Final = (0.75, 1.33)
-"""Factors by which intensities are multiplied."""
+"""Range of the factor on intensities."""
 
 _SHIFTED: Final = 0.25
-"""Standard deviation of what is added to them."""
+"""Standard deviation of the offset added to them."""
 
 _AHEAD: Final = 4
-"""Batches that are drawn while one is used, each in a thread of its own."""
+"""Number of batches prepared ahead, each in its own thread."""
 
 _START, _SMOOTH, _ACROSS, _HOLE, _ACROSS_HOLE = range(len(CHANNELS))
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Patches of a step.
+    """Patches of one step.
 
     Attributes:
         shown: input, (B, C, ...).
-        missing: what is to be added to the first fill, (B, 1, ...).
-        hole: where, in [0, 1], (B, 1, ...).
+        missing: target, what is to be added to the first fill, (B, 1, ...).
+        hole: weight of each voxel in the hole, in [0, 1], (B, 1, ...).
     """
 
     shown: Tensor
@@ -62,24 +62,24 @@ class Batch:
     hole: Tensor
 
     def to(self, device: torch.device) -> Batch:
-        """Return the batch on a device."""
+        """Return the batch on `device`."""
         return Batch(self.shown.to(device), self.missing.to(device), self.hole.to(device))
 
 
 def batches(
     bank: Bank, *, seed: int, size: int, first: int, crop: int | None = None, rank: int = 0
 ) -> Generator[Batch, None, None]:
-    """Yield the batches of the steps from `first` on, without end; each depends on its step alone.
+    """Yield batches from step `first` on, endlessly; each depends on its step alone.
 
-    The next ones are read while the present one is used.
+    The next batches are read while the current one is in use.
 
     Args:
         bank: patches.
-        seed: decides what is drawn.
-        size: patches in a batch.
+        seed: determines what is drawn.
+        size: number of patches in a batch.
         first: number of the first step.
-        crop: edge in voxels of what is seen of a patch; None: all of it.
-        rank: of the process, where several train together.
+        crop: edge in voxels of the part of a patch that is used; None uses all of it.
+        rank: rank of the process, where several train together.
     """
     with ThreadPoolExecutor(_AHEAD) as pool:
         drawn = (pool.submit(_drawn, bank, (seed, step, rank), size, crop) for step in count(first))
@@ -91,7 +91,7 @@ def batches(
 
 
 def ordered(bank: Bank, size: int) -> Iterator[tuple[Batch, list[int]]]:
-    """Yield all patches of a bank in order, as they are, and the number of the case of each."""
+    """Yield all patches of a bank in order, without augmentation, and the case number of each."""
     for first in range(0, len(bank), size):
         numbers = range(first, min(first + size, len(bank)))
         yield (
@@ -101,14 +101,14 @@ def ordered(bank: Bank, size: int) -> Iterator[tuple[Batch, list[int]]]:
 
 
 def _drawn(bank: Bank, seeds: tuple[int, int, int], size: int, crop: int | None) -> Batch:
-    """Return random patches, cropped and turned at random."""
+    """Return random patches, cropped and augmented at random."""
     rng = np.random.default_rng(seeds)
     numbers = rng.integers(len(bank), size=size)
-    return _batch([_varied(_cropped(bank.patch(int(number)), crop, rng), rng) for number in numbers])
+    return _batch([_augmented(_cropped(bank.patch(int(number)), crop, rng), rng) for number in numbers])
 
 
 def _cropped(patch: FloatArray, size: int | None, rng: np.random.Generator) -> FloatArray:
-    """Return the part of a patch, (C + 1, ...), around a random voxel of its hole."""
+    """Crop a patch, (C + 1, ...), around a random voxel of its hole."""
     if size is None:
         return patch
     holes = np.argwhere(patch[_hole_channel(len(patch))] > 0.5)
@@ -117,13 +117,13 @@ def _cropped(patch: FloatArray, size: int | None, rng: np.random.Generator) -> F
     return patch[(slice(None), *(slice(int(one), int(one) + size) for one in first))]
 
 
-def _varied(patch: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """Return a patch, (C + 1, ...), in another guise that is as true."""
+def _augmented(patch: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Augment a patch, (C + 1, ...), so that input and target stay consistent."""
     return _recoloured(_hidden(_turned(patch, rng), rng), rng)
 
 
 def _turned(patch: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """Return a patch, (C + 1, ...), mirrored, turned, or as it is."""
+    """Return a patch, (C + 1, ...), mirrored, rotated, or unchanged."""
     axes = np.arange(1, patch.ndim)
     mirrored, turned = rng.random(2) < (_MIRRORED, _TURNED)
     order, flips = rng.permutation(axes), rng.random(len(axes)) < 0.5
@@ -135,7 +135,7 @@ def _turned(patch: FloatArray, rng: np.random.Generator) -> FloatArray:
 
 
 def _hidden(patch: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """Return a patch, (C + 1, ...), with a weaker first fill, or without the other side, or as it is; in place."""
+    """Weaken a patch's first fill, hide its other side, both or neither; (C + 1, ...), in place."""
     by_channel = patch[:-1].reshape(len(CHANNELS), -1, *patch.shape[1:])
     weakened, one_sided = rng.random(2) < (_WEAKENED, _ONE_SIDED)
     if weakened:
@@ -148,9 +148,9 @@ def _hidden(patch: FloatArray, rng: np.random.Generator) -> FloatArray:
 
 
 def _recoloured(patch: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """Return a patch, (C + 1, ...), of another contrast, brightness, or with dark and bright exchanged; in place.
+    """Change a patch's contrast and brightness, and sometimes swap dark and bright; (C + 1, ...), in place.
 
-    The first fill follows such changes of the scan, so input and target stay true to each other.
+    The first fill follows such changes of the scan, so input and target stay consistent.
     """
     factor = rng.uniform(*_STRETCHED) * (-1.0 if rng.random() < _INVERTED else 1.0)
     by_channel = patch[:-1].reshape(len(CHANNELS), -1, *patch.shape[1:])
@@ -165,13 +165,13 @@ def _recoloured(patch: FloatArray, rng: np.random.Generator) -> FloatArray:
 
 
 def _hole_channel(count: int) -> int:
-    """Return which channel of a patch, target included, is the hole in the slice that is filled."""
+    """Return the index of the hole channel of the slice to fill; `count` includes the target."""
     slices = (count - 1) // len(CHANNELS)
     return _HOLE * slices + slices // 2
 
 
 def _batch(patches: list[FloatArray]) -> Batch:
-    """Return patches, (C + 1, ...) each, as a batch."""
+    """Stack patches, (C + 1, ...) each, into a batch."""
     stacked = torch.from_numpy(np.stack(patches))
     middle = _hole_channel(stacked.shape[1])
     return Batch(stacked[:, :-1], stacked[:, -1:], stacked[:, middle : middle + 1])

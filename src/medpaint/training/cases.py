@@ -1,4 +1,4 @@
-"""Damaged scans, and the patches around their holes that a network learns from."""
+"""Damaged scans, and the patches around their holes from which a network learns."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ from medpaint.training.scans import Part, Scan, Whole, read_whole
 __all__ = ["Case", "make_case"]
 
 _TRIES: Final = 8
-"""Scans and holes that are drawn for one case before it is given up."""
+"""Number of times that a scan and holes are drawn for one case before it fails."""
 
 _LARGEST: Final = 0.5
-"""Share of the tissue that a case's holes may cover."""
+"""Largest share of the tissue that a case's holes may cover."""
 
 _THICK: Final = 1.5
-"""Voxels this many times longer than wide are cut across their longest edge."""
+"""Ratio of a voxel's longest to its shortest edge above which slices are cut across the longest."""
 
 _Drawn = TypeVar("_Drawn")
 
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """What was made of one damaged scan.
+    """The patches of one damaged scan.
 
     Attributes:
-        patches: channels of the input, then what is to be added to the first of them, (P, C + 1, ...) float16;
-            float32 would hold nothing that matters.
+        patches: channels of the input, then what is to be added to the first of them, (P, C + 1, ...); float16 is
+            precise enough.
         person: whose scan it is.
-        kind: what holes were made, in words.
+        kind: kind and size of the holes, for people.
     """
 
     patches: FloatArray
@@ -52,20 +52,20 @@ class Case:
 def make_case(
     recipe: Recipe, scans: Sequence[Scan], data: Path, shapes: Sequence[LesionShape], *, part: Part, number: int
 ) -> Case:
-    """Draw a scan and holes, damage it, fill it for a start, and cut patches around the holes.
+    """Draw a scan and holes, damage it, make the first fill, and cut patches around the holes.
 
-    Everything is decided by the recipe's seed, the part and the number.
+    The recipe's seed, the part and the number determine everything.
 
     Args:
         recipe: the training.
-        scans: what is drawn from.
+        scans: the scans to draw from.
         data: folder of the data.
         shapes: lesions for the kind ``lesion``.
         part: training or validation.
-        number: of the case, from 0.
+        number: of the case, counted from 0.
 
     Raises:
-        InputError: no holes were found that fit.
+        InputError: no drawn holes fit.
     """
     rng = np.random.default_rng((recipe.seed, part == "validation", number))
     own = [scan for scan in scans if scan.part == part]
@@ -91,13 +91,13 @@ def make_case(
 
 
 def _drawn(items: Sequence[_Drawn], weights: Sequence[float], rng: np.random.Generator) -> _Drawn:
-    """Return one of the items."""
+    """Draw one of the items, by their weights."""
     shares = np.asarray(weights) / sum(weights)
     return items[int(rng.choice(len(items), p=shares))]
 
 
 def _drawn_scan(scans: Sequence[Scan], rng: np.random.Generator) -> Scan:
-    """Return a scan: first its source by weight, then one of the source's."""
+    """Draw a scan: first its source by weight, then one of the source's scans."""
     sources = list(dict.fromkeys(scan.source for scan in scans))
     source = _drawn(sources, [one.weight if one else 1.0 for one in sources], rng)
     own = [scan for scan in scans if scan.source == source]
@@ -105,7 +105,7 @@ def _drawn_scan(scans: Sequence[Scan], rng: np.random.Generator) -> Scan:
 
 
 def _damaged(whole: Whole, holes: Holes, shapes: Sequence[LesionShape], rng: np.random.Generator) -> Mask:
-    """Return the mask of as many holes as are drawn.
+    """Return the mask of a random number of holes, (I, J, K).
 
     Raises:
         InputError: they do not fit.
@@ -122,15 +122,15 @@ def _damaged(whole: Whole, holes: Holes, shapes: Sequence[LesionShape], rng: np.
 
 
 def _axis(mask: Mask, whole: Whole, kind: NetworkName) -> int | None:
-    """Return the axis that slices are cut across; None: the network works in space, or any axis will do.
+    """Return the axis that numbers the slices; None where the network is 3D, or any axis will do.
 
     Raises:
-        InputError: the network is for lost slices, and the mask holds something else.
+        InputError: the network is for lost slices, and the mask is something else.
     """
     if NETWORKS[kind].for_lost_slices:
         axis = lost_axis(mask)
         if axis is None:
-            message = "expected lost slices"
+            message = f"expected lost slices for {kind}, got other holes: list kinds of slices in the recipe"
             raise InputError(message)
         return axis
     coarsest = int(np.argmax(whole.spacing_mm))
@@ -138,7 +138,7 @@ def _axis(mask: Mask, whole: Whole, kind: NetworkName) -> int | None:
 
 
 def _cut(start: Start, whole: Whole, recipe: Recipe, axis: int | None, rng: np.random.Generator) -> FloatArray:
-    """Return patches around random masked voxels, (P, C + 1, size, ...), of a 2D network with their neighbours."""
+    """Cut patches around random masked voxels, (P, C + 1, size, ...); 2D ones include their neighbours."""
     network, size = NETWORKS[recipe.network.kind], recipe.pairs.size
     cut = []
     for centre in _centres(start.mask, whole.tissue, recipe.pairs, rng):
@@ -157,7 +157,7 @@ def _cut(start: Start, whole: Whole, recipe: Recipe, axis: int | None, rng: np.r
 
 
 def _centres(mask: Mask, tissue: Mask, pairs: Pairs, rng: np.random.Generator) -> FloatArray:
-    """Return random masked voxels, (P, 3), of the tissue where there are any."""
+    """Return random masked voxels, (P, 3), in the tissue if any are."""
     wanted = mask & tissue
     flat = rng.choice(np.flatnonzero(wanted if wanted.any() else mask), pairs.patches)
     return np.stack(np.unravel_index(flat, mask.shape), axis=1)
@@ -166,7 +166,7 @@ def _centres(mask: Mask, tissue: Mask, pairs: Pairs, rng: np.random.Generator) -
 def _patch(start: Start, whole: Whole, centre: FloatArray, shape: tuple[int, ...], kept: int | None) -> FloatArray:
     """Return the input and the target around a voxel at the network's voxel size, (C + 1, *shape) float16.
 
-    Where the scan is smaller than the patch, the border is repeated.
+    Where the scan is smaller than the patch, its border is repeated.
     """
     ratio = [1.0 if axis == kept else working_size(size) / size for axis, size in enumerate(start.spacing_mm)]
     parts = []
@@ -191,7 +191,7 @@ def _patch(start: Start, whole: Whole, centre: FloatArray, shape: tuple[int, ...
 def _with_target(start: Start, whole: Whole, window: Window, kept: int | None) -> FloatArray:
     """Return the channels of a window, then what is to be added to the first, (C + 1, I, J, K).
 
-    Along the axis `kept` the window may reach over the ends, where the last slice is repeated.
+    Along the axis `kept` the window may extend past the ends, where the last slice is repeated.
     """
     inside = tuple(
         slice(max(part.start, 0), min(part.stop, size))

@@ -1,4 +1,4 @@
-"""The loop: steps, validation, checkpoints; stopped anywhere, it goes on as if it had not been."""
+"""The loop: steps, validation, checkpoints; it resumes after an interruption with identical results."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ from medpaint.training.recipe import Loop, Recipe
 __all__ = ["Report", "Trainer", "loss_of"]
 
 _LOWEST: Final = 0.01
-"""Learning rate at the end, relative to the highest."""
+"""Final learning rate, relative to the highest."""
 
 _HUBER: Final = 3.0
-"""Error, in deviations of what is missing in a patch, from which it counts linearly."""
+"""Error above which the loss is linear, in root mean squares of a patch's target."""
 
 _LEAST: Final = 0.1
-"""What is missing in a patch counts as this much at least, in deviations of the scan."""
+"""Smallest root mean square by which a patch's errors are divided, in deviations of the scan."""
 
 Report = Callable[[int, float, dict[str, float]], None]
-"""Told the step, the fraction of the training done, and what was measured."""
+"""Called with the step, the fraction of the training done, and what was measured."""
 
 
 def loss_of(correction: Tensor, batch: Batch) -> Tensor:
-    """Return the mean Huber loss in the holes, relative to what is missing in the patch.
+    """Return the mean Huber loss in the holes, relative to the patch's target.
 
-    Each patch counts as much, however large its hole, and however far its first fill is from the truth.
+    All patches count equally, however large the hole and however far the first fill is from the truth.
     """
     axes = tuple(range(1, batch.missing.ndim))
     voxels = batch.hole.sum(axes, keepdim=True).clamp_min(1.0)
@@ -52,18 +52,19 @@ def loss_of(correction: Tensor, batch: Batch) -> Tensor:
 
 @dataclass(eq=False)
 class Trainer:
-    """A training under way.
+    """A training in progress.
 
     Attributes:
-        recipe: what is done.
+        recipe: the training.
         banks: patches for training and for validation.
         fabric: device, precision and processes.
         folder: where the checkpoint is kept.
+        network: what is trained.
         step: steps done.
         seconds: time spent on them.
         best: lowest validation score so far.
-        best_step: when that was.
-        best_scores: the scores then.
+        best_step: step of that score.
+        best_scores: all scores at that step.
     """
 
     recipe: Recipe
@@ -78,7 +79,7 @@ class Trainer:
     best_scores: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Set up the optimiser and the averaged weights, and take up a checkpoint where there is one."""
+        """Set up the optimiser and the averaged weights, and resume from a checkpoint if there is one."""
         loop = self.recipe.loop
         layout = torch.channels_last_3d if self.network.architecture.ndim == 3 else torch.channels_last
         self.network.to(memory_format=layout)  # type: ignore[call-overload]  # torch's types know 2D layouts only
@@ -87,11 +88,11 @@ class Trainer:
         self._average = AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(loop.ema))  # type: ignore[no-untyped-call]  # torch has no types there
         self._best_weights = {name: value.clone() for name, value in self._averaged().items()}
         if self.checkpoint.exists():
-            self._take_up()
+            self._resume()
 
     @property
     def checkpoint(self) -> Path:
-        """The file that the training goes on from."""
+        """The file from which the training resumes."""
         return self.folder / "checkpoint.pt"
 
     @property
@@ -119,13 +120,13 @@ class Trainer:
                 self.seconds = self.fabric.broadcast(self.seconds)
             report(self.step, self.done, {"loss": loss, "rate": self._optimiser.param_groups[0]["lr"]})
             if self.step % loop.validate_every == 0 or self.done >= 1.0:
-                report(self.step, self.done, self._look_back())
+                report(self.step, self.done, self._evaluate())
         source.close()
         self.network.load_state_dict(self._best_weights)
         return self.network
 
     def _take_step(self, batch: Batch) -> float:
-        """Change the weights a little."""
+        """Take one optimiser step, and return the loss."""
         for group in self._optimiser.param_groups:
             group["lr"] = _rate(self.recipe.loop, self.done)
         self._model.train()
@@ -137,7 +138,7 @@ class Trainer:
         self._average.update_parameters(self.network)
         return float(loss.detach())
 
-    def _look_back(self) -> dict[str, float]:
+    def _evaluate(self) -> dict[str, float]:
         """Validate, keep the weights if they are the best so far, and write a checkpoint."""
         scores = self._validated()
         if scores["validation"] < self.best:
@@ -147,7 +148,7 @@ class Trainer:
         return scores
 
     def _validated(self) -> dict[str, float]:
-        """Return the mean error of the cases relative to their first fills': by kind of hole, and of all."""
+        """Return the mean error of the cases relative to their first fills, by kind of hole and overall."""
         network = self._average.module.eval()
         bank = self.banks["validation"]
         before, after = np.zeros(len(bank.files)), np.zeros(len(bank.files))
@@ -170,7 +171,7 @@ class Trainer:
         return state
 
     def _write(self) -> None:
-        """Write everything that the next step depends on, by the first process alone."""
+        """Write everything that the next step depends on, in the first process only."""
         if self.fabric.global_rank == 0:
             state: dict[str, Any] = {
                 "recipe": self.recipe.sha256,
@@ -184,8 +185,8 @@ class Trainer:
                 torch.save(state, part)
         self.fabric.barrier()
 
-    def _take_up(self) -> None:
-        """Go on from the checkpoint."""
+    def _resume(self) -> None:
+        """Resume from the checkpoint."""
         state = torch.load(self.checkpoint, map_location=self.fabric.device, weights_only=True)
         self.network.load_state_dict(state["network"])
         self._average.load_state_dict(state["average"])
@@ -196,7 +197,7 @@ class Trainer:
 
 
 _KEPT: Final = ("step", "seconds", "best", "best_step", "best_scores")
-"""Attributes of a trainer that a checkpoint holds besides the weights."""
+"""Attributes of a trainer that a checkpoint keeps besides the weights."""
 
 
 def _done(loop: Loop, step: int, seconds: float) -> float:
@@ -207,7 +208,7 @@ def _done(loop: Loop, step: int, seconds: float) -> float:
 
 
 def _rate(loop: Loop, done: float) -> float:
-    """Return the learning rate: a short rise, then a cosine."""
+    """Return the learning rate: a short linear warm-up, then a cosine."""
     if done < loop.warmup:
         return loop.rate * max(done / loop.warmup, _LOWEST)
     fall = (done - loop.warmup) / (1.0 - loop.warmup)

@@ -1,4 +1,4 @@
-"""What decides a training: data, holes, network, loop. One YAML file, every key described."""
+"""The recipe of a training: data, holes, network, loop. One YAML file, every key described."""
 
 from __future__ import annotations
 
@@ -25,48 +25,48 @@ class Source(_Part):
     """Scans of one kind."""
 
     name: str = Field(
-        pattern=r"^[a-z0-9][a-z0-9-]*$", description="What to call them; part of their persons' names."
+        pattern=r"^[a-z0-9][a-z0-9-]*$", description="Name of the source; the first part of its persons' names."
     )
     images: tuple[str, ...] = Field(min_length=1, description="Patterns of files below the data folder.")
     weight: float = Field(gt=0.0, description="How often a scan of this source is drawn, relative to the others.")
     person: Literal["file", "folder", "parent"] = Field(
         "file",
-        description="Where a scan's person is named: its file (the entity sub-, or all of the name), its folder, "
-        "or the folder above.",
+        description="What names a scan's person: its file (the entity sub-, or the whole name), its folder, or "
+        "the folder above.",
     )
     avoid: str = Field(
         "",
-        description="Mask of what is not healthy, below the data folder; {folder} stands for the folder that a "
-        "scan lies in.",
+        description="Mask of tissue that is not healthy, below the data folder; {folder} stands for the "
+        "scan's folder.",
     )
     label_maps: bool = Field(
-        default=False, description="They are label maps: scans of random contrast are synthesised from them."
+        default=False, description="The images are label maps: scans of random contrast are synthesised from them."
     )
     classes: tuple[str, str] | None = Field(
         None,
         description="With label maps, two .npy files below the data folder: the labels, and the class of each; "
-        "labels of one class get one intensity. By default each label is a class.",
+        "labels of one class share an intensity. By default each label is its own class.",
     )
 
 
 class Holes(_Part):
     """Holes of one kind."""
 
-    kind: str = Field(description="A kind of damage, as `medpaint evaluate` names them.")
+    kind: str = Field(description="A kind of hole, by its name in `medpaint evaluate`.")
     sizes: tuple[float, float] = Field(description="Smallest and largest size, in the kind's unit.")
-    count: tuple[int, int] = Field((1, 1), description="Fewest and most of them in a scan.")
+    count: tuple[int, int] = Field((1, 1), description="Smallest and largest number of holes in a scan.")
     weight: float = Field(gt=0.0, description="How often this kind is drawn, relative to the others.")
 
 
 class Pairs(_Part):
-    """How scans become pairs of input and truth."""
+    """How pairs of input and truth are made from scans."""
 
-    cases: int = Field(ge=1, description="Damaged scans that are made for training.")
-    validation_cases: int = Field(ge=1, description="Damaged scans of the validation's persons.")
-    patches: int = Field(ge=1, description="Patches that are cut out of each.")
+    cases: int = Field(ge=1, description="Number of damaged scans for training.")
+    validation_cases: int = Field(ge=1, description="Number of damaged scans for validation.")
+    patches: int = Field(ge=1, description="Number of patches cut out of each.")
     size: int = Field(ge=16, description="Edge of a patch in voxels.")
     pace: Pace | None = Field(
-        "brisk", description="How thoroughly the first fill looks for exemplars; null leaves it smooth."
+        "brisk", description="How thoroughly the first fill searches for exemplars; null keeps it smooth."
     )
 
 
@@ -75,7 +75,7 @@ class NetworkShape(_Part):
 
     kind: NetworkName = Field(description="unet3d, unet2d or resnet2d.")
     channels: tuple[int, ...] = Field(
-        min_length=2, description="Features at each level of a U-Net; of resnet2d, after each residual unit."
+        min_length=2, description="Features at each level of a U-Net, or after each residual unit of resnet2d."
     )
     units: int = Field(2, ge=1, description="Convolutions in each residual unit.")
 
@@ -83,38 +83,42 @@ class NetworkShape(_Part):
 class Loop(_Part):
     """The loop."""
 
-    steps: int | None = Field(None, ge=1, description="Steps after which the training ends.")
-    minutes: float | None = Field(None, gt=0.0, description="Minutes after which it ends.")
-    batch: int = Field(ge=1, description="Patches in a step.")
+    steps: int | None = Field(None, ge=1, description="Number of steps after which the training ends.")
+    minutes: float | None = Field(None, gt=0.0, description="Number of minutes after which the training ends.")
+    batch: int = Field(ge=1, description="Number of patches in a step.")
     crop: int | None = Field(
-        None, ge=16, description="Edge in voxels of what a step sees of a patch, around its hole; null: all of it."
+        None,
+        ge=16,
+        description="Edge in voxels of the part of a patch, around its hole, that a step uses; null: all of it.",
     )
-    rate: float = Field(1e-3, gt=0.0, description="Highest learning rate; a cosine takes it to a hundredth.")
-    warmup: float = Field(0.02, ge=0.0, lt=1.0, description="Share of the training in which the rate rises.")
+    rate: float = Field(1e-3, gt=0.0, description="Highest learning rate; a cosine reduces it to a hundredth.")
+    warmup: float = Field(0.02, ge=0.0, lt=1.0, description="Share of the training during which the rate rises.")
     decay: float = Field(1e-2, ge=0.0, description="Weight decay.")
     clip: float = Field(1.0, gt=0.0, description="Largest norm of the gradient.")
-    ema: float = Field(0.999, ge=0.0, lt=1.0, description="How much of the averaged weights each step keeps.")
+    ema: float = Field(0.999, ge=0.0, lt=1.0, description="Share of the averaged weights that each step keeps.")
     precision: Literal["32-true", "bf16-mixed"] = Field("bf16-mixed", description="As Lightning Fabric names it.")
-    validate_every: int = Field(500, ge=1, description="Steps from one validation and checkpoint to the next.")
+    validate_every: int = Field(
+        500, ge=1, description="Number of steps between validations, each with a checkpoint."
+    )
 
 
 class Recipe(_Part):
     """A training."""
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="What to call the weights.")
-    seed: int = Field(0, ge=0, description="Decides pairs, order and first weights.")
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="Name of the weights.")
+    seed: int = Field(0, ge=0, description="Determines pairs, order and initial weights.")
     sources: tuple[Source, ...] = Field((), description="Clean scans; none: synthetic heads.")
     lesions: str = Field("", description="Folder of lesion masks below the data folder, for the kind lesion.")
     validation: tuple[str, ...] = Field((), description="Persons to validate on, as SOURCE/PERSON.")
-    held_out: tuple[str, ...] = Field((), description="Persons that are never looked at, as SOURCE/PERSON.")
-    holes: tuple[Holes, ...] = Field(min_length=1, description="What holes are made.")
+    held_out: tuple[str, ...] = Field((), description="Persons that are never used, as SOURCE/PERSON.")
+    holes: tuple[Holes, ...] = Field(min_length=1, description="The holes that are made.")
     pairs: Pairs
     network: NetworkShape
     loop: Loop
 
     @property
     def sha256(self) -> str:
-        """Hash of everything the recipe says."""
+        """Hash of the whole recipe."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
 
@@ -122,8 +126,8 @@ def read_recipe(path: Path) -> Recipe:
     """Read a recipe.
 
     Raises:
-        UnreadableError: there is no such file, or it is no YAML.
-        UsageError: it says something that a recipe does not.
+        UnreadableError: no such file, or not YAML.
+        UsageError: an unknown key, or a value that does not fit.
     """
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -142,21 +146,21 @@ def read_recipe(path: Path) -> Recipe:
     _check_kinds(recipe, path)
     kind = recipe.network.kind
     if NETWORKS[kind].for_lost_slices and recipe.pairs.pace is not None:
-        message = f"{path}: expected pairs.pace null, for {kind} starts from the smooth fill"
+        message = f"{path}: expected pairs.pace: null, because {kind} starts from the smooth fill; set it"
         raise UsageError(message)
     if (recipe.loop.steps is None) == (recipe.loop.minutes is None):
-        message = f"{path}: expected loop.steps or loop.minutes, and not both"
+        message = f"{path}: expected either loop.steps or loop.minutes; set one of them"
         raise UsageError(message)
     return recipe
 
 
 def _check_kinds(recipe: Recipe, path: Path) -> None:
-    """Refuse holes of a kind that there is not, or lesions without their shapes."""
+    """Refuse unknown kinds of holes, and lesions without their shapes."""
     for holes in recipe.holes:
         known = [*KINDS, "lesion"]
         if holes.kind not in known:
-            message = f"{path}: expected holes of a kind out of {', '.join(known)}, got {holes.kind!r}"
+            message = f"{path}: expected one of the kinds of holes {', '.join(known)}, got {holes.kind!r}"
             raise UsageError(message)
         if holes.kind == "lesion" and not recipe.lesions:
-            message = f"{path}: holes of the kind lesion need lesions, a folder of masks"
+            message = f"{path}: expected lesions, a folder of masks, for holes of the kind lesion; name it"
             raise UsageError(message)

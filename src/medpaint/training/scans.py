@@ -1,4 +1,4 @@
-"""The scans that a training is made from: whose they are, which part they belong to, and what they hold."""
+"""The scans of a training: whose they are, which part they belong to, and their intensities."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["Part", "Scan", "Skipped", "Whole", "find_scans", "read_whole"]
 Part = Literal["training", "validation"]
 
 _PHANTOMS: Final = 12
-"""Synthetic heads of a training without scans; the last quarter of them are for validation."""
+"""Number of synthetic heads for a training without scans; the last quarter are for validation."""
 
 _PHANTOM_SHAPE: Final = (64, 72, 56)
 _PHANTOM_MM: Final = 1.5
@@ -35,8 +35,8 @@ class Scan:
     """A scan to make pairs from.
 
     Attributes:
-        subject: which file; its path is empty for a synthetic head, whose number its name holds.
-        source: where in the recipe it stands; None for a synthetic head.
+        subject: the file; for a synthetic head the path is empty, and the name ends with its number.
+        source: its source in the recipe; None for a synthetic head.
         person: whose it is, as SOURCE/PERSON.
         part: training or validation.
         sha256: hash of the file; empty for a synthetic head.
@@ -51,7 +51,7 @@ class Scan:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A file that no pairs are made from, and why."""
+    """A file or case that is not used, and why."""
 
     path: str
     reason: str
@@ -59,11 +59,11 @@ class Skipped:
 
 @dataclass(frozen=True, eq=False)
 class Whole:
-    """What a scan holds, its axes pointing right, anterior, superior.
+    """The content of a scan, with its axes pointing right, anterior, superior.
 
     Attributes:
         truth: intensities, finite, (I, J, K).
-        tissue: where holes may be, (I, J, K).
+        tissue: where holes may be made, (I, J, K).
         spacing_mm: voxel size along I, J, K.
     """
 
@@ -73,12 +73,12 @@ class Whole:
 
 
 def find_scans(recipe: Recipe, data: Path) -> tuple[list[Scan], list[Skipped]]:
-    """Return the scans that a recipe names, without those of held-out persons, and what was skipped.
+    """Return the scans of a recipe, without those of held-out persons, and the skipped files.
 
-    Each file is opened once, so that one that cannot be read is found before the training begins.
+    Each file is opened once, so that unreadable ones are found before the training starts.
 
     Raises:
-        InputError: there is nothing for training or for validation.
+        InputError: no scans for training or for validation.
     """
     if not recipe.sources:
         return _heads(recipe.seed), []
@@ -117,7 +117,7 @@ def read_whole(scan: Scan, data: Path, *, seed: int) -> Whole:
     Args:
         scan: which one.
         data: folder of the data.
-        seed: decides what is synthesised.
+        seed: determines what is synthesised.
 
     Raises:
         InputError: it cannot be used.
@@ -138,31 +138,31 @@ def read_whole(scan: Scan, data: Path, *, seed: int) -> Whole:
 
 
 def _opened(scan: Scan) -> Whole:
-    """Read a file, its axes turned to right, anterior, superior."""
+    """Read a file, and turn its axes to right, anterior, superior."""
     clean = read_clean(scan.subject)
     turn = Orientation.of(clean.volume.affine)
     truth = np.ascontiguousarray(turn.turned(clean.truth), dtype=np.float32)
     if not np.isfinite(truth).all():
-        message = f"{scan.subject.path}: expected finite intensities"
+        message = f"{scan.subject.path}: expected finite intensities, got NaN or infinity"
         raise InputError(message)
     return Whole(truth, np.ascontiguousarray(turn.turned(clean.tissue)), turn.spacing(clean.volume.spacing_mm))
 
 
 def _person(path: Path, source: Source) -> str:
-    """Return whose scan a file is."""
+    """Return the name of the person whose scan a file is."""
     if source.person == "file":
         return Subject.of(path).person
     return path.parent.name if source.person == "folder" else path.parent.parent.name
 
 
 def _avoided(path: Path, source: Source, data: Path) -> Path | None:
-    """Return the mask of what is not healthy in a scan, if the source names one."""
+    """Return the mask of tissue that is not healthy in a scan, if the source names one."""
     folder = str(path.parent.relative_to(data))
     return data / source.avoid.replace("{folder}", folder) if source.avoid else None
 
 
 def _classes(source: Source, data: Path) -> dict[int, int]:
-    """Return the class of each label, empty where each is one of its own."""
+    """Return the class of each label; empty where each label is its own class."""
     if source.classes is None:
         return {}
     labels, classes = (np.load(data / path, allow_pickle=False) for path in source.classes)
@@ -170,7 +170,7 @@ def _classes(source: Source, data: Path) -> dict[int, int]:
 
 
 def _head(number: int) -> Whole:
-    """Return a synthetic head, which its number decides."""
+    """Return the synthetic head of a number."""
     spacing = (_PHANTOM_MM, _PHANTOM_MM, _PHANTOM_MM)
     noise = np.random.default_rng(number).normal(0.0, 0.02, _PHANTOM_SHAPE).astype(np.float32)
     truth = head(_PHANTOM_SHAPE, spacing) + noise
@@ -178,7 +178,7 @@ def _head(number: int) -> Whole:
 
 
 def _heads(seed: int) -> list[Scan]:
-    """Return synthetic heads."""
+    """Return the synthetic heads of a training without scans."""
     scans = []
     for number in range(_PHANTOMS):
         name = f"head-{seed + number}"

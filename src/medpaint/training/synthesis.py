@@ -1,4 +1,4 @@
-"""Scans of any contrast, drawn from label maps."""
+"""Scans of random contrast, synthesised from label maps."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from medpaint.core.types import FloatArray, Spacing
 __all__ = ["deformed", "synthesised"]
 
 _TEXTURE: Final = (0.01, 0.06)
-"""Standard deviation of the intensities within a tissue, where the tissues lie in [0, 1]."""
+"""Range of the standard deviation of intensities within a tissue; tissues lie in [0, 1]."""
 
 _BLUR_MM: Final = (0.3, 1.2)
-"""Standard deviation of the point spread."""
+"""Range of the standard deviation of the point spread."""
 
 _NOISE: Final = (0.0, 0.03)
-"""Standard deviation of the noise."""
+"""Range of the standard deviation of the noise."""
 
 _BIAS: Final = 0.25
 """Standard deviation of the logarithm of the bias field."""
@@ -31,12 +31,12 @@ _WARP_MM: Final = (2.0, 30.0)
 
 
 def deformed(labels: FloatArray, spacing_mm: Spacing, *, seed: int) -> FloatArray:
-    """Return a label map deformed smoothly, as another person's might be, (I, J, K).
+    """Deform a label map smoothly, as if it were another person's, (I, J, K).
 
     Args:
         labels: whole numbers, 0 = background, (I, J, K).
         spacing_mm: voxel size along I, J, K.
-        seed: decides the deformation.
+        seed: determines the deformation.
     """
     rng = np.random.default_rng(seed)
     spread_mm, reach_mm = _WARP_MM
@@ -48,17 +48,17 @@ def deformed(labels: FloatArray, spacing_mm: Spacing, *, seed: int) -> FloatArra
 
 
 def synthesised(labels: FloatArray, spacing_mm: Spacing, classes: dict[int, int], *, seed: int) -> FloatArray:
-    """Return a scan in which each class of tissue has a random intensity and texture.
+    """Synthesise a scan in which each class of tissue has a random intensity and texture.
 
-    The borders of the label map are blurred, a bias field and noise are added. Label 0 stays dark. After Billot et
-    al., SynthSeg: segmentation of brain MRI scans of any contrast and resolution without retraining. Medical Image
-    Analysis 86 (2023) 102789.
+    The borders of the label map are blurred, and a bias field and noise are added. Label 0 stays dark. After
+    Billot et al., SynthSeg: segmentation of brain MRI scans of any contrast and resolution without retraining.
+    Medical Image Analysis 86 (2023) 102789.
 
     Args:
         labels: whole numbers, 0 = background, (I, J, K).
         spacing_mm: voxel size along I, J, K.
-        classes: class of each label; empty, or without a label, it is a class of its own.
-        seed: decides everything that is random.
+        classes: class of each label; a label without one is its own class.
+        seed: determines everything random.
 
     Returns:
         Intensities, about 0 to 1, float32, (I, J, K).

@@ -1,4 +1,4 @@
-"""One training from recipe to weights: find scans, make pairs, learn, write what came of it."""
+"""A training from recipe to weights: find scans, make pairs, train, write weights and record."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ if TYPE_CHECKING:
 __all__ = ["Trained", "train"]
 
 _SCALARS: Final = 10
-"""Steps from one value of the loss in the log to the next."""
+"""Number of steps between logged values of the loss."""
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What came of a training.
+    """The result of a training.
 
     Attributes:
         weights: the file of weights.
         sha256: its hash.
-        record: what made them.
-        steps: steps after which the weights validated best.
-        scores: error relative to the first fill's, by kind of hole, and the mean as ``validation``.
-        skipped: what could not be used.
+        record: the file that says how they were made.
+        steps: number of steps after which the weights validated best.
+        scores: error relative to that of the first fill, by kind of hole, and the mean as ``validation``.
+        skipped: files and cases that could not be used.
     """
 
     weights: Path
@@ -64,26 +64,27 @@ def train(
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> Trained | None:
-    """Train a network, or go on with a training that was interrupted.
+    """Train a network, or resume a training that was interrupted.
 
-    With several devices there is a process for each, which Lightning Fabric starts by the same command line.
+    With several devices, Lightning Fabric starts one process for each with the same command line.
 
     Args:
-        recipe: what is done.
+        recipe: the training.
         data: folder of the data.
-        output: folder of the training: pairs, checkpoint, logs, and in the end weights and their record.
+        output: folder of the training: pairs, checkpoint, logs, and finally weights and their record.
         accelerator: as Lightning Fabric names it.
-        devices: how many of them.
-        start: weights of the same network to begin with; None begins with random ones. A checkpoint comes first.
-        workers: processes that make pairs; by default one a processor.
-        progress: told what is done and the fraction of it.
+        devices: number of them.
+        start: weights of the same network to start from; None starts from random ones. A checkpoint takes
+            precedence.
+        workers: number of processes that make pairs; by default one for each processor.
+        progress: called with the current task and the fraction of it that is done.
 
     Returns:
-        What came of it; None in the processes that help the first one.
+        The result; None in all processes but the first.
 
     Raises:
-        InputError: there are no scans to train on.
-        UsageError: the folder holds the training of another recipe, or a package is missing.
+        InputError: no scans to train on.
+        UsageError: the folder belongs to a training of another recipe, or a package is missing.
     """
     _require_packages()
     output.mkdir(parents=True, exist_ok=True)
@@ -108,22 +109,22 @@ def train(
 
 
 def _require_packages() -> None:
-    """Refuse to begin without the packages of the loop: making the pairs can take hours.
+    """Refuse to start without the packages of the loop, because making the pairs can take hours.
 
     Raises:
-        UsageError: one is missing.
+        UsageError: one of them is missing.
     """
     try:
         for package in ("lightning_fabric", "tensorboard"):
             import_module(package)
     except ImportError as error:
-        message = f"medpaint train needs pip install 'medpaint[train]': {error}"
+        message = f"expected the packages of training: {error}; pip install 'medpaint[train]'"
         raise UsageError(message) from error
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what Lightning Fabric tells of its choices off the console; warnings stay."""
+    """Keep Lightning Fabric's messages about its choices off the console; warnings stay."""
     logger = logging.getLogger("lightning_fabric")
     level = logger.level
     logger.setLevel(logging.WARNING)
@@ -134,10 +135,13 @@ def _quiet() -> Iterator[None]:
 
 
 def _claim(output: Path, recipe: Recipe) -> None:
-    """Write the recipe into the folder, or refuse one that holds the training of another."""
+    """Write the recipe into the folder, or refuse a folder with the training of another recipe."""
     path = output / "recipe.json"
     if path.exists() and Recipe.model_validate_json(path.read_text(encoding="utf-8")) != recipe:
-        message = f"{output}: expected an empty folder or one of this recipe, got the training of another recipe"
+        message = (
+            f"{output}: expected an empty folder or one of this recipe, got the training of another recipe; "
+            "name another folder"
+        )
         raise UsageError(message)
     with replacing(path) as part:
         part.write_text(recipe.model_dump_json(indent=2) + "\n", encoding="utf-8")
@@ -184,14 +188,14 @@ def _learn(
 
 
 def _pace(step: int, done: float, seconds: float) -> str:
-    """Return in words how far a training is, how fast it goes, and how long it has to go."""
+    """Describe the progress of a training: step, speed, and time left."""
     left = seconds * (1.0 - done) / done if done else 0.0
     minutes, rest = divmod(round(left), 60)
     return f"step {step}, {step / max(seconds, 1e-9):.1f}/s, {minutes}:{rest:02d} left"
 
 
 def _inputs(recipe: Recipe) -> int:
-    """Return how many channels the network is shown."""
+    """Return the number of the network's input channels."""
     return len(CHANNELS) * NETWORKS[recipe.network.kind].slices
 
 
@@ -203,7 +207,7 @@ def _written(
     skipped: tuple[Skipped, ...],
     start_sha256: str,
 ) -> Trained:
-    """Write the weights and what made them."""
+    """Write the weights and the record of how they were made."""
     facts = WeightsFacts(
         network=recipe.network.kind,
         channels=recipe.network.channels,
@@ -218,7 +222,7 @@ def _written(
     weights, record = output / f"{recipe.name}.safetensors", output / f"{recipe.name}.json"
     with replacing(weights) as part:
         digest = save_weights(trainer.network, facts, part)
-    told = {
+    content = {
         "weights_sha256": digest,
         "recipe": recipe.model_dump(mode="json"),
         "recipe_sha256": recipe.sha256,
@@ -234,5 +238,5 @@ def _written(
         "created": now(),
     }
     with replacing(record) as part:
-        part.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+        part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     return Trained(weights, digest, record, trainer.best_step, facts.scores, skipped)

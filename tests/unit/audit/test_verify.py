@@ -1,4 +1,4 @@
-"""A record is only worth what a check of it finds."""
+"""Verification finds what does not agree with a record."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from scans import AFFINE, save, save_pair, voxels_of
 
 import medpaint
 from medpaint.audit.verify import find_records, verify
-from medpaint.core.errors import InputError
-from medpaint.pipeline.write import Products
 from medpaint.core.checksum import checksum_outside
+from medpaint.core.errors import InputError
+from medpaint.layouts.plain import Products
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def flip(path: Path, voxel: int) -> None:
     path.write_bytes(gzip.compress(bytes(raw)))
 
 
-def test_what_was_written_holds(products: Products) -> None:
+def test_untouched_products_pass(products: Products) -> None:
     verdict = verify(products.record)
     assert verdict.holds
     assert verdict.notes == ()
@@ -57,7 +57,7 @@ def test_a_missing_product_is_found(products: Products) -> None:
     assert verify(products.record).problems == ("scan_restored.nii.gz is missing",)
 
 
-def test_a_truncated_product_is_a_problem_not_a_crash(products: Products) -> None:
+def test_a_truncated_product_is_a_problem(products: Products) -> None:
     products.restored.write_bytes(products.restored.read_bytes()[:-200])
     assert not verify(products.record).holds
 
@@ -67,7 +67,7 @@ def test_a_changed_scan_is_found(products: Products, tmp_path: Path) -> None:
     assert "is not the one that was restored" in verify(products.record).problems[0]
 
 
-def test_a_scan_that_is_gone_is_noted(products: Products, tmp_path: Path) -> None:
+def test_a_missing_scan_is_noted(products: Products, tmp_path: Path) -> None:
     (tmp_path / "scan.nii.gz").unlink()
     verdict = verify(products.record)
     assert verdict.holds
@@ -75,7 +75,7 @@ def test_a_scan_that_is_gone_is_noted(products: Products, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[1]", '{"status": "fine"}', "\x00"])
-def test_what_is_no_record_does_not_hold(tmp_path: Path, text: str) -> None:
+def test_other_files_are_not_records(tmp_path: Path, text: str) -> None:
     path = tmp_path / "x_record.json"
     path.write_text(text)
     assert not verify(path).holds
@@ -93,19 +93,18 @@ def test_a_failed_scan_has_nothing_to_check(tmp_path: Path) -> None:
         (("repaired", "ml"), 99.0),
         (("repaired", "voxels"), 1),
         (("repaired", "fraction"), 0.5),
-        (("identity", "voxels"), 1),
-        (("identity", "restored_sha256"), "0" * 64),
+        (("write", "identity", "voxels"), 1),
+        (("write", "identity", "restored_sha256"), "0" * 64),
+        (("inpaint", "filled_by"), {"harmonic": 7}),
         (("mask", "voxels"), 7),
         (("status",), "nothing to repair"),
-        (("products", 0, "role"), "mask"),
-        (("products", 0, "path"), "../scan.nii.gz"),
-        (("products", 0, "path"), "/etc/passwd"),
+        (("write", "products", 0, "role"), "mask"),
+        (("write", "products", 0, "path"), "../scan.nii.gz"),
+        (("write", "products", 0, "path"), "/etc/passwd"),
         (("repaired",), None),
     ],
 )
-def test_a_record_that_was_tampered_with_does_not_hold(
-    products: Products, path: tuple[str | int, ...], value: object
-) -> None:
+def test_a_changed_record_fails(products: Products, path: tuple[str | int, ...], value: object) -> None:
     record = json.loads(products.record.read_text())
     inner = record
     for key in path[:-1]:
@@ -115,26 +114,24 @@ def test_a_record_that_was_tampered_with_does_not_hold(
     assert not verify(products.record).holds
 
 
-def test_a_product_moved_to_another_place_does_not_hold(products: Products) -> None:
+def test_a_product_on_another_grid_fails(products: Products) -> None:
     moved = AFFINE.copy()
     moved[0, 3] += 10
     save(voxels_of(products.restored), products.restored, moved)
     record = json.loads(products.record.read_text())
-    record["products"][0]["sha256"] = hashlib.sha256(products.restored.read_bytes()).hexdigest()
+    record["write"]["products"][0]["sha256"] = hashlib.sha256(products.restored.read_bytes()).hexdigest()
     products.record.write_text(json.dumps(record))
     assert verify(products.record).problems == ("the mask is not on the restored scan's grid",)
 
 
-def test_the_record_of_a_restored_scan_that_was_restored_again_is_its_own(
-    products: Products, tmp_path: Path
-) -> None:
+def test_a_scan_restored_twice_has_a_record_for_each_time(products: Products, tmp_path: Path) -> None:
     again = medpaint.restore(products.restored, tmp_path / "scan-mask.nii.gz", output=tmp_path / "out").products
     assert again is not None
     assert find_records([again.mask]) == [again.record]
     assert find_records([again.restored]) == [again.record]
 
 
-def test_records_are_found_by_themselves_by_products_and_in_folders(products: Products) -> None:
+def test_records_are_found_by_path_by_product_and_in_folders(products: Products) -> None:
     folder = products.record.parent
     for path in (products.record, products.restored, products.mask, folder, folder.parent):
         assert find_records([path]) == [products.record]

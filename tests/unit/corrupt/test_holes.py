@@ -1,3 +1,5 @@
+"""The shapes that holes are made of."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -6,7 +8,7 @@ from scipy.ndimage import label
 
 from medpaint.core.errors import InputError
 from medpaint.core.types import Mask, Spacing
-from medpaint.corrupt import damage, lesion_blob, missing_slices
+from medpaint.corrupt import lesion_blob, missing_slices
 from medpaint.phantoms import head
 
 SHAPE = (40, 44, 36)
@@ -21,7 +23,7 @@ def foreground() -> Mask:
 @pytest.mark.parametrize("volume_ml", [0.02, 0.5, 4.0, 12.0])
 @pytest.mark.parametrize("spacing_mm", [(1.0, 1.0, 1.0), (1.5, 1.0, 3.0)])
 @pytest.mark.parametrize("seed", [0, 1])
-def test_a_lesion_is_one_piece_of_its_volume_inside_the_foreground(
+def test_blob_is_one_piece_of_the_requested_volume_inside_the_foreground(
     foreground: Mask, volume_ml: float, spacing_mm: Spacing, seed: int
 ) -> None:
     blob = lesion_blob(foreground, spacing_mm, volume_ml=volume_ml, seed=seed)
@@ -31,7 +33,7 @@ def test_a_lesion_is_one_piece_of_its_volume_inside_the_foreground(
     assert not (blob & ~foreground).any()
 
 
-def test_a_lesion_is_irregular(foreground: Mask) -> None:
+def test_blob_is_irregular(foreground: Mask) -> None:
     blob = lesion_blob(foreground, (1.0, 1.0, 1.0), volume_ml=4.0, seed=0, centre=(20, 22, 18))
     grid = np.indices(SHAPE) - np.array([20, 22, 18])[:, None, None, None]
     ball = (grid**2).sum(axis=0) <= (4000.0 * 3.0 / (4.0 * np.pi)) ** (2.0 / 3.0)
@@ -39,55 +41,46 @@ def test_a_lesion_is_irregular(foreground: Mask) -> None:
     assert 0.5 < overlap < 0.95
 
 
-def test_the_seed_decides_the_lesion(foreground: Mask) -> None:
+def test_seed_decides_the_blob(foreground: Mask) -> None:
     one, two, three = (lesion_blob(foreground, (1.0, 1.0, 1.0), volume_ml=2.0, seed=seed) for seed in (5, 5, 6))
     np.testing.assert_array_equal(one, two)
     assert not np.array_equal(one, three)
 
 
-def test_a_lesion_holds_its_centre(foreground: Mask) -> None:
+def test_blob_holds_its_centre(foreground: Mask) -> None:
     assert lesion_blob(foreground, (1.0, 1.0, 1.0), volume_ml=1.0, seed=3, centre=(12, 20, 17))[12, 20, 17]
 
 
-def test_a_lesion_larger_than_the_foreground_is_refused(foreground: Mask) -> None:
+def test_blob_larger_than_the_foreground_is_refused(foreground: Mask) -> None:
     with pytest.raises(InputError, match="expected 500 ml of connected foreground"):
         lesion_blob(foreground, (1.0, 1.0, 1.0), volume_ml=500.0, seed=0)
 
 
-def test_no_foreground_is_refused() -> None:
+def test_blob_without_foreground_is_refused() -> None:
     with pytest.raises(InputError, match="at least one voxel"):
         lesion_blob(np.zeros(SHAPE, dtype=bool), (1.0, 1.0, 1.0), volume_ml=1.0, seed=0)
 
 
-def test_a_volume_that_is_none_is_refused(foreground: Mask) -> None:
+def test_blob_without_volume_is_refused(foreground: Mask) -> None:
     with pytest.raises(ValueError, match="volume_ml"):
         lesion_blob(foreground, (1.0, 1.0, 1.0), volume_ml=0.0, seed=0)
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
-def test_missing_slices_are_whole_and_neighbours(axis: int) -> None:
+def test_missing_slices_are_whole_and_consecutive(axis: int) -> None:
     mask = missing_slices(SHAPE, axis=axis, count=3, first=5)
     np.testing.assert_array_equal(np.flatnonzero(np.moveaxis(mask, axis, 0).all(axis=(1, 2))), [5, 6, 7])
     assert mask.sum() == 3 * np.prod(SHAPE) / SHAPE[axis]
 
 
 @pytest.mark.parametrize("count", [1, 3, 11])
-def test_the_seed_decides_the_gap(count: int) -> None:
+def test_seed_decides_the_gap(count: int) -> None:
     masks = [missing_slices((2, 2, 12), axis=2, count=count, seed=seed) for seed in range(20)]
     assert all(mask.sum() == 4 * count for mask in masks)
     np.testing.assert_array_equal(masks[4], missing_slices((2, 2, 12), axis=2, count=count, seed=4))
 
 
 @pytest.mark.parametrize(("count", "first"), [(0, None), (12, None), (3, 10), (3, -1)])
-def test_a_gap_that_does_not_fit_is_refused(count: int, first: int | None) -> None:
+def test_gap_that_does_not_fit_is_refused(count: int, first: int | None) -> None:
     with pytest.raises(ValueError, match="expected"):
         missing_slices((2, 2, 12), axis=2, count=count, first=first)
-
-
-def test_damage_is_confined_to_the_mask_and_keeps_the_type() -> None:
-    data = np.arange(24, dtype=np.int16).reshape(2, 3, 4)
-    mask = data % 5 == 0
-    damaged = damage(data, mask, -7.0)
-    assert damaged.dtype == np.int16
-    assert (damaged[mask] == -7).all()
-    np.testing.assert_array_equal(damaged[~mask], data[~mask])

@@ -1,23 +1,40 @@
-"""The engine `auto`: what it picks, and that it says why."""
+"""The choice of an engine: what `auto` picks and why, and how the parameters apply."""
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
+from networks import tiny_weights
 
-from medpaint.core.types import Mask
-from medpaint.engines.choice import Auto, chosen
-from medpaint.engines.registry import ENGINES, load_engine
+import medpaint
+from medpaint.core.errors import UnreadableError, UsageError
+from medpaint.core.types import Mask, Spacing
+from medpaint.core.volume import Volume
+from medpaint.engines.choice import Chosen, choice_names, choose
+from medpaint.engines.filling import Filling, fill
+from medpaint.engines.learned.engine import Learned
+from medpaint.engines.membrane import Membrane
+from medpaint.engines.registry import ENGINES, engine_names
+from medpaint.parameters import FillParameters
 from medpaint.phantoms import head
-from medpaint.pipeline.restore import restore
 
-ISOTROPIC = (1.0, 1.0, 1.0)
+ISOTROPIC: Spacing = (1.0, 1.0, 1.0)
+COARSE: Spacing = (2.0, 2.0, 2.0)
+SHAPE = (30, 32, 28)
+
+
+def chosen(engine: str, mask: Mask, spacing_mm: Spacing = ISOTROPIC, **options: Any) -> Chosen:
+    return choose(FillParameters(engine=engine, **options), mask, spacing_mm)
 
 
 def slab(count: int) -> Mask:
-    """Return a slab that all but reaches from side to side."""
-    mask = np.zeros((150, 150, 150), dtype=bool)
-    mask[:-1, :, 20 : 20 + count] = True
+    """Return a slab that almost reaches from side to side."""
+    mask = np.zeros((75, 75, 75), dtype=bool)
+    mask[:-1, :, 10 : 10 + count] = True
     return mask
 
 
@@ -29,81 +46,139 @@ def lost(count: int, *first: int) -> Mask:
     return mask
 
 
-def test_a_named_engine_is_taken_as_asked() -> None:
-    assert chosen("telea", slab(60), ISOTROPIC).name == "telea"
-    assert chosen("telea", slab(60), ISOTROPIC).reason == "as asked"
+def small() -> Mask:
+    mask = np.zeros(SHAPE, dtype=bool)
+    mask[10:15, 12:16, 10:14] = True
+    return mask
 
 
-def test_it_is_said_where_the_network_of_lost_slices_is_asked_for_other_holes() -> None:
-    assert chosen("resnet2d", lost(3, 20), ISOTROPIC).reason == "as asked"
-    assert "filled as biharmonic does" in chosen("resnet2d", slab(3), ISOTROPIC).reason
+def filling(one: Chosen, mask: Mask) -> Filling:
+    return fill(Volume.of(head(SHAPE, (6.0, 6.0, 6.0)).astype(np.float32)), mask, one.engine)
+
+
+def test_auto_can_be_chosen_and_is_no_engine() -> None:
+    assert choice_names() == ("auto", *engine_names())
+    assert "auto" not in ENGINES
+
+
+def test_a_named_engine_is_chosen_as_asked() -> None:
+    assert chosen("telea", slab(60)).name == "telea"
+    assert chosen("telea", slab(60)).reason == "as asked"
+
+
+def test_an_unknown_name_is_refused_with_all_names_and_the_closest() -> None:
+    with pytest.raises(UsageError, match=r"auto, nearest, harmonic.*'harmonics'.*did you mean 'harmonic'"):
+        chosen("harmonics", small())
+
+
+def test_the_reason_says_what_the_network_for_lost_slices_leaves_to_biharmonic() -> None:
+    assert chosen("resnet2d", lost(3, 20)).reason == "as asked"
+    assert "biharmonic fills other holes" in chosen("resnet2d", slab(3)).reason
 
 
 @pytest.mark.parametrize(
     ("spacing", "name"), [((1.0, 1.0, 1.2), "unet3d"), ((0.9, 0.9, 5.0), "unet2d"), ((5.0, 0.9, 0.9), "unet2d")]
 )
-def test_thick_slices_are_filled_slice_by_slice(spacing: tuple[float, float, float], name: str) -> None:
+def test_auto_fills_thick_slices_slice_by_slice(spacing: Spacing, name: str) -> None:
     mask = np.zeros((40, 40, 40), dtype=bool)
     mask[18:21, 10:20, 10:20] = True
     assert chosen("auto", mask, spacing).name == name
 
 
 @pytest.mark.parametrize("name", ["unet3d", "unet2d"])
-def test_the_effort_also_holds_for_a_network_that_is_named(name: str) -> None:
-    assert chosen(name, slab(1), ISOTROPIC, effort="fast").options == {"pace": "brisk", "flips": False}
-    assert chosen(name, slab(1), ISOTROPIC, effort="best").options == {"pace": "thorough", "flips": True}
-    assert chosen("exemplar", slab(1), ISOTROPIC, effort="best").options == {}
+def test_the_effort_applies_to_a_named_network(name: str) -> None:
+    assert chosen(name, slab(1), effort="fast").options == {"pace": "brisk", "flips": False}
+    assert chosen(name, slab(1), effort="best").options == {"pace": "thorough", "flips": True}
+    assert chosen("exemplar", slab(1), effort="best").options == {}
 
 
 def test_the_time_allowed_decides_on_a_larger_hole() -> None:
-    large = np.concatenate([slab(18)] * 3, axis=2)
-    fast, best = (chosen("auto", large, ISOTROPIC, effort=effort) for effort in ("fast", "best"))
+    large = np.zeros((64, 25, 25), dtype=bool)
+    large[4:21, 4:21, 4:21] = large[43:60, 4:21, 4:21] = True
+    fast, best = (chosen("auto", large, (6.5, 6.5, 6.5), effort=effort) for effort in ("fast", "best"))
     assert (fast.name, best.name) == ("biharmonic", "unet3d")
     assert "effort fast allows" in fast.reason
+    assert best.reason.startswith("auto: exemplars take about ")
 
 
 @pytest.mark.parametrize("spacing", [ISOTROPIC, (0.9, 0.9, 5.0)])
-def test_lost_slices_go_to_their_network(spacing: tuple[float, float, float]) -> None:
-    choice = chosen("auto", lost(4, 20, 60), spacing)
-    assert (choice.name, choice.options) == ("resnet2d", {"flips": False})
-    assert choice.reason == "auto: lost slices"
+def test_auto_gives_lost_slices_to_their_network(spacing: Spacing) -> None:
+    one = chosen("auto", lost(4, 20, 60), spacing)
+    assert (one.name, one.reason, one.options) == ("resnet2d", "auto: lost slices", {"flips": False})
     assert chosen("auto", lost(4, 20), spacing, effort="best").options == {"flips": True}
 
 
 @pytest.mark.parametrize("mask", [lost(9, 20), lost(2, 0), lost(8, *range(10, 130, 10))])
-def test_other_slices_do_not(mask: Mask) -> None:
-    assert chosen("auto", mask, ISOTROPIC).name in {"unet3d", "biharmonic"}
+def test_auto_gives_other_slices_to_other_engines(mask: Mask) -> None:
+    assert chosen("auto", mask).name in {"unet3d", "biharmonic"}
 
 
-def test_what_is_too_large_for_exemplars_is_said_to_be() -> None:
-    choice = chosen("auto", slab(100), ISOTROPIC, effort="best")
-    assert choice.name == "biharmonic"
-    assert "too large" in choice.reason
+def test_auto_says_that_a_hole_is_too_large_for_exemplars() -> None:
+    one = chosen("auto", slab(50), COARSE, effort="best")
+    assert one.name == "biharmonic"
+    assert "too large" in one.reason
 
 
-def test_voxels_can_be_too_large_for_exemplars() -> None:
+def test_auto_says_that_voxels_are_too_large_for_exemplars() -> None:
     assert "voxels are too large" in chosen("auto", lost(1, 20), (1.0, 1.0, 40.0)).reason
 
 
-@pytest.mark.parametrize(
-    ("name", "spacing"),
-    [("unet3d", (1.0, 1.0, 1.0)), ("unet2d", (1.0, 1.0, 4.0)), ("biharmonic", (40.0, 40.0, 40.0))],
-)
-def test_fills_as_the_engine_that_it_picks(name: str, spacing: tuple[float, float, float]) -> None:
-    image = head((30, 32, 28), (6.0, 6.0, 6.0))
-    mask = np.zeros(image.shape, dtype=bool)
-    mask[10:16, 12:17, 10:15] = True
-    assert chosen("auto", mask, spacing).name == name
-    auto = Auto().fill(image, mask, spacing_mm=spacing, seed=3)
-    np.testing.assert_array_equal(auto, load_engine(name).fill(image, mask, spacing_mm=spacing, seed=3))
+def test_device_and_weights_reach_the_network(tmp_path: Path) -> None:
+    path = tiny_weights("unet3d", tmp_path, output=0.1)
+    one = chosen("unet3d", small(), weights=str(path), device="cuda")
+    assert one.engine == Learned("unet3d", path, "brisk", flips=False, device="cuda")
 
 
-def test_the_record_names_the_engine_and_the_reason() -> None:
-    image = head((30, 32, 28), (6.0, 6.0, 6.0))
-    mask = np.zeros(image.shape, dtype=bool)
-    mask[10:14, 12:15, 10:14] = True
-    engine = restore(image, mask).record.engine
-    assert engine is not None
-    assert engine.name == "unet3d"
-    assert engine.weights_sha256 == ENGINES["unet3d"].weights_sha256
-    assert engine.reason.startswith("auto: ")
+def test_auto_gives_its_network_the_device_and_the_effort() -> None:
+    assert chosen("auto", small(), device="cuda", effort="best").engine == Learned(
+        "unet3d", None, "thorough", flips=True, device="cuda"
+    )
+
+
+@pytest.mark.parametrize("engine", ["biharmonic", "exemplar", "auto"])
+def test_weights_for_an_engine_without_a_network_are_refused(engine: str, tmp_path: Path) -> None:
+    path = tiny_weights("unet3d", tmp_path, output=0.1)
+    with pytest.raises(UsageError, match=f"engines unet3d, unet2d, resnet2d with weights, got {engine}"):
+        chosen(engine, small(), weights=str(path))
+
+
+def test_missing_weights_are_refused_before_anything_is_filled() -> None:
+    with pytest.raises(UnreadableError, match=r"nowhere\.safetensors: expected a file of weights for unet3d"):
+        chosen("unet3d", small(), weights="nowhere.safetensors")
+
+
+@pytest.mark.parametrize("membrane", [False, True])
+def test_the_network_that_filled_something_is_named_by_its_weights(tmp_path: Path, *, membrane: bool) -> None:
+    path = tiny_weights("resnet2d", tmp_path, output=0.1)
+    gap = np.zeros(SHAPE, dtype=bool)
+    gap[:, :, 12:14] = True
+    one = chosen("resnet2d", gap, weights=str(path), membrane=membrane)
+    assert isinstance(one.engine, Membrane) == membrane
+    done = filling(one, gap)
+    assert done.filled_by == {"resnet2d": np.count_nonzero(gap)}
+    assert len(one.weights_sha256(done)) == 64
+    assert one.device(done) == "cpu"
+
+
+def test_weights_that_filled_nothing_are_not_named() -> None:
+    one = chosen("resnet2d", small())
+    done = filling(one, small())
+    assert done.filled_by == {"biharmonic": np.count_nonzero(small())}
+    assert one.weights_sha256(done) == ""
+    other = chosen("nearest", small())
+    assert other.weights_sha256(filling(other, small())) == ""
+
+
+def test_nothing_but_the_choice_makes_engines_for_restoration_and_evaluation() -> None:
+    package = Path(medpaint.__file__).parent
+    callers = [path for folder in ("pipeline", "evaluation", "demo") for path in (package / folder).glob("*.py")]
+    assert callers
+    for path in callers:
+        names = [
+            alias.name
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.ImportFrom)
+            for alias in node.names
+        ]
+        assert "load_engine" not in names, path
+        assert "Membrane" not in names, path

@@ -1,3 +1,5 @@
+"""The table of engines: light to read, and clear about what it refuses."""
+
 from __future__ import annotations
 
 import subprocess
@@ -25,39 +27,31 @@ def test_reading_the_table_loads_no_engine() -> None:
     assert answer.stdout.strip() == "[]"
 
 
-def test_an_unknown_name_is_refused_with_the_names_and_the_closest() -> None:
-    with pytest.raises(UsageError, match=r"auto, nearest, harmonic.*'harmonics'.*did you mean 'harmonic'"):
+def test_an_unknown_name_is_refused_with_all_names_and_the_closest() -> None:
+    with pytest.raises(UsageError, match=r"nearest, harmonic.*'harmonics'.*did you mean 'harmonic'"):
         load_engine("harmonics")
 
 
 def test_an_unknown_option_is_refused_with_the_options() -> None:
-    with pytest.raises(UsageError, match=r"'telea' has no option radius; it takes radius_mm, axis"):
+    with pytest.raises(UsageError, match=r"'telea' has no option radius; it takes radius_mm"):
         load_engine("telea", radius=3)
 
 
 @pytest.mark.parametrize("radius_mm", [0.0, -1.0, float("nan"), float("inf")])
 @pytest.mark.parametrize("name", ["telea", "navier-stokes"])
-def test_a_radius_that_is_no_length_is_refused(name: str, radius_mm: float) -> None:
+def test_an_impossible_radius_is_refused(name: str, radius_mm: float) -> None:
     with pytest.raises(UsageError, match="radius_mm"):
         load_engine(name, radius_mm=radius_mm)
 
 
-def test_an_axis_that_is_none_is_refused() -> None:
-    with pytest.raises(UsageError, match="axis"):
-        load_engine("telea", axis=3)
-
-
-@pytest.mark.parametrize(
-    ("extra", "remedy"), [("report", r"pip install 'medpaint\[report\]'"), (None, "pip install no_such_package")]
-)
-def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, extra: str | None, remedy: str) -> None:
-    table = {"ghost": EngineInfo(target="no_such_package.ghost:Ghost", ndim=3, summary="", extra=extra)}
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = {"ghost": EngineInfo(target="no_such_package.ghost:Ghost", ndim=3, summary="")}
     monkeypatch.setattr(registry, "ENGINES", MappingProxyType(table))
-    with pytest.raises(UsageError, match=remedy):
+    with pytest.raises(UsageError, match="pip install no_such_package"):
         load_engine("ghost")
 
 
 @pytest.mark.parametrize("info", ENGINES.values(), ids=ENGINES)
-def test_each_engine_says_what_it_does_in_one_line(info: EngineInfo) -> None:
+def test_each_engine_is_described_in_one_line(info: EngineInfo) -> None:
     assert info.summary
     assert "\n" not in info.summary

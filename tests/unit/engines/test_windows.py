@@ -1,3 +1,5 @@
+"""Windows around the holes of a mask."""
+
 from __future__ import annotations
 
 import time
@@ -36,7 +38,7 @@ def test_windows_end_where_the_volume_ends() -> None:
     assert windows(mask, ISOTROPIC, 0.0) == [(slice(0, 3), slice(0, 1), slice(5, 8))]
 
 
-def test_holes_far_apart_have_windows_of_their_own() -> None:
+def test_holes_far_apart_have_separate_windows() -> None:
     mask = np.zeros((60, 20, 20), dtype=bool)
     mask[50:53, 5:9, 5:9] = True
     mask[5:9, 5:9, 5:9] = True
@@ -46,14 +48,14 @@ def test_holes_far_apart_have_windows_of_their_own() -> None:
     ]
 
 
-def test_windows_that_would_overlap_are_one() -> None:
+def test_windows_that_would_overlap_are_merged() -> None:
     mask = np.zeros((60, 20, 20), dtype=bool)
     mask[5, 5, 5] = True
     mask[9, 8, 5] = True
     assert windows(mask, ISOTROPIC, 0.0) == [(slice(3, 12), slice(3, 11), slice(3, 8))]
 
 
-def test_parts_that_touch_by_a_corner_are_one() -> None:
+def test_parts_that_touch_at_a_corner_share_a_window() -> None:
     mask = np.zeros((9, 9, 9), dtype=bool)
     mask[3, 3, 3] = mask[4, 4, 4] = True
     assert len(windows(mask, ISOTROPIC, 0.0)) == 1
@@ -86,7 +88,7 @@ def test_no_hole_touches_the_edge_of_its_window_inside_the_volume() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 5000])
-def test_a_large_volume_takes_seconds_at_most(count: int) -> None:
+def test_a_large_volume_takes_only_seconds(count: int) -> None:
     mask = np.zeros((512, 512, 200), dtype=bool)
     mask[tuple(np.random.default_rng(0).integers(0, mask.shape, (count, 3)).T)] = True
     start = time.perf_counter()

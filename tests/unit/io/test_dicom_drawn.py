@@ -22,7 +22,9 @@ from medpaint.core.types import Mask
 from medpaint.core.volume import Volume
 from medpaint.io.dicom import is_drawn, read_drawn, read_series
 from medpaint.io.dicom.contours import enclosed
-from medpaint.pipeline.restore import restore
+from medpaint.io.mask_image import numbered
+from medpaint.io.reading import read_mask, read_scan
+from medpaint.masks.grids import aligned
 
 SERIES = "1.2.3.4"
 
@@ -82,13 +84,13 @@ def test_a_segment_is_drawn_where_it_was_by_number_or_name(
     path = segmentation(tmp_path)
     assert is_drawn(path)
     drawn = read_drawn(path, scan, SERIES, labels)
-    np.testing.assert_array_equal(drawn.mask, blocks()[0])
+    np.testing.assert_array_equal(drawn.values, blocks()[0])
     np.testing.assert_array_equal(drawn.affine, scan.affine)
 
 
 def test_several_segments_are_joined_where_they_overlap(tmp_path: Path, scan: Volume) -> None:
     drawn = read_drawn(segmentation(tmp_path), scan, SERIES, (1, "second"))
-    np.testing.assert_array_equal(drawn.mask, blocks()[0] | blocks()[1])
+    np.testing.assert_array_equal(drawn.values, blocks()[0] | blocks()[1])
 
 
 def test_of_several_segments_one_has_to_be_chosen(tmp_path: Path, scan: Volume) -> None:
@@ -103,14 +105,14 @@ def test_a_mask_of_another_series_is_refused(tmp_path: Path, scan: Volume) -> No
     path = segmentation(tmp_path)
     with pytest.raises(MaskError, match=r"a mask of series 1\.2\.3\.5, got one that refers to 1\.2\.3\.4"):
         read_drawn(path, scan, "1.2.3.5", (1,))
-    assert read_drawn(path, scan, "", (1,)).mask.any()
+    assert read_drawn(path, scan, "", (1,)).values.any()
 
 
 def test_half_of_a_fractional_voxel_is_enough(tmp_path: Path, scan: Volume) -> None:
     shares = np.zeros((6, 12, 14, 2))
     shares[1, 3, 4, 0], shares[1, 3, 5, 0] = 0.55, 0.45
     drawn = read_drawn(segmentation(tmp_path, "FRACTIONAL", shares), scan, SERIES, (1,))
-    assert [tuple(spot) for spot in np.argwhere(drawn.mask)] == [(4, 3, 1)]
+    assert [tuple(spot) for spot in np.argwhere(drawn.values)] == [(4, 3, 1)]
     assert drawn.warnings == ("the segmentation is fractional: voxels that belong to it by 50% or more are taken",)
 
 
@@ -120,9 +122,9 @@ def test_on_another_grid_the_segment_comes_with_its_own(tmp_path: Path, scan: Vo
     other = Volume.of(np.zeros((28, 24, 12), np.int16), finer)
     drawn = read_drawn(path, other, "", ("first",))
     assert not np.array_equal(drawn.affine, finer)
-    assert drawn.mask.sum() == blocks()[0].sum()
+    assert drawn.values.sum() == blocks()[0].sum()
     with pytest.raises(MaskError, match="mask is on another grid than the scan"):
-        restore(other, path, labels=["first"], engine="nearest")
+        aligned(drawn.values, drawn.affine, other)
 
 
 def test_a_damaged_segmentation_is_refused(tmp_path: Path, scan: Volume) -> None:
@@ -179,7 +181,7 @@ def test_a_contour_encloses_the_centres_within_it_and_one_in_another_is_a_hole(
     expected = np.zeros(scan.shape, bool)
     expected[2:10, 2:10, 2] = True
     expected[4:7, 4:7, 2] = False
-    np.testing.assert_array_equal(drawn.mask, expected)
+    np.testing.assert_array_equal(drawn.values, expected)
 
 
 @pytest.mark.parametrize(
@@ -197,19 +199,18 @@ def test_contours_that_lie_in_no_slice_are_refused(
         read_drawn(contours(tmp_path, [in_patient(scan, corners)], kind), scan, SERIES, ())
 
 
-def test_a_scan_is_restored_within_a_contour(tmp_path: Path, scan: Volume) -> None:
-    path = contours(tmp_path, [in_patient(scan, square(3.5, 7.5, 3.0))])
-    done = restore(tmp_path / "scan", path, engine="nearest")
-    assert done.mask.sum() == 16
-    assert done.record.mask is not None
-    assert done.record.mask.origin == "file"
+def test_a_contour_is_read_as_a_mask_of_its_scan(tmp_path: Path) -> None:
+    phantom().write(tmp_path / "scan")
+    volume, source = read_scan(tmp_path / "scan")
+    path = contours(tmp_path, [in_patient(volume, square(3.5, 7.5, 3.0))])
+    read = read_mask(path, volume, source, ())
+    assert np.count_nonzero(read.values) == 16
+    assert read.labels == ()
 
 
-def test_names_are_for_masks_that_have_them(scan: Volume) -> None:
-    mask = np.zeros(scan.shape, bool)
-    mask[3, 3, 3] = True
-    with pytest.raises(UsageError, match="expected labels by number, for this mask has no names, got hole"):
-        restore(scan, mask, labels=["hole"], engine="nearest")
+def test_labels_by_name_are_refused_where_labels_are_numbers() -> None:
+    with pytest.raises(UsageError, match=r"expected labels by number.*got hole"):
+        numbered(["hole", 1])
 
 
 @given(st.integers(0, 2**32 - 1))

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
-from dicom_phantom import AXIAL, SAGITTAL, Phantom
+from dicom_phantom import Phantom
+from multiframe_phantom import enhanced, mosaic
 from pydicom import Dataset, FileDataset
 from pydicom.uid import UID, EnhancedMRImageStorage
 
@@ -19,44 +20,6 @@ from medpaint.io.dicom import DicomSource, list_series, read_series
 from medpaint.io.source import Derivation
 
 DERIVATION = Derivation("A block was filled.", "key")
-
-
-def enhanced(
-    path: Path, *, order: tuple[int, ...] = (2, 0, 3, 1), echoes: int = 1, shared: bool = True, slope: float = 2.0
-) -> Phantom:
-    """Write an enhanced image whose frames come in another order than their places, and return what it shows."""
-    phantom = Phantom(modality="MR", dtype="uint16", orientation=SAGITTAL)
-    (first, *_) = phantom.write(path.parent / "single")
-    dataset = pydicom.dcmread(first)
-    for keyword in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness"):
-        if keyword in dataset:
-            del dataset[keyword]
-    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = EnhancedMRImageStorage
-    frames = [(echo, k) for echo in range(echoes) for k in order]
-    dataset.NumberOfFrames = len(frames)
-    dataset.PixelData = np.stack([phantom.voxels()[k] ^ echo for echo, k in frames]).tobytes()
-    plane, measures, values = Dataset(), Dataset(), Dataset()
-    plane.ImageOrientationPatient = list(phantom.orientation)
-    measures.PixelSpacing, measures.SliceThickness = list(phantom.pixel_spacing), 9.0
-    values.RescaleSlope, values.RescaleIntercept, values.RescaleType = slope, 1.0, "US"
-    common = Dataset()
-    common.PlaneOrientationSequence, common.PixelMeasuresSequence = [plane], [measures]
-    common.PixelValueTransformationSequence = [values]
-    groups = []
-    for echo, k in frames:
-        item, place, kind, time = Dataset(), Dataset(), Dataset(), Dataset()
-        place.ImagePositionPatient = [float(value) for value in phantom.places()[k]]
-        kind.FrameType = ["ORIGINAL", "PRIMARY", "M", "NONE"]
-        time.EffectiveEchoTime = 4.5 * (echo + 1)
-        item.PlanePositionSequence, item.MRImageFrameTypeSequence, item.MREchoSequence = [place], [kind], [time]
-        if not shared:
-            item.update(common)
-        groups.append(item)
-    if shared:
-        dataset.SharedFunctionalGroupsSequence = [common]
-    dataset.PerFrameFunctionalGroupsSequence = groups
-    dataset.save_as(path)
-    return phantom
 
 
 def changed(volume: Any) -> tuple[Array, Mask]:
@@ -175,41 +138,6 @@ def test_a_facet_that_differs_in_a_whole_volume_does_not_split_it(tmp_path: Path
     Phantom(shape=(6, 5, 8), change=change).write(tmp_path / "scan")
     volume, _ = read_series(tmp_path / "scan")
     assert volume.shape == (5, 6, 8)
-
-
-def csa(**values: list[Any]) -> bytes:
-    """Return a private header as Siemens writes it, with some entries."""
-    content = b"SV10\4\3\2\1" + struct.pack("<2I", len(values), 77)
-    for name, items in values.items():
-        content += struct.pack("<64si4siii", name.encode(), 0, b"FD\0\0", 4, len(items), 77)
-        for item in items:
-            text = str(item).encode() + b"\0"
-            content += struct.pack("<4i", len(text), len(text), 77, len(text))
-            content += text + b"\0" * (-len(text) % 4)
-    return content
-
-
-def mosaic(folder: Path, *, private: bool = True, normal: float = 1.0) -> Phantom:
-    """Write a phantom of five slices as a mosaic of three by three tiles."""
-    phantom = Phantom(modality="MR", dtype="uint16", shape=(6, 4, 5), orientation=AXIAL)
-    (first, *_) = phantom.write(folder.parent / "single")
-    dataset = pydicom.dcmread(first)
-    tiles = np.full((18, 12), 7, np.uint16)
-    for k, values in enumerate(phantom.voxels()):
-        tiles[6 * (k // 3) : 6 * (k // 3) + 6, 4 * (k % 3) : 4 * (k % 3) + 4] = values
-    dataset.Rows, dataset.Columns, dataset.PixelData = 18, 12, tiles.tobytes()
-    dataset.ImageType = ["ORIGINAL", "PRIMARY", "M", "ND", "MOSAIC"]
-    dataset.SpacingBetweenSlices = phantom.step_mm
-    rows, columns = phantom.pixel_spacing
-    x, y, z = (float(value) for value in phantom.places()[0])
-    dataset.ImagePositionPatient = [x - 4 * columns, y - 6 * rows, z]
-    if private:
-        header = csa(NumberOfImagesInMosaic=[5], SliceNormalVector=[0.0, 0.0, normal])
-        dataset.add_new(0x00290010, "LO", "SIEMENS CSA HEADER")
-        dataset.add_new(0x00291010, "OB", header)
-    folder.mkdir(parents=True)
-    dataset.save_as(folder / "m.dcm")
-    return phantom
 
 
 def read_mosaic(tmp_path: Path) -> tuple[Any, DicomSource]:

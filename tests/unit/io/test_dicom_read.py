@@ -198,7 +198,7 @@ def test_real_world_values_of_some_slices_alone_are_no_intensities(tmp_path: Pat
     Phantom(modality="MR", dtype="uint16", change=change).write(tmp_path)
     volume, source = read_series(tmp_path)
     np.testing.assert_array_equal(volume.intensities(), volume.data)
-    assert "differ in what their values stand for" in " ".join(source.warnings)
+    assert "differ in the meaning of their values" in " ".join(source.warnings)
 
 
 def test_slopes_that_differ_are_kept_by_slice(tmp_path: Path) -> None:

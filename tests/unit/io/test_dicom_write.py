@@ -377,7 +377,7 @@ def test_compressed_series_are_valid(tmp_path: Path, how: str) -> None:
 def test_pixels_that_a_way_does_not_take_are_refused(tmp_path: Path) -> None:
     Phantom(dtype="int32", bits_stored=20).write(tmp_path / "scan")
     data, mask, source = _changed(tmp_path / "scan")
-    with pytest.raises(UnsupportedError, match=r"20 of 32 bits.*: choose another way"):
+    with pytest.raises(UnsupportedError, match=r"20 of 32 bits.*: choose another compression"):
         source.write(data, mask, tmp_path / "out", replace(DERIVATION, compress="rle"))
     assert not (tmp_path / "out").exists()
 

@@ -64,7 +64,7 @@ def test_refusals_become_reasons(tmp_path: Path) -> None:
     assert len(reasons) == 5
     assert "--frame 0..1" in reasons["4d.nii"]
     assert "complex64" in reasons["complex.nii"]
-    assert "no NRRD file" in reasons["empty.nrrd"]
+    assert "not a NRRD file" in reasons["empty.nrrd"]
     assert "truncated" in reasons["short.nii"]
     assert "No such file" in reasons["without.mhd"]
 

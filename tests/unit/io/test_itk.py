@@ -20,7 +20,6 @@ from medpaint.core.errors import (
     MedpaintError,
     UnreadableError,
     UnsupportedError,
-    UsageError,
 )
 from medpaint.core.geometry import LPS_TO_RAS
 from medpaint.core.types import Affine, Array
@@ -103,18 +102,15 @@ def test_every_type_comes_back(tmp_path: Path, dtype: str, suffix: str, *, compr
 
 
 @pytest.mark.parametrize("compressed", [False, True])
-@pytest.mark.parametrize("suffix", SUFFIXES)
-def test_two_writes_give_the_same_bytes(tmp_path: Path, suffix: str, *, compressed: bool) -> None:
+@pytest.mark.parametrize("suffix", [".mha", ".mhd"])
+def test_an_unchanged_metaimage_is_written_as_it_was(tmp_path: Path, suffix: str, *, compressed: bool) -> None:
     path = saved(tmp_path / "scan" / f"scan{suffix}", numbers(), compressed=compressed)
     volume, source = read_itk(path)
-    targets = [tmp_path / folder / f"scan{suffix}" for folder in ("a", "b")]
-    for target in targets:
-        source.write(volume.data, np.ones(volume.shape, bool), target, DONE)
-    folders = [path.parent, *(target.parent for target in targets)]
-    for original, *written in zip(*(sorted(folder.iterdir()) for folder in folders), strict=True):
-        assert written[0].read_bytes() == written[1].read_bytes()
-        # ITK parts the axes of NRRD into length and direction, which may cost their last digit.
-        assert suffix.startswith(".n") or written[0].read_bytes() == original.read_bytes()
+    source.write(volume.data, np.ones(volume.shape, bool), tmp_path / "out" / path.name, DONE)
+    before, after = (
+        {file.name: file.read_bytes() for file in folder.iterdir()} for folder in (path.parent, tmp_path / "out")
+    )
+    assert after == before
 
 
 def test_what_itk_knows_of_a_header_is_kept(tmp_path: Path) -> None:
@@ -204,25 +200,16 @@ def test_a_slice_is_a_volume_of_one(tmp_path: Path, suffix: str) -> None:
     np.testing.assert_array_equal(back.T, data + 1)
 
 
-@pytest.mark.parametrize("compressed", [False, True])
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_frames_other_than_the_chosen_stay(tmp_path: Path, suffix: str, *, compressed: bool) -> None:
+def test_one_frame_is_read_on_the_grid_of_a_single_volume(tmp_path: Path, suffix: str) -> None:
     data = numbers(shape=(4, 3, 2, 3))
-    image = sitk.JoinSeries([image_of(data[..., frame]) for frame in range(3)])
     path = tmp_path / f"scan{suffix}"
-    sitk.WriteImage(image, str(path), useCompression=compressed)
+    sitk.WriteImage(sitk.JoinSeries([image_of(data[..., frame]) for frame in range(3)]), str(path))
     with pytest.raises(AmbiguousError, match=r"--frame 0\.\.2"):
         read_itk(path)
-    with pytest.raises(UsageError, match="got 3"):
-        read_itk(path, frame=3)
-    volume, source = read_itk(path, frame=1)
+    volume, _ = read_itk(path, frame=1)
     np.testing.assert_array_equal(volume.data, data[..., 1])
     np.testing.assert_allclose(volume.affine, read_itk(saved(tmp_path / "one.mha", data[..., 1]))[0].affine)
-    target = tmp_path / "out" / f"scan{suffix}"
-    source.write(volume.data + 1, np.ones(volume.shape, bool), target, DONE)
-    back = sitk.GetArrayFromImage(sitk.ReadImage(str(target))).T
-    np.testing.assert_array_equal(back[..., [0, 2]], data[..., [0, 2]])
-    np.testing.assert_array_equal(back[..., 1], data[..., 1] + 1)
 
 
 @pytest.mark.parametrize(
@@ -376,10 +363,3 @@ def test_any_change_of_a_header_is_read_or_refused_in_one_line(tmp_path: Path, s
             read_itk(path)
         except MedpaintError as error:
             assert "\n" not in str(error)  # noqa: PT017 - either outcome is right
-
-
-def test_a_data_file_that_changed_is_not_written_from(tmp_path: Path) -> None:
-    volume, source = read_itk(saved(tmp_path / "scan.mhd", numbers()))
-    (tmp_path / "scan.raw").write_bytes(bytes(volume.data.nbytes))
-    with pytest.raises(InputError, match=r"scan\.raw has changed since it was read"):
-        source.write(volume.data, np.ones(volume.shape, bool), tmp_path / "out.mhd", DONE)

@@ -183,16 +183,6 @@ def test_any_rotation_survives_a_mask_header(values: Array, flip: int) -> None:
     np.testing.assert_allclose(header.get_qform(), affine, atol=5e-3)
 
 
-def test_frames_other_than_the_chosen_stay(tmp_path: Path) -> None:
-    data = numbers("i2", (3, 4, 2, 5))
-    path = saved(tmp_path / "scan.nii.gz", data)
-    rewritten(path, tmp_path / "out.nii.gz", frame=3)
-    back = np.asanyarray(nib.load(tmp_path / "out.nii.gz").dataobj)
-    np.testing.assert_array_equal(back[..., [0, 1, 2, 4]], data[..., [0, 1, 2, 4]])
-    assert (back[..., 3] != data[..., 3]).any()
-    assert read_nifti(path, frame=3)[1].facts["frames"] == 5
-
-
 def test_frames_on_two_axes_are_counted_through(tmp_path: Path) -> None:
     data = numbers("f4", (3, 4, 2, 2, 3))
     path = saved(tmp_path / "scan.nii", data)
@@ -307,7 +297,7 @@ def test_missing_file_and_garbage_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="No such file"):
         read_nifti(tmp_path / "none.nii")
     (tmp_path / "scan.nii").write_bytes(np.random.default_rng(0).bytes(1000))
-    with pytest.raises(UnreadableError, match="no NIfTI file"):
+    with pytest.raises(UnreadableError, match="not a NIfTI file"):
         read_nifti(tmp_path / "scan.nii")
 
 
@@ -324,32 +314,6 @@ def test_any_change_of_a_header_is_read_or_refused_in_one_line(tmp_path: Path) -
             read_nifti(path)
         except MedpaintError as error:
             assert "\n" not in str(error)  # noqa: PT017 - either outcome is right
-
-
-def test_a_source_that_changed_is_not_written_from(tmp_path: Path) -> None:
-    path = saved(tmp_path / "scan.nii", numbers("i2"))
-    volume, source = read_nifti(path)
-    patched(path, 150, b"x")
-    with pytest.raises(InputError, match="has changed since it was read"):
-        source.write(volume.data, np.ones(volume.shape, bool), tmp_path / "out.nii", DONE)
-    assert not (tmp_path / "out.nii").exists()
-
-
-def test_data_of_another_type_is_a_mistake_of_the_caller(tmp_path: Path) -> None:
-    volume, source = read_nifti(saved(tmp_path / "scan.nii", numbers("i2")))
-    with pytest.raises(ValueError, match="expected int16"):
-        source.write(volume.data.astype(np.int32), np.ones(volume.shape, bool), tmp_path / "out.nii", DONE)
-    assert not list(tmp_path.glob(".*"))
-
-
-def test_two_writes_give_the_same_bytes(tmp_path: Path) -> None:
-    volume, source = read_nifti(saved(tmp_path / "scan.nii.gz", numbers("i2")))
-    mask = volume.data > 0
-    for name in ("a", "b"):
-        source.write(volume.data, mask, tmp_path / f"{name}.nii.gz", DONE)
-        write_mask(mask, volume.affine, tmp_path / f"{name}_mask.nii.gz")
-    assert (tmp_path / "a.nii.gz").read_bytes() == (tmp_path / "b.nii.gz").read_bytes()
-    assert (tmp_path / "a_mask.nii.gz").read_bytes() == (tmp_path / "b_mask.nii.gz").read_bytes()
 
 
 @pytest.mark.parametrize("affine", [OBLIQUE, OBLIQUE @ np.diag([-1, 1, 1, 1]), np.diag([-2.0, -1.0, 1.0, 1.0])])

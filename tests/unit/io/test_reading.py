@@ -66,7 +66,7 @@ def test_a_name_says_what_a_damaged_file_should_have_been(tmp_path: Path) -> Non
         (b"\x89PNG\r\n\x1a\n", "a PNG picture"),
         (b"some words\n", "a text file"),
         (b"\x1f\x8b\x08\x00aaaa", "a gzip archive of something else"),
-        (b"\x00\xfe\xed", "nothing known"),
+        (b"\x00\xfe\xed", "an unknown format"),
     ],
 )
 def test_what_is_no_image_is_named(tmp_path: Path, content: bytes, likeness: str) -> None:

@@ -1,3 +1,5 @@
+"""Errors and PSNR of small arrays, computed by hand."""
+
 from __future__ import annotations
 
 import math
@@ -23,16 +25,16 @@ def test_equal_images_have_infinite_psnr() -> None:
 
 
 @pytest.mark.parametrize("data_range", [0.0, -1.0, math.nan])
-def test_a_range_that_is_none_is_refused(data_range: float) -> None:
+def test_range_that_is_not_positive_is_refused(data_range: float) -> None:
     with pytest.raises(ValueError, match="data_range"):
         psnr(TRUTH, IMAGE, MASK, data_range)
 
 
-def test_an_empty_mask_is_refused() -> None:
+def test_empty_mask_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one voxel"):
         mae(TRUTH, IMAGE, np.zeros_like(MASK))
 
 
-def test_arrays_of_other_shapes_are_refused() -> None:
+def test_arrays_of_different_shapes_are_refused() -> None:
     with pytest.raises(ValueError, match="one shape"):
         rmse(TRUTH, IMAGE[..., :3], MASK)

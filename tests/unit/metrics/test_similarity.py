@@ -1,4 +1,4 @@
-"""SSIM and the BraTS scores against their formulas; agreement with the official package is a slow test."""
+"""SSIM and the BraTS scores against their formulas; agreement with the official package is tested elsewhere."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def similarity_at(x: NDArray[Any], y: NDArray[Any], where: tuple[int, ...], axes
 
 @pytest.mark.parametrize("axes", [SPACE, PLANES])
 @pytest.mark.parametrize("where", [(4, 8, 8), (0, 0, 16), (8, 15, 3)])
-def test_similarity_is_what_its_formula_says(
+def test_similarity_follows_its_formula(
     pair: tuple[NDArray[Any], NDArray[Any], Mask], axes: tuple[int, ...], where: tuple[int, ...]
 ) -> None:
     truth, image, _ = pair
@@ -56,7 +56,7 @@ def test_similarity_is_what_its_formula_says(
     assert ssim(truth, image, mask, data_range=1.0, axes=axes) == pytest.approx(expected, abs=1e-12)
 
 
-def test_equal_images_are_wholly_similar(pair: tuple[NDArray[Any], NDArray[Any], Mask]) -> None:
+def test_equal_images_have_similarity_1(pair: tuple[NDArray[Any], NDArray[Any], Mask]) -> None:
     truth, _, mask = pair
     assert ssim3d(truth, truth, mask, data_range=1.0) == pytest.approx(1.0)
 
@@ -68,7 +68,9 @@ def test_similarity_falls_as_noise_rises(pair: tuple[NDArray[Any], NDArray[Any],
 
 
 @pytest.mark.parametrize("data_range", [0.0, math.nan])
-def test_similarity_needs_a_range(pair: tuple[NDArray[Any], NDArray[Any], Mask], data_range: float) -> None:
+def test_similarity_needs_a_positive_range(
+    pair: tuple[NDArray[Any], NDArray[Any], Mask], data_range: float
+) -> None:
     truth, image, mask = pair
     with pytest.raises(ValueError, match="data_range"):
         ssim3d(truth, image, mask, data_range=data_range)
@@ -83,7 +85,7 @@ def test_empty_masks_are_refused(pair: tuple[NDArray[Any], NDArray[Any], Mask]) 
         brats_scores(truth, image, empty, (0.0, 1.0))
 
 
-def test_brats_errors_are_taken_on_clipped_and_scaled_intensities() -> None:
+def test_brats_errors_are_computed_on_clipped_and_scaled_intensities() -> None:
     truth = np.full((4, 8, 8), 50.0)
     image = np.full((4, 8, 8), 500.0)
     mask = np.zeros((4, 8, 8), dtype=bool)
@@ -95,7 +97,7 @@ def test_brats_errors_are_taken_on_clipped_and_scaled_intensities() -> None:
     assert math.isnan(scores.psnr_of_truth)
 
 
-def test_a_perfect_fill_has_finite_psnr_and_full_similarity(
+def test_perfect_fill_has_finite_psnr_and_similarity_1(
     pair: tuple[NDArray[Any], NDArray[Any], Mask],
 ) -> None:
     truth, _, mask = pair
@@ -105,13 +107,15 @@ def test_a_perfect_fill_has_finite_psnr_and_full_similarity(
     assert scores.psnr_of_truth == math.inf
 
 
-def test_brats_scores_do_not_look_outside_the_mask(pair: tuple[NDArray[Any], NDArray[Any], Mask]) -> None:
+def test_brats_scores_do_not_depend_on_voxels_outside_the_mask(
+    pair: tuple[NDArray[Any], NDArray[Any], Mask],
+) -> None:
     truth, image, mask = pair
     elsewhere = np.where(mask, image, 7.0)
     assert brats_scores(truth, image, mask, (0.0, 1.0)) == brats_scores(truth, elsewhere, mask, (0.0, 1.0))
 
 
-def test_a_mask_of_everything_is_scored(pair: tuple[NDArray[Any], NDArray[Any], Mask]) -> None:
+def test_mask_of_everything_is_scored(pair: tuple[NDArray[Any], NDArray[Any], Mask]) -> None:
     truth, image, _ = pair
     assert 0.0 < brats_scores(truth, image, np.ones(SHAPE, dtype=bool), (0.0, 1.0)).ssim < 1.0
 
@@ -123,7 +127,7 @@ def test_limits_count_zeros_and_stay_positive() -> None:
     assert high == pytest.approx(np.percentile(voided, 99.5))
 
 
-def test_limits_that_do_not_rise_are_refused(pair: tuple[NDArray[Any], NDArray[Any], Mask]) -> None:
+def test_equal_limits_are_refused(pair: tuple[NDArray[Any], NDArray[Any], Mask]) -> None:
     truth, image, mask = pair
-    with pytest.raises(ValueError, match="limits that rise"):
+    with pytest.raises(ValueError, match="expected limits"):
         brats_scores(truth, image, mask, (1.0, 1.0))

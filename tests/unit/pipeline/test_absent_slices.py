@@ -1,4 +1,4 @@
-"""Slices that are absent from a DICOM series: put back as a gap, if that is asked for, and filled."""
+"""Slices that are absent from a DICOM series: put back as a gap on request, and filled."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from pydicom.tag import Tag
 from medpaint.audit.verify import verify
 from medpaint.core.errors import GeometryError
 from medpaint.io.dicom import read_series
-from medpaint.pipeline.restore import Restoration, restore
+from medpaint.pipeline.case import Restoration
+from medpaint.pipeline.restore import restore
 
 
 def smooth(dataset: FileDataset, index: int) -> None:
@@ -37,7 +38,7 @@ def restored(folder: Path, *absent: int, **changes: Any) -> Restoration:
     return restore(scan, output=folder / "out", engine="harmonic", absent_slices=True)
 
 
-def test_absent_slices_are_refused_unless_they_are_to_be_put_back(tmp_path: Path) -> None:
+def test_absent_slices_are_refused_by_default(tmp_path: Path) -> None:
     with pytest.raises(GeometryError, match="2 slices are missing, the common step"):
         restore(with_gaps(tmp_path, 3, 4), engine="harmonic")
 
@@ -53,7 +54,7 @@ def test_absent_slices_are_put_back_and_filled(tmp_path: Path) -> None:
     assert not verify(done.products.record).problems
 
 
-def test_they_get_instances_of_their_own(tmp_path: Path) -> None:
+def test_restored_slices_get_their_own_instances(tmp_path: Path) -> None:
     done = restored(tmp_path, 2, 5)
     assert done.products is not None
     written = [pydicom.dcmread(file) for file in sorted(done.products.restored.iterdir())]
@@ -92,14 +93,14 @@ def test_the_segmentation_refers_to_the_series_that_has_the_slices(tmp_path: Pat
 
 
 @pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dciodvfy is not installed")
-def test_what_was_put_between_is_valid(tmp_path: Path) -> None:
+def test_the_new_instances_are_valid(tmp_path: Path) -> None:
     done = restored(tmp_path, 3)
     assert done.products is not None
     for file in (*done.products.restored.iterdir(), done.products.segmentation):
         assert not validator_errors(file)
 
 
-def test_a_mask_of_the_whole_grid_is_joined_with_the_gap(tmp_path: Path) -> None:
+def test_a_mask_is_merged_with_the_gap(tmp_path: Path) -> None:
     mask = np.zeros((18, 16, 8), bool)
     mask[4:8, 4:8, 6] = True
     done = restore(with_gaps(tmp_path, 2), mask, engine="harmonic", absent_slices=True)
@@ -107,7 +108,7 @@ def test_a_mask_of_the_whole_grid_is_joined_with_the_gap(tmp_path: Path) -> None
     assert done.mask.sum() == 16 + 18 * 16
 
 
-def test_slices_that_are_rescaled_each_on_its_own_have_gaps_too(tmp_path: Path) -> None:
+def test_gaps_are_restored_where_slices_have_their_own_rescaling(tmp_path: Path) -> None:
     def change(dataset: FileDataset, index: int) -> None:
         dataset.RescaleSlope, dataset.RescaleIntercept = 1.0 + index, 0.0
 
@@ -118,7 +119,7 @@ def test_slices_that_are_rescaled_each_on_its_own_have_gaps_too(tmp_path: Path) 
     assert source.absent == (2,)
 
 
-def test_a_gap_is_filled_where_zero_is_padding_too(tmp_path: Path) -> None:
+def test_a_gap_is_filled_where_zero_is_padding(tmp_path: Path) -> None:
     def change(dataset: FileDataset, index: int) -> None:
         smooth(dataset, index + 1)
         dataset[Tag("PixelPaddingValue")] = DataElement(Tag("PixelPaddingValue"), "SS", 0)

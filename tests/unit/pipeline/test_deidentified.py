@@ -1,4 +1,4 @@
-"""Products that name nobody: the Basic Profile, with identifiers that follow from a secret."""
+"""De-identified products: the Basic Profile, with identifiers derived from a secret."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from pydicom.uid import CTImageStorage
 from medpaint.audit.verify import verify
 from medpaint.core.errors import UsageError
 from medpaint.io.private import keyed_name
-from medpaint.pipeline.restore import Restoration, restore
+from medpaint.pipeline.case import Restoration
+from medpaint.pipeline.restore import restore
 
 MARKER = "QZXJ"
 
@@ -73,7 +74,7 @@ def written(done: Restoration) -> list[FileDataset]:
     return [pydicom.dcmread(file) for file in sorted(done.products.restored.iterdir())]
 
 
-def test_nothing_in_the_products_names_a_person(tmp_path: Path) -> None:
+def test_products_name_nobody(tmp_path: Path) -> None:
     done = restored(tmp_path)
     assert done.products is not None
     files = [file for file in (tmp_path / "out").rglob("*") if file.is_file()]
@@ -97,7 +98,7 @@ def test_voxels_and_geometry_are_those_of_the_scan(tmp_path: Path) -> None:
     np.testing.assert_allclose([one.ImagePositionPatient for one in written(done)], phantom.places(), atol=1e-6)
 
 
-def test_no_identifier_of_the_source_is_left_and_what_belonged_together_still_does(tmp_path: Path) -> None:
+def test_identifiers_are_replaced_consistently(tmp_path: Path) -> None:
     done = restored(tmp_path)
     sources = [pydicom.dcmread(file) for file in sorted((tmp_path / "scan").iterdir())]
     old = {
@@ -113,11 +114,11 @@ def test_no_identifier_of_the_source_is_left_and_what_belonged_together_still_do
             assert "1.2.840.10008.5.1.4.1.1.2" in found
     assert len({one.StudyInstanceUID for one in new}) == 1
     assert len({one.FrameOfReferenceUID for one in new}) == 1
-    assert done.record.scan is not None
-    assert done.record.scan.facts["series_uid"] not in old
+    assert done.record.read is not None
+    assert done.record.read.facts["series_uid"] not in old
 
 
-def test_identifiers_follow_from_the_secret(tmp_path: Path) -> None:
+def test_identifiers_depend_on_the_secret(tmp_path: Path) -> None:
     def identifiers(folder: str, line: str) -> list[str]:
         first = written(restored(tmp_path / folder, line=line))[0]
         found = [str(element.value) for element in first.iterall() if element.VR == "UI"]
@@ -137,7 +138,7 @@ def test_the_products_are_valid(tmp_path: Path) -> None:
         assert not validator_errors(file) - source
 
 
-def test_a_secret_that_can_be_guessed_or_read_is_refused_before_anything_is_done(tmp_path: Path) -> None:
+def test_a_weak_or_readable_secret_is_refused_before_the_work(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="expected a secret of 16 characters or more, got 5"):
         restored(tmp_path, line="short")
     assert not (tmp_path / "out").exists()
@@ -147,7 +148,7 @@ def test_a_secret_that_can_be_guessed_or_read_is_refused_before_anything_is_done
         restore(tmp_path / "scan", deidentify=str(path))
 
 
-def test_without_a_name_products_are_called_by_a_keyed_hash(tmp_path: Path) -> None:
+def test_unnamed_products_are_named_by_a_keyed_hash(tmp_path: Path) -> None:
     Phantom(shape=(12, 13, 5)).write(tmp_path / "DOE^JANE")
     mask = np.zeros((13, 12, 5), bool)
     mask[4:6, 4:6, 2] = True
@@ -159,7 +160,7 @@ def test_without_a_name_products_are_called_by_a_keyed_hash(tmp_path: Path) -> N
     }  # fmt: skip
 
 
-def test_people_stay_apart_and_images_of_one_stay_together(tmp_path: Path) -> None:
+def test_different_people_get_different_identifiers(tmp_path: Path) -> None:
     found = []
     for number, patient in enumerate(("P1", "P2", "P1")):
 

@@ -1,4 +1,4 @@
-"""What is written beside a restored DICOM series: its mask as one that a viewer lays over the scan."""
+"""Beside a restored DICOM series its mask is written as a segmentation that a viewer overlays on the scan."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from scans import save_pair
 from medpaint.audit.verify import verify
 from medpaint.core.errors import InputError
 from medpaint.core.types import Mask
-from medpaint.pipeline.restore import Restoration, restore
+from medpaint.pipeline.case import Restoration
+from medpaint.pipeline.restore import restore
 
 SHAPE = (14, 12, 6)
 
@@ -70,7 +71,7 @@ def two_slices() -> Mask:
 
 
 @pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dciodvfy is not installed")
-def test_a_mask_of_slices_that_lie_apart_is_written_and_read_on_the_grid_of_the_scan(tmp_path: Path) -> None:
+def test_a_mask_of_distant_slices_is_on_the_grid_of_the_scan(tmp_path: Path) -> None:
     done = restored(tmp_path, hole=two_slices())
     assert done.products is not None
     assert not verify(done.products.record).problems
@@ -79,7 +80,7 @@ def test_a_mask_of_slices_that_lie_apart_is_written_and_read_on_the_grid_of_the_
     np.testing.assert_array_equal(again.mask, two_slices())
 
 
-def test_a_mask_whose_file_states_the_step_of_the_slices_that_it_has_is_read_on_the_grid_of_the_scan(
+def test_the_step_stated_in_a_segmentation_does_not_move_its_slices(
     tmp_path: Path,
 ) -> None:
     done = restored(tmp_path, hole=two_slices())
@@ -92,7 +93,7 @@ def test_a_mask_whose_file_states_the_step_of_the_slices_that_it_has_is_read_on_
     np.testing.assert_array_equal(again.mask, two_slices())
 
 
-def test_it_is_the_same_on_every_run(tmp_path: Path) -> None:
+def test_the_segmentation_is_the_same_on_every_run(tmp_path: Path) -> None:
     written = []
     for run in ("a", "b"):
         done = restored(tmp_path / run)
@@ -115,7 +116,7 @@ def test_a_segmentation_that_was_changed_does_not_verify(tmp_path: Path) -> None
     ]
 
 
-def test_without_a_frame_of_reference_there_is_none_and_the_record_says_why(tmp_path: Path) -> None:
+def test_without_a_frame_of_reference_the_record_says_why_there_is_no_segmentation(tmp_path: Path) -> None:
     def change(dataset: FileDataset, _index: int) -> None:
         del dataset.FrameOfReferenceUID
 
@@ -126,12 +127,12 @@ def test_without_a_frame_of_reference_there_is_none_and_the_record_says_why(tmp_
     assert not verify(done.products.record).problems
 
 
-def test_an_empty_mask_makes_none(tmp_path: Path) -> None:
+def test_an_empty_mask_makes_no_segmentation(tmp_path: Path) -> None:
     done = restored(tmp_path, hole=np.zeros(SHAPE, bool))
     assert roles(done) == ["restored", "mask"]
 
 
-def test_a_file_in_the_place_of_the_segmentation_is_not_replaced_unasked(tmp_path: Path) -> None:
+def test_a_foreign_file_in_the_place_of_the_segmentation_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "scan_mask.dcm").write_bytes(b"mine")
     with pytest.raises(InputError, match=r"scan_mask\.dcm is there already"):
@@ -139,7 +140,7 @@ def test_a_file_in_the_place_of_the_segmentation_is_not_replaced_unasked(tmp_pat
     assert (tmp_path / "out" / "scan_mask.dcm").read_bytes() == b"mine"
 
 
-def test_beside_another_kind_of_scan_such_a_file_is_left_alone(tmp_path: Path) -> None:
+def test_beside_a_nifti_scan_such_a_file_is_left_alone(tmp_path: Path) -> None:
     scan, hole = save_pair(tmp_path)
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "scan_mask.dcm").write_bytes(b"mine")

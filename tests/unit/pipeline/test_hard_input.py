@@ -11,7 +11,8 @@ from medpaint.core.errors import InputError
 from medpaint.core.types import Array, Mask
 from medpaint.core.volume import Volume
 from medpaint.phantoms import head
-from medpaint.pipeline.restore import Restoration, restore
+from medpaint.pipeline.case import Restoration
+from medpaint.pipeline.restore import restore
 
 SHAPE = (26, 24, 22)
 ENGINES = ("auto", "unet3d", "unet2d", "resnet2d", "biharmonic")

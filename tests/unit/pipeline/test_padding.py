@@ -1,4 +1,4 @@
-"""Voxels that hold no image: never filled, and never filled from."""
+"""Padding voxels are never filled, and never filled from."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ from pydicom.tag import Tag
 
 from medpaint.cohort.staging import load_case, save_case
 from medpaint.io.dicom import read_series
-from medpaint.parameters import Parameters
-from medpaint.pipeline.restore import ingest, restore
+from medpaint.io.selection import Selection
+from medpaint.parameters import MaskParameters
+from medpaint.pipeline.mask import mask_scan
+from medpaint.pipeline.read import read
+from medpaint.pipeline.restore import restore
 
 PADDING = -2000
 
 
 def padded(folder: Path, *, limit: int | None = None) -> Path:
-    """Write a series that is 40 everywhere but in its first two columns, which are padding."""
+    """Write a series that is 40 everywhere except in its first two columns, which are padding."""
 
     def change(dataset: FileDataset, _index: int) -> None:
         pixels = np.full((20, 22), 40, np.int16)
@@ -59,13 +62,13 @@ def test_a_range_of_values_is_padding(tmp_path: Path) -> None:
     assert np.isnan(volume.intensities()).sum() == 2 * 20 * 8
 
 
-def test_a_cohort_knows_of_padding_too(tmp_path: Path) -> None:
-    case = ingest(padded(tmp_path), mask_over_the_edge(), Parameters())
+def test_a_case_file_keeps_the_padding(tmp_path: Path) -> None:
+    case = mask_scan(read(padded(tmp_path), Selection()), mask_over_the_edge(), MaskParameters())
     save_case(case, tmp_path / "case")
     assert load_case(tmp_path / "case").volume.encoding.padding == (-2000.0, -2000.0)  # type: ignore[union-attr]
 
 
-def test_what_a_person_should_know_of_the_pixels_is_a_warning(tmp_path: Path) -> None:
+def test_burnt_in_annotations_and_overlays_give_warnings(tmp_path: Path) -> None:
     def change(dataset: FileDataset, _index: int) -> None:
         dataset.BurnedInAnnotation = "YES"
         dataset.add_new(0x60000010, "US", 6)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-import torch
 
 from medpaint.core.types import FloatArray
 from medpaint.engines.learned.start import CHANNELS
 from medpaint.training.bank import Bank
-from medpaint.training.batches import Batch, _batch, _hidden, _recoloured, _turned, batches, ordered
+
+if TYPE_CHECKING:
+    from medpaint.training.batches import Batch
 
 HOLE = CHANNELS.index("hole")
 EDGE = 6
@@ -38,11 +40,15 @@ def bank_in(folder: Path, slices: int = 1, axes: int = 3) -> Bank:
 
 
 def same(one: Batch, other: Batch) -> bool:
+    import torch
+
     pairs = ((one.shown, other.shown), (one.missing, other.missing), (one.hole, other.hole))
     return all(torch.equal(left, right) for left, right in pairs)
 
 
 def test_a_batch_depends_on_its_step_alone(tmp_path: Path) -> None:
+    from medpaint.training.batches import batches
+
     bank = bank_in(tmp_path)
     whole = list(islice(batches(bank, seed=3, size=2, first=0), 6))
     resumed = list(islice(batches(bank, seed=3, size=2, first=4), 2))
@@ -53,6 +59,8 @@ def test_a_batch_depends_on_its_step_alone(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("other", [{"seed": 4}, {"rank": 1}])
 def test_another_seed_or_process_sees_other_batches(tmp_path: Path, other: dict[str, int]) -> None:
+    from medpaint.training.batches import batches
+
     bank = bank_in(tmp_path)
     first = next(batches(bank, size=2, first=0, seed=3, rank=0))
     assert not same(first, next(batches(bank, size=2, first=0, **{"seed": 3, "rank": 0, **other})))
@@ -60,6 +68,10 @@ def test_another_seed_or_process_sees_other_batches(tmp_path: Path, other: dict[
 
 @pytest.mark.parametrize(("slices", "axes"), [(1, 3), (3, 2)])
 def test_a_batch_is_cut_into_input_target_and_hole(tmp_path: Path, slices: int, axes: int) -> None:
+    import torch
+
+    from medpaint.training.batches import batches
+
     batch = next(batches(bank_in(tmp_path, slices, axes), seed=0, size=4, first=0))
     assert batch.shown.shape == (4, len(CHANNELS) * slices, *[EDGE] * axes)
     assert batch.missing.shape == batch.hole.shape == (4, 1, *[EDGE] * axes)
@@ -68,6 +80,10 @@ def test_a_batch_is_cut_into_input_target_and_hole(tmp_path: Path, slices: int, 
 
 @pytest.mark.parametrize(("slices", "axes"), [(1, 3), (3, 2)])
 def test_input_target_and_hole_are_turned_together(slices: int, axes: int) -> None:
+    import torch
+
+    from medpaint.training.batches import _batch, _turned
+
     patch = patches(slices, axes)[0].astype(np.float32)
     rng = np.random.default_rng(1)
     seen = [_turned(patch, rng) for _ in range(250)]
@@ -82,6 +98,8 @@ def test_input_target_and_hole_are_turned_together(slices: int, axes: int) -> No
 
 @pytest.mark.parametrize(("slices", "axes"), [(1, 3), (3, 2)])
 def test_first_fill_and_target_stay_true_to_each_other(slices: int, axes: int) -> None:
+    from medpaint.training.batches import _hidden, _recoloured
+
     patch = patches(slices, axes)[0].astype(np.float32)
     middle = slices // 2
     start, hole = patch[middle], patch[HOLE * slices + middle]
@@ -102,6 +120,10 @@ def test_first_fill_and_target_stay_true_to_each_other(slices: int, axes: int) -
 
 
 def test_validation_takes_every_patch_once_in_order_and_as_it_is(tmp_path: Path) -> None:
+    import torch
+
+    from medpaint.training.batches import ordered
+
     bank = bank_in(tmp_path)
     found = list(ordered(bank, 4))
     assert [cases for _, cases in found] == [[0, 0, 0, 1], [1, 1]]

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-import torch
-from lightning_fabric import Fabric
 from training_parts import recipe
 
-from medpaint.engines.learned.networks.build import built
 from medpaint.engines.learned.start import CHANNELS
 from medpaint.training.bank import Bank
-from medpaint.training.batches import Batch
-from medpaint.training.loop import Trainer, _done, _rate, loss_of
 from medpaint.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from medpaint.training.batches import Batch
+    from medpaint.training.loop import Trainer
 
 HOLE = CHANNELS.index("hole")
 
@@ -24,6 +24,9 @@ HOLE = CHANNELS.index("hole")
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
     """Compute with one thread, so that sums come in one order."""
+
+    import torch
+
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -32,6 +35,11 @@ def one_thread() -> Iterator[None]:
 
 def batch_of(count: int = 2, missing: float = 1.0) -> Batch:
     """Return patches in whose holes as much is missing everywhere, here too much and there too little."""
+
+    import torch
+
+    from medpaint.training.batches import Batch
+
     generator = torch.Generator().manual_seed(0)
     shape = (count, 1, 6, 6, 6)
     hole = (torch.rand(shape, generator=generator) < 0.3).float()
@@ -40,29 +48,46 @@ def batch_of(count: int = 2, missing: float = 1.0) -> Batch:
 
 
 def test_a_perfect_correction_has_no_loss() -> None:
+    from medpaint.training.loop import loss_of
+
     batch = batch_of()
     assert float(loss_of(batch.missing, batch)) == 0.0
 
 
 @pytest.mark.parametrize("scale", [0.5, 1.0, 7.0])
 def test_the_loss_is_relative_to_what_is_missing(scale: float) -> None:
+    import torch
+
+    from medpaint.training.loop import loss_of
+
     batch = batch_of(missing=scale)
     assert float(loss_of(torch.zeros_like(batch.missing), batch)) == pytest.approx(0.5)
     assert float(loss_of(0.5 * batch.missing, batch)) == pytest.approx(0.125)
 
 
 def test_what_is_hardly_missing_hardly_counts() -> None:
+    import torch
+
+    from medpaint.training.loop import loss_of
+
     batch = batch_of(missing=0.01)
     assert float(loss_of(torch.zeros_like(batch.missing), batch)) == pytest.approx(0.005)
 
 
 def test_the_loss_does_not_look_outside_the_hole() -> None:
+    from medpaint.training.loop import loss_of
+
     batch = batch_of()
     outside = batch.missing + 100.0 * (1.0 - batch.hole)
     assert float(loss_of(outside, batch)) == 0.0
 
 
 def test_small_holes_count_as_much_as_large_ones() -> None:
+    import torch
+
+    from medpaint.training.batches import Batch
+    from medpaint.training.loop import loss_of
+
     hole = batch_of().hole
     hole[1] = 0.0
     hole[1, 0, 0, 0, 0] = 1.0
@@ -74,11 +99,16 @@ def test_small_holes_count_as_much_as_large_ones() -> None:
 
 
 def test_a_patch_without_a_hole_has_no_loss() -> None:
+    from medpaint.training.batches import Batch
+    from medpaint.training.loop import loss_of
+
     batch = batch_of()
     assert float(loss_of(batch.missing + 1.0, Batch(batch.shown, batch.missing, batch.hole * 0))) == 0.0
 
 
 def test_the_learning_rate_rises_shortly_and_falls_to_a_hundredth() -> None:
+    from medpaint.training.loop import _rate
+
     loop = recipe(loop={"rate": 1e-3, "warmup": 0.1}).loop
     rates = [_rate(loop, done) for done in np.linspace(0.0, 1.0, 101)]
     assert rates[0] == pytest.approx(1e-5)
@@ -90,11 +120,15 @@ def test_the_learning_rate_rises_shortly_and_falls_to_a_hundredth() -> None:
 
 
 def test_the_learning_rate_may_start_at_its_highest() -> None:
+    from medpaint.training.loop import _rate
+
     loop = recipe(loop={"rate": 1e-3, "warmup": 0.0}).loop
     assert _rate(loop, 0.0) == pytest.approx(1e-3)
 
 
 def test_the_end_is_counted_in_steps_or_in_time() -> None:
+    from medpaint.training.loop import _done
+
     steps = recipe(loop={"steps": 4}).loop
     assert [_done(steps, step, 1e6) for step in (0, 1, 4, 9)] == [0.0, 0.25, 1.0, 1.0]
     minutes = recipe(loop={"steps": None, "minutes": 2.0}).loop
@@ -114,6 +148,13 @@ def bank_in(folder: Path) -> Bank:
 
 def trainer_in(folder: Path, wanted: Recipe) -> Trainer:
     """Set up a training in a folder, or take up the one that is there."""
+
+    import torch
+    from lightning_fabric import Fabric
+
+    from medpaint.engines.learned.networks.build import built
+    from medpaint.training.loop import Trainer
+
     folder.mkdir(exist_ok=True)
     bank = bank_in(folder)
     torch.manual_seed(0)
@@ -132,6 +173,8 @@ class Interruption(Exception):  # noqa: N818 - no error, but what stands for a p
 
 @pytest.mark.parametrize("step", [3, 4, 7])
 def test_an_interrupted_training_ends_as_if_it_had_not_been(tmp_path: Path, step: int) -> None:
+    import torch
+
     wanted = recipe(loop={"steps": 10, "validate_every": 2, "ema": 0.5, "precision": "32-true"})
     undisturbed = trainer_in(tmp_path / "a", wanted)
     undisturbed.run(ignore)
@@ -165,6 +208,8 @@ def test_training_lowers_the_validation_score(tmp_path: Path) -> None:
 
 
 def test_a_finished_training_is_not_gone_on_with(tmp_path: Path) -> None:
+    import torch
+
     wanted = recipe(loop={"steps": 4, "precision": "32-true"})
     first = trainer_in(tmp_path, wanted)
     first.run(ignore)

@@ -1,4 +1,4 @@
-"""Holes shaped like lesions: compact, irregular, of one piece."""
+"""Holes shaped like lesions: compact, irregular, in one piece."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ def lesion_blob(
 ) -> Mask:
     """Return a mask of one connected, irregular blob inside `foreground`.
 
-    The distance from the centre, roughened by a smooth random field, decides which voxels come first; as many
-    are taken as make up the volume, each of which shares a face with one taken before.
+    Voxels are taken in the order of their distance from the centre, roughened by a smooth random field, until they
+    make up the volume; each shares a face with one taken before.
 
     Args:
         foreground: where the blob may lie, (I, J, K).
         spacing_mm: voxel size along I, J, K.
-        volume_ml: volume of the blob; met to half a voxel.
-        seed: for the shape and, where `centre` is None, the place.
-        centre: voxel to grow from, in the foreground; None draws one that lies deep enough, where there is any.
+        volume_ml: volume of the blob, accurate to half a voxel.
+        seed: decides the shape and, if `centre` is None, the place.
+        centre: voxel of the foreground to grow from; None draws one that lies deep enough, if possible.
 
     Raises:
-        InputError: there is not that much connected foreground around the centre.
+        InputError: too little connected foreground around the centre.
     """
     if not volume_ml > 0.0:
         message = f"expected a positive volume_ml, got {volume_ml}"
@@ -68,7 +68,7 @@ def lesion_blob(
 def _draw_centre(
     foreground: Mask, spacing_mm: Spacing, radius_mm: float, rng: np.random.Generator
 ) -> tuple[int, int, int]:
-    """Return a random voxel of the foreground, half a radius below its surface where there is such a voxel."""
+    """Return a random voxel of the foreground, half a radius below its surface if possible."""
     if not foreground.any():
         message = "expected a foreground with at least one voxel, got an empty one"
         raise InputError(message)
@@ -102,17 +102,17 @@ def _roughened_distance(
 
 
 def _piece(allowed: Mask, start: tuple[int, ...]) -> Mask:
-    """Return the part of `allowed` that is connected by faces with `start`; empty where `start` is not allowed."""
+    """Return the part of `allowed` that is face-connected to `start`; empty if `start` is not allowed."""
     numbers, _ = label(allowed)
     piece: Mask = (numbers == numbers[start]) & allowed
     return piece
 
 
 def _grown(rank: FloatArray, start: tuple[int, ...], count: int) -> Mask:
-    """Return the `count` voxels of lowest rank that stay connected by faces with `start`, or nearly those.
+    """Return the `count` voxels of lowest rank that are face-connected to `start`, or nearly those.
 
-    The threshold is found by bisection. Where the next higher one would add a whole side branch, that branch is
-    entered layer by layer until the count is met.
+    The threshold is found by bisection. If the next higher one would add a whole side branch, that branch is
+    entered layer by layer until the count is reached.
     """
     levels = np.sort(rank[np.isfinite(rank)])
     low, high = 0, len(levels) - 1
@@ -130,7 +130,7 @@ def _grown(rank: FloatArray, start: tuple[int, ...], count: int) -> Mask:
 
 
 def _up_to(rank: FloatArray, start: tuple[int, ...], level: float) -> Mask:
-    """Return the voxels of rank up to `level` connected with `start`, which always counts as one of them."""
+    """Return the voxels of rank up to `level` connected to `start`, which is always among them."""
     allowed = rank <= level
     allowed[start] = True
     return _piece(allowed, start)

@@ -13,17 +13,17 @@ __all__ = ["edge_block"]
 def edge_block(foreground: Mask, spacing_mm: Spacing, *, volume_ml: float, seed: int) -> Mask:
     """Return a mask of a box that touches one face of the volume and holds `volume_ml` of the foreground.
 
-    The box stands on a square of about the edge of a cube of that volume, over a random voxel of the foreground,
-    and is as deep as needed. Between the face and the foreground it masks background.
+    The box has a square base, about as wide as a cube of that volume, over a random voxel of the foreground, and
+    is as deep as needed. Between the face and the foreground it masks background.
 
     Args:
         foreground: the tissue, (I, J, K).
         spacing_mm: voxel size along I, J, K.
         volume_ml: foreground in the box; exceeded by less than one layer of voxels.
-        seed: for the face and the place.
+        seed: decides the face and the place.
 
     Raises:
-        InputError: there is no such box that leaves a voxel of the foreground.
+        InputError: every such box would hold the whole foreground.
     """
     rng = np.random.default_rng(seed)
     wanted = volume_ml * 1000.0 / float(np.prod(spacing_mm))

@@ -1,30 +1,34 @@
-"""The table of damage with known truth: kinds of holes, each made from a foreground, a size and a seed."""
+"""The table of kinds of holes, each made from a foreground, a size and a seed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
 from typing import Final, Literal, Protocol
 
 import numpy as np
+from pydantic import JsonValue
 
 from medpaint.core.errors import InputError
 from medpaint.core.types import Mask, Spacing
+from medpaint.core.volume import Volume
+from medpaint.corrupt.base import Damaged, voided
 from medpaint.corrupt.holes.blob import lesion_blob
 from medpaint.corrupt.holes.edges import edge_block
 from medpaint.corrupt.holes.shapes import LesionShape, lesion_shape
 from medpaint.corrupt.holes.slices import missing_slices
+from medpaint.corrupt.tissue import tissue_of
 
-__all__ = ["KINDS", "Kind", "Maker", "kinds", "slice_axis"]
+__all__ = ["KINDS", "HoleMaker", "Kind", "kinds", "slice_axis"]
 
 _MIDDLE: Final = 0.6
 """Share of the foreground's extent, around its middle, that lost slices are placed in."""
 
 
-class Maker(Protocol):
-    """Makes a hole."""
+class HoleMaker(Protocol):
+    """Makes the mask of a hole."""
 
     def __call__(self, foreground: Mask, spacing_mm: Spacing, size: float, seed: int) -> Mask:
         """Return a mask that holds at least one voxel of the foreground.
@@ -33,7 +37,7 @@ class Maker(Protocol):
             foreground: the tissue, (I, J, K).
             spacing_mm: voxel size along I, J, K.
             size: in the unit of the kind.
-            seed: the same one gives the same hole.
+            seed: the same seed gives the same hole.
 
         Raises:
             InputError: no hole of that size fits.
@@ -43,22 +47,50 @@ class Maker(Protocol):
 
 @dataclass(frozen=True)
 class Kind:
-    """A row of the table.
+    """A row of the table. It is a `medpaint.corrupt.base.Damage`, whose severity is the size of the hole.
 
     Attributes:
-        make: makes a hole.
-        unit: what a size counts: millilitres, or slices.
-        ranges: sizes that are drawn from where none are asked for, (lowest, highest).
-        summary: one line for people.
+        make: makes the mask of a hole.
+        unit: what the size is counted in: millilitres, or slices.
+        ranges: the sizes that holes have unless others are asked for, (lowest, highest).
     """
 
-    make: Maker
+    make: HoleMaker
     unit: Literal["ml", "slices"]
     ranges: tuple[tuple[float, float], ...]
-    summary: str
+
+    def __call__(self, volume: Volume, severity: float, seed: int, *, tissue: Mask | None = None) -> Damaged:
+        """Return the scan with a hole in it, which holds the lowest value of the tissue around it.
+
+        Args:
+            volume: the clean scan, (I, J, K).
+            severity: size of the hole, in `unit`.
+            seed: decides the place and the shape.
+            tissue: where the hole may lie, (I, J, K), for callers that have it; None finds it, which is costly.
+
+        Raises:
+            InputError: no hole of that size fits, or it leaves no tissue.
+        """
+        tissue = tissue_of(volume) if tissue is None else tissue
+        mask = self.make(tissue, volume.spacing_mm, severity, seed)
+        known = tissue & ~mask
+        if not known.any():
+            message = (
+                f"expected a hole that leaves tissue around it, got {severity:g} {self.unit}, which takes all"
+            )
+            raise InputError(message)
+        value = float(volume.data[known].min())
+        facts: dict[str, JsonValue] = {
+            "severity": severity,
+            "unit": self.unit,
+            "seed": seed,
+            "ml": float(np.count_nonzero(mask)) * volume.voxel_ml,
+            "stored_value": value,
+        }
+        return Damaged(replace(volume, data=voided(volume.data, mask, value)), mask, facts)
 
     def drawn_size(self, limits: tuple[float, float], seed: int) -> float:
-        """Return a size between `limits`, the same for the same seed; a whole one where slices are counted."""
+        """Return a size between `limits`, the same for the same seed; a whole number where slices are counted."""
         rng = np.random.default_rng(seed)
         if self.unit == "slices":
             return float(rng.integers(int(limits[0]), int(limits[1]), endpoint=True))
@@ -66,7 +98,7 @@ class Kind:
 
 
 def slice_axis(spacing_mm: Spacing) -> int:
-    """Return the axis that a scan was acquired along: that of the largest spacing, of equal ones the last."""
+    """Return the axis that a scan was acquired along: the one of largest spacing, the last of equals."""
     return max(range(3), key=lambda axis: (round(spacing_mm[axis], 3), axis))
 
 
@@ -85,7 +117,7 @@ def _lesion(
 
 
 def _slices(foreground: Mask, spacing_mm: Spacing, size: float, seed: int, *, axis: int | None = None) -> Mask:
-    """Return lost slices in the middle of the foreground's extent, with a slice of it left on both sides."""
+    """Return lost slices in the middle of the foreground's extent, some of it left on either side."""
     axis = slice_axis(spacing_mm) if axis is None else axis
     filled = np.flatnonzero(foreground.any(axis=tuple(other for other in range(3) if other != axis)))
     count = int(size)
@@ -101,22 +133,21 @@ def _slices(foreground: Mask, spacing_mm: Spacing, size: float, seed: int, *, ax
 
 KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
     {
-        "blob": Kind(_blob, "ml", ((0.4, 2.0), (8.0, 15.0), (30.0, 50.0)), "an irregular blob in the tissue"),
-        "slices": Kind(_slices, "slices", ((1, 3),), "lost slices, across the largest spacing"),
-        "slab-i": Kind(partial(_slices, axis=0), "slices", ((4, 8),), "a slab of slices along the first axis"),
-        "slab-j": Kind(partial(_slices, axis=1), "slices", ((4, 8),), "a slab of slices along the second axis"),
-        "slab-k": Kind(partial(_slices, axis=2), "slices", ((4, 8),), "a slab of slices along the third axis"),
-        "edge": Kind(_edge, "ml", ((8.0, 15.0),), "a block that reaches in from a face of the volume"),
+        "blob": Kind(_blob, "ml", ((0.4, 2.0), (8.0, 15.0), (30.0, 50.0))),
+        "slices": Kind(_slices, "slices", ((1, 3),)),
+        "slab-i": Kind(partial(_slices, axis=0), "slices", ((4, 8),)),
+        "slab-j": Kind(partial(_slices, axis=1), "slices", ((4, 8),)),
+        "slab-k": Kind(partial(_slices, axis=2), "slices", ((4, 8),)),
+        "edge": Kind(_edge, "ml", ((8.0, 15.0),)),
     }
 )
-"""Kinds that need nothing but the scan."""
+"""Kinds that need only the scan: irregular blobs; lost slices across the largest spacing, and slabs of them across
+each axis; blocks that reach in from a face of the volume."""
 
 
 def kinds(shapes: Sequence[LesionShape] = ()) -> Mapping[str, Kind]:
-    """Return the table, with the kind ``lesion`` in it where there are shapes for it."""
+    """Return the table, with the kind ``lesion`` in it if there are `shapes` of lesions for it."""
     if not shapes:
         return KINDS
-    lesion = Kind(
-        partial(_lesion, shapes=shapes), "ml", ((8.0, 15.0), (30.0, 50.0)), "a real lesion's shape in the tissue"
-    )
+    lesion = Kind(partial(_lesion, shapes=shapes), "ml", ((8.0, 15.0), (30.0, 50.0)))
     return MappingProxyType({"lesion": lesion, **KINDS})

@@ -1,4 +1,4 @@
-"""Holes in the shape of real lesions, put into healthy tissue."""
+"""Holes in the shape of real lesions, placed in healthy tissue."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _IN_TISSUE: Final = 0.9
 """Share of a placed lesion that has to lie in the tissue."""
 
 _STRETCH: Final = 1.5
-"""A lesion is enlarged or shrunk by up to this factor in length to have the volume that is wanted."""
+"""A lesion is enlarged or shrunk by up to this factor in length to reach the requested volume."""
 
 _TRIES: Final = 200
-"""Places that are tried for one lesion before the next one is taken."""
+"""Places that are tried for one lesion before the next one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,15 +59,15 @@ class LesionShape:
 def lesion_shape(
     foreground: Mask, spacing_mm: Spacing, *, volume_ml: float, seed: int, shapes: Sequence[LesionShape]
 ) -> Mask:
-    """Return a mask of one of `shapes`, scaled to `volume_ml` and put at a random place of the foreground.
+    """Return a mask of one of `shapes`, scaled to `volume_ml`, at a random place in the foreground.
 
     Up to a tenth of it may leave the foreground; no voxel leaves the volume.
 
     Args:
-        foreground: where it is to lie, (I, J, K).
+        foreground: where it may lie, (I, J, K).
         spacing_mm: voxel size along I, J, K.
-        volume_ml: volume of the hole; met to half a voxel, or a voxel where it is smaller than one.
-        seed: for the choice of the shape, its orientation and the place.
+        volume_ml: volume of the hole, accurate to half a voxel; at least one voxel.
+        seed: decides the shape, its orientation and the place.
         shapes: lesions on grids of any spacing.
 
     Raises:
@@ -89,7 +89,7 @@ def lesion_shape(
                 mask = np.zeros_like(foreground)
                 mask[tuple(moved.T)] = True
                 return mask
-    why = "fits into the tissue" if near else "is of about that size"
+    why = "fits into the tissue" if near else "has about that size"
     message = (
         f"expected a lesion shape for a hole of {volume_ml:.3g} ml, got {len(shapes)} shapes of which none {why}"
     )
@@ -99,7 +99,7 @@ def lesion_shape(
 def _voxels(shape: LesionShape, spacing_mm: Spacing, volume_ml: float, rng: np.random.Generator) -> Array:
     """Return the voxels of a shape on a grid of `spacing_mm`, relative to its middle, (N, 3) integers.
 
-    The shape is interpolated on the grid; as many voxels are taken as make up the volume, the fullest first.
+    The shape is interpolated on the grid, and the fullest voxels are taken until they make up the volume.
     """
     flips = tuple(axis for axis in range(3) if rng.random() < 0.5)
     source = np.pad(np.flip(shape.mask, flips).astype(np.float32), 1)

@@ -11,20 +11,20 @@ from medpaint.core.types import Mask
 __all__ = ["missing_slices"]
 
 _MIDDLE: Final = 0.6
-"""Share of the volume, around its middle, that a random gap is placed in where it fits."""
+"""Share of the volume, around its middle, in which a random gap lies if it fits."""
 
 
 def missing_slices(
     shape: tuple[int, int, int], *, axis: int, count: int, first: int | None = None, seed: int = 0
 ) -> Mask:
-    """Return a mask of neighbouring slices.
+    """Return a mask of consecutive slices.
 
     Args:
         shape: size (I, J, K) of the volume.
-        axis: axis that numbers the slices, 0 to 2.
-        count: how many are missing; at least one slice must be left.
-        first: number of the first missing one; None draws it from `seed` in the middle of the volume.
-        seed: for the draw.
+        axis: axis across which slices are missing, 0 to 2.
+        count: how many are missing; at least one slice remains.
+        first: index of the first missing one; None draws it in the middle of the volume.
+        seed: decides the draw.
     """
     size = shape[axis]
     if not 0 < count < size:

@@ -1,4 +1,4 @@
-"""The fill that also continues slopes: the biharmonic equation."""
+"""The smooth fill that also continues slopes: the biharmonic equation."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Final, final
 import numpy as np
 
 from medpaint.core.types import FloatArray, Mask, Spacing
+from medpaint.engines.base import Fill, Hole
 from medpaint.engines.classical.conjugate import conjugate_gradients
 from medpaint.engines.classical.multigrid import Multigrid
 from medpaint.engines.classical.stencil import Vector, laplacian, product
 
-__all__ = ["RESIDUAL_TOLERANCE", "Biharmonic"]
+__all__ = ["RESIDUAL_TOLERANCE", "Biharmonic", "fill_biharmonic"]
 
 RESIDUAL_TOLERANCE: Final = 1e-6
 """Relative residual of the normal equations at which they count as solved."""
@@ -31,25 +32,34 @@ class Biharmonic:
 
     context_mm: float = 0.0
 
-    def fill(self, image: FloatArray, mask: Mask, *, spacing_mm: Spacing, seed: int) -> FloatArray:
-        """Return `image` with the mask filled, (I, J, K); see `Engine`.
+    def fill(self, hole: Hole, *, seed: int) -> Fill:
+        """Return the biharmonic fill; see `Engine`.
 
         Raises:
             ConvergenceError: the equations are not solved to `RESIDUAL_TOLERANCE`.
         """
         del seed
-        equations = laplacian(image, mask, spacing_mm, rim=True)
-        outward, inward = equations.unknown, equations.unknown.T.tocsr()
-        inverse = Multigrid(outward[: outward.shape[1]], np.argwhere(mask), spacing_mm)
+        return Fill.by("biharmonic", fill_biharmonic(hole.image, hole.mask, hole.spacing_mm)[hole.mask])
 
-        def squared(values: Vector) -> Vector:
-            return product(inward, product(outward, values))
 
-        def unsquared(residual: Vector) -> Vector:
-            return inverse(inverse(residual))
+def fill_biharmonic(image: FloatArray, mask: Mask, spacing_mm: Spacing) -> FloatArray:
+    """Return `image` with the solution of the biharmonic equation in the mask, (I, J, K); see `Biharmonic`.
 
-        target = -product(inward, equations.known)
-        solution = conjugate_gradients(squared, target, unsquared, tolerance=RESIDUAL_TOLERANCE)
-        filled = image.copy()
-        filled[mask] = equations.intensities(solution)
-        return filled
+    Raises:
+        ConvergenceError: the equations are not solved to `RESIDUAL_TOLERANCE`.
+    """
+    equations = laplacian(image, mask, spacing_mm, rim=True)
+    outward, inward = equations.unknown, equations.unknown.T.tocsr()
+    inverse = Multigrid(outward[: outward.shape[1]], np.argwhere(mask), spacing_mm)
+
+    def squared(values: Vector) -> Vector:
+        return product(inward, product(outward, values))
+
+    def unsquared(residual: Vector) -> Vector:
+        return inverse(inverse(residual))
+
+    target = -product(inward, equations.known)
+    solution = conjugate_gradients(squared, target, unsquared, tolerance=RESIDUAL_TOLERANCE)
+    filled = image.copy()
+    filled[mask] = equations.intensities(solution)
+    return filled

@@ -1,4 +1,4 @@
-"""Preconditioned conjugate gradients that never return an answer that is not one."""
+"""Preconditioned conjugate gradients that never return an unconverged solution."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def conjugate_gradients(
     residual = target.copy()
     goal = tolerance * math.sqrt(_dot(target, target))
     if not math.isfinite(goal):
-        message = "expected finite known voxels around the mask, got some that are not"
+        message = "expected finite known voxels around the mask, got NaN or infinity"
         raise ConvergenceError(message)
     if goal == 0.0:
         return solution

@@ -1,4 +1,4 @@
-"""The smoothest fill without extrema of its own: Laplace's equation."""
+"""The smoothest fill, without extrema of its own: Laplace's equation."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import Final, final
 import numpy as np
 
 from medpaint.core.types import FloatArray, Mask, Spacing
+from medpaint.engines.base import Fill, Hole
 from medpaint.engines.classical.conjugate import conjugate_gradients
 from medpaint.engines.classical.multigrid import Multigrid
 from medpaint.engines.classical.stencil import laplacian, product
 
-__all__ = ["RESIDUAL_TOLERANCE", "Harmonic"]
+__all__ = ["RESIDUAL_TOLERANCE", "Harmonic", "fill_harmonic"]
 
 RESIDUAL_TOLERANCE: Final = 1e-6
 """Relative residual at which the equations count as solved."""
@@ -30,17 +31,26 @@ class Harmonic:
 
     context_mm: float = 0.0
 
-    def fill(self, image: FloatArray, mask: Mask, *, spacing_mm: Spacing, seed: int) -> FloatArray:
-        """Return `image` with the mask filled, (I, J, K); see `Engine`.
+    def fill(self, hole: Hole, *, seed: int) -> Fill:
+        """Return the harmonic fill; see `Engine`.
 
         Raises:
             ConvergenceError: the equations are not solved to `RESIDUAL_TOLERANCE`.
         """
         del seed
-        equations = laplacian(image, mask, spacing_mm, rim=False)
-        inverse = Multigrid(equations.unknown, np.argwhere(mask), spacing_mm)
-        apply = partial(product, equations.unknown)
-        solution = conjugate_gradients(apply, -equations.known, inverse, tolerance=RESIDUAL_TOLERANCE)
-        filled = image.copy()
-        filled[mask] = equations.intensities(solution)
-        return filled
+        return Fill.by("harmonic", fill_harmonic(hole.image, hole.mask, hole.spacing_mm)[hole.mask])
+
+
+def fill_harmonic(image: FloatArray, mask: Mask, spacing_mm: Spacing) -> FloatArray:
+    """Return `image` with the solution of Laplace's equation in the mask, (I, J, K); see `Harmonic`.
+
+    Raises:
+        ConvergenceError: the equations are not solved to `RESIDUAL_TOLERANCE`.
+    """
+    equations = laplacian(image, mask, spacing_mm, rim=False)
+    inverse = Multigrid(equations.unknown, np.argwhere(mask), spacing_mm)
+    apply = partial(product, equations.unknown)
+    solution = conjugate_gradients(apply, -equations.known, inverse, tolerance=RESIDUAL_TOLERANCE)
+    filled = image.copy()
+    filled[mask] = equations.intensities(solution)
+    return filled

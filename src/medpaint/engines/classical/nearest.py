@@ -1,4 +1,4 @@
-"""The plainest fill: the value of the nearest known voxel."""
+"""The simplest fill: the value of the nearest known voxel."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import final
 
 from scipy.ndimage import distance_transform_edt
 
-from medpaint.core.types import FloatArray, Mask, Spacing
+from medpaint.engines.base import Fill, Hole
 
 __all__ = ["Nearest"]
 
@@ -15,13 +15,14 @@ __all__ = ["Nearest"]
 @final
 @dataclass(frozen=True)
 class Nearest:
-    """Copies the known voxel that is nearest in millimetres; no value is ever mixed or made up."""
+    """Copies the known voxel that is nearest in millimetres; values are never mixed or invented."""
 
     context_mm: float = 0.0
 
-    def fill(self, image: FloatArray, mask: Mask, *, spacing_mm: Spacing, seed: int) -> FloatArray:
-        """Return `image` with the mask filled, (I, J, K); see `Engine`."""
+    def fill(self, hole: Hole, *, seed: int) -> Fill:
+        """Return the values of the nearest known voxels; see `Engine`."""
         del seed
-        nearest = distance_transform_edt(mask, sampling=spacing_mm, return_distances=False, return_indices=True)
-        filled: FloatArray = image[tuple(nearest)]
-        return filled
+        nearest = distance_transform_edt(
+            hole.mask, sampling=hole.spacing_mm, return_distances=False, return_indices=True
+        )
+        return Fill.by("nearest", hole.image[tuple(index[hole.mask] for index in nearest)])

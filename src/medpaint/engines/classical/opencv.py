@@ -1,8 +1,8 @@
-"""Two classical 2D fills of OpenCV, made safe for intensities of any range.
+"""OpenCV's two classical 2D fills, made safe for intensities of any range.
 
 OpenCV adds a term of up to about 1.4 grey levels to every pixel that Telea's method fills, whatever the range of
 the image is: on images in [0, 1] it drowns the tissue. Intensities are therefore stretched to a range in which
-that term is lost, and back. Pixels count as square; spacing only turns the radius into pixels.
+that term does not matter, and scaled back. Pixels are treated as square; spacing only converts the radius.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Telea:
 
     @property
     def context_mm(self) -> float:
-        """The neighbourhood of the pixels that the rim is averaged over."""
+        """The neighbourhood of the rim pixels that are averaged, mm."""
         return 2.0 * self.radius_mm
 
     def fill_slice(
@@ -72,7 +72,7 @@ class NavierStokes:
 
     @property
     def context_mm(self) -> float:
-        """The neighbourhood of the pixels that the rim is averaged over."""
+        """The neighbourhood of the rim pixels that are averaged, mm."""
         return 2.0 * self.radius_mm
 
     def fill_slice(

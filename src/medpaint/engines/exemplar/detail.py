@@ -1,4 +1,4 @@
-"""How finely the exemplar engine looks: blocks of the hole, and how much each is learned from."""
+"""Blocks of a hole for the exemplar engine: how fine they are, and how much each is learned from."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from medpaint.core.types import Mask, Spacing
 __all__ = ["LADDERS", "Block", "Detail", "Pace", "divided"]
 
 Pace = Literal["thorough", "brisk", "quick"]
-"""Whether nearness to the truth or speed comes first; ``quick`` is for the many pairs of a training."""
+"""Whether accuracy or speed comes first; ``quick`` is for the many pairs of a training."""
 
 Block = NDArray[np.int64]
 """Voxel indices in a crop, (N, 3)."""
@@ -26,16 +26,16 @@ _LONGEST_EDGE: Final = 8
 
 @dataclass(frozen=True)
 class Detail:
-    """How finely a hole is looked at.
+    """How finely a hole is divided, and how much each block is learned from.
 
     Attributes:
         edge_mm: edge of the blocks that are predicted together.
         divisions: how many divisions of the hole into blocks are averaged, 1 or 2.
-        most: blocks up to which this is used.
-        surroundings: known voxels around a block that it is predicted from, in 3D.
-        drawn: places of a view that are looked at.
+        most: largest number of blocks for which this is used.
+        surroundings: known voxels around a block from which it is predicted, in 3D.
+        drawn: places of a view that are examined.
         kept: places that are learned from.
-        block_s: seconds that a block takes on two cores, rather too many than too few.
+        block_s: seconds for a block on two cores, a cautious estimate.
     """
 
     edge_mm: float
@@ -51,7 +51,7 @@ _leaner = partial(Detail, surroundings=300, drawn=8_000, kept=1_500, block_s=0.0
 _leanest = partial(Detail, surroundings=200, drawn=6_000, kept=1_000, block_s=0.004)
 
 _THIN_MM, _THIN_SLICES = 3.0, 2.0
-"""Depth in a hole up to which it is thin: in millimetres, or in the longest edges of a voxel."""
+"""Largest depth of a thin hole: in millimetres, or in multiples of a voxel's longest edge."""
 
 LADDERS: Final[dict[Pace, tuple[Detail, ...]]] = {
     "thorough": (Detail(4.0, 2, 1000), Detail(5.0, 2, 1400), Detail(6.0, 2, 2000), Detail(6.0, 1, 6000)),
@@ -69,24 +69,24 @@ LADDERS: Final[dict[Pace, tuple[Detail, ...]]] = {
         Detail(6.0, 1, 2500, surroundings=150, drawn=5_000, kept=800, block_s=0.003),
     ),
 }
-"""By pace, what is tried, finest first: the first that divides the hole into few enough blocks is taken. Larger
-holes are left to the smooth fill."""
+"""What is tried at each pace, finest first: the first that divides the hole into few enough blocks is used.
+Larger holes are left to the smooth fill."""
 
 _THIN: Final = (*LADDERS["thorough"][:2], Detail(6.0, 2, 2000, block_s=0.008), *LADDERS["brisk"][4:])
-"""What is tried for thin holes where speed comes first: lost slices have known tissue so near on both sides that a
-thorough look is worth its time. Many of their blocks lie in air and take none."""
+"""What is tried for thin holes where speed comes first: lost slices have known tissue so close on both sides that
+a thorough search is worth its time. Many of their blocks lie in air and cost nothing."""
 
 
 def divided(
     mask: Mask, spacing_mm: Spacing, pace: Pace, *, deepest_mm: float
 ) -> tuple[Detail, list[Block]] | None:
-    """Return the blocks of a mask, (I, J, K), each voxel in one block of every division; None if too many.
+    """Divide a mask, (I, J, K), into blocks, each voxel in one block of every division; None if too many.
 
     Args:
         mask: True = in a block.
         spacing_mm: voxel size along I, J, K.
         pace: how finely.
-        deepest_mm: how far the voxel of the hole that lies deepest is from known ones.
+        deepest_mm: distance from the deepest voxel of the hole to the nearest known one.
     """
     voxels = np.argwhere(mask)
     is_thin = deepest_mm <= max(_THIN_MM, _THIN_SLICES * max(spacing_mm))

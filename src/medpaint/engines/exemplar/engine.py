@@ -1,4 +1,4 @@
-"""The fill that learns from the rest of the scan how tissue goes on: locally weighted regression on exemplars."""
+"""The fill that predicts tissue from similar places in the scan: locally weighted regression on exemplars."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from scipy.ndimage import distance_transform_edt, gaussian_filter
 from threadpoolctl import ThreadpoolController
 
 from medpaint.core.types import FloatArray, Mask, Spacing, Window
-from medpaint.engines.classical.biharmonic import Biharmonic
+from medpaint.engines.base import Fill, Hole
+from medpaint.engines.classical.biharmonic import fill_biharmonic
 from medpaint.engines.exemplar.detail import Block, Detail, Pace, divided
 from medpaint.engines.exemplar.places import Scene, View, exemplars, surroundings
 from medpaint.engines.exemplar.regression import predicted
@@ -23,10 +24,10 @@ from medpaint.engines.windows import windows
 __all__ = ["Exemplar", "expected_seconds", "sharpened"]
 
 _TRUSTED_MM: Final = 30.0
-"""Depth in the hole at which nothing learned is left in the fill; from the rim the share falls linearly."""
+"""Depth in the hole at which the learned share of the fill reaches zero; it falls linearly from the rim."""
 
 _SEAMS_MM: Final = (2.0, 5.0)
-"""Depths in the hole from and up to which seams between blocks are smoothed more and more."""
+"""Depths in the hole between which the smoothing of seams between blocks increases from none to full."""
 
 _SMOOTHED_MM: Final = 1.0
 """Standard deviation of that smoothing."""
@@ -35,39 +36,37 @@ _FEWEST_EXEMPLARS: Final = 200
 """Exemplars below which a block is left to the smooth fill."""
 
 _EXEMPLARS_EACH: Final = 2
-"""Exemplars that there have to be for each voxel that is predicted from; where there are fewer, the farthest of
-the voxels are left out."""
+"""Exemplars needed for each voxel that a block is predicted from; with fewer, the farthest voxels are dropped."""
 
 _SEEN_MM: Final = 30.0
-"""Margin of the crops around the holes that exemplars are looked for in."""
+"""Margin around the holes of the crops in which exemplars are searched for."""
 
 _NEAR_MM: Final = 25.0
-"""How far from a block's place exemplars are looked for, in the crop and in its mirror image."""
+"""How far from a block's place exemplars are searched for, in the crop and in its mirror image."""
 
 _ACROSS_MM: Final = 12.0
-"""How far from a block's place exemplars are looked for on the other side of the body."""
+"""How far from a block's place exemplars are searched for on the other side of the body."""
 
 _LIMITING: Final = Lock()
-"""Held while the threads of the linear algebra are limited, which holds for the whole process."""
+"""Held while the threads of the linear algebra are limited, because the limit applies to the whole process."""
 
 
 @final
 @dataclass(frozen=True)
 class Exemplar:
-    """Predicts each block of a hole from the known voxels around it, as the same scan does elsewhere.
+    """Predicts each block of a hole from the known voxels around it, learning from similar places in the scan.
 
-    The scan holds thousands of places where both the block and its surroundings are known: near the hole, and at
-    its mirror image on the other side of the body. Those that look most like the surroundings of the hole count
-    most in a linear regression of the block's voxels on the surroundings, which is then asked for the block that
-    is missing. That is the mean that is to be expected given what is known, not a copy of one exemplar, so it is
-    sharper than a smooth fill only where the scan is predictable. The deeper a voxel lies in the hole, the more
-    the biharmonic fill is blended in, and the smoother is what differs from it, so that no seams show between the
-    blocks.
+    There are thousands of places where both a block and its surroundings are known: near the hole, and at
+    its mirror image on the other side of the body. The block's voxels are regressed linearly on the surroundings;
+    places that look most like the surroundings of the hole have the largest weights. The prediction is the
+    expected mean given what is known, not a copy of one exemplar, so it is sharper than a smooth fill only where
+    the scan is predictable. The deeper a voxel lies in the hole, the more of the biharmonic fill is blended in,
+    and the more the difference from it is smoothed, so that no seams show between the blocks.
 
-    What cannot be learned is left to the biharmonic fill: a scan without contrast, a block too deep in a large
-    hole to have surroundings, too few exemplars, or a hole of more than some hundred millilitres. The fill stays
-    in the range of the known voxels around the hole. As many threads work on it as the linear algebra of numpy is
-    set to use; the result does not depend on their number.
+    What cannot be learned is left to the biharmonic fill, and reported as such: a scan without contrast, a block
+    too deep in a large hole to have surroundings, too few exemplars, or a hole of more than some hundred
+    millilitres. The fill stays within the range of the known voxels around the hole. It uses as many threads as
+    numpy's linear algebra is set to use; the result does not depend on their number.
 
     After the search for exemplars by Prados et al., NeuroImage 139 (2016), and locally weighted regression by
     Cleveland and Devlin, J. Am. Stat. Assoc. 83 (1988).
@@ -79,15 +78,19 @@ class Exemplar:
     pace: Pace = "thorough"
     context_mm: float = 150.0
 
-    def fill(self, image: FloatArray, mask: Mask, *, spacing_mm: Spacing, seed: int) -> FloatArray:
-        """Return `image` with the mask filled, (I, J, K); see `Engine`. The seed draws the exemplars.
+    def fill(self, hole: Hole, *, seed: int) -> Fill:
+        """Return the learned fill; see `Engine`. The seed draws the exemplars.
 
         Raises:
-            ConvergenceError: the smooth fill is not found.
+            ConvergenceError: the biharmonic equations could not be solved.
         """
-        smooth = Biharmonic().fill(image, mask, spacing_mm=spacing_mm, seed=seed)
-        symmetry = symmetry_of(smooth, spacing_mm)
-        return sharpened(smooth, mask, symmetry, spacing_mm=spacing_mm, seed=seed, pace=self.pace)
+        smooth = fill_biharmonic(hole.image, hole.mask, hole.spacing_mm)
+        symmetry = symmetry_of(smooth, hole.spacing_mm)
+        filled, learned = sharpened(
+            smooth, hole.mask, symmetry, spacing_mm=hole.spacing_mm, seed=seed, pace=self.pace
+        )
+        filled_by = np.where(learned[hole.mask], 0, 1).astype(np.uint8)
+        return Fill(filled[hole.mask][np.newaxis], ("exemplar", "biharmonic"), filled_by)
 
 
 def sharpened(
@@ -98,18 +101,21 @@ def sharpened(
     spacing_mm: Spacing,
     seed: int,
     pace: Pace = "thorough",
-) -> FloatArray:
-    """Return a smooth fill with what the rest of the scan teaches about the holes added to it, (I, J, K).
+) -> tuple[FloatArray, Mask]:
+    """Add to a smooth fill what can be learned about the holes from the rest of the scan.
 
     Args:
         smooth: the scan, smoothly filled, (I, J, K).
         mask: True = was filled, (I, J, K).
-        symmetry: how the scan lies on its mirror image, if it does.
+        symmetry: how the scan maps onto its mirror image; None where it has no symmetry.
         spacing_mm: voxel size along I, J, K.
         seed: draws the exemplars.
         pace: see `Exemplar`.
+
+    Returns:
+        The scan with the sharper fill, and where anything was learned, both (I, J, K).
     """
-    filled = smooth.copy()
+    filled, learned = smooth.copy(), np.zeros(mask.shape, dtype=bool)
     for number, window in enumerate(windows(mask, spacing_mm, _SEEN_MM)):
         hole = mask[window]
         known = smooth[window][~hole].astype(np.float64)
@@ -117,16 +123,17 @@ def sharpened(
         if not spread > 1e-9 * abs(centre):
             continue
         scene = _scene(smooth, mask, window, symmetry, spacing_mm).scaled(centre, spread)
-        corrected = smooth[window] + spread * _correction(scene, pace, (seed, number))
+        correction, learned[window] = _correction(scene, pace, (seed, number))
+        corrected = smooth[window] + spread * correction
         filled[window][hole] = np.clip(corrected, known.min(), known.max())[hole]
-    return filled
+    return filled, learned
 
 
 def expected_seconds(mask: Mask, spacing_mm: Spacing, pace: Pace = "thorough") -> float | None:
-    """Return how long two cores take for a mask, (I, J, K), about, or None where a hole of it is too large.
+    """Estimate the seconds that two cores take for a mask, (I, J, K); None where one of its holes is too large.
 
-    It is 0 where nothing is predicted. The number is made from the blocks, not measured: the same mask always gets
-    the same.
+    The estimate is 0 where nothing is predicted. It is computed from the blocks, not measured, so the same mask
+    always gets the same estimate.
     """
     total = 0.0
     for window in windows(mask, spacing_mm, _SEEN_MM):
@@ -143,7 +150,7 @@ def expected_seconds(mask: Mask, spacing_mm: Spacing, pace: Pace = "thorough") -
 def _scene(
     values: FloatArray, mask: Mask, window: Window, symmetry: Symmetry | None, spacing_mm: Spacing
 ) -> Scene:
-    """Return the crop around a hole, its mirror image, and the other side of the body where there is one."""
+    """Return the crop around a hole, its mirror image, and the other side of the body if the scan has one."""
     axis = symmetry.axis if symmetry else int(np.argmax(mask.shape))
     here, hole = values[window], mask[window]
     shown = [(here, ~hole), (np.flip(here, axis), ~np.flip(hole, axis))]
@@ -155,28 +162,28 @@ def _scene(
     return Scene.of(everything, known, tuple(views), spacing_mm)
 
 
-def _correction(scene: Scene, pace: Pace, seeds: tuple[int, ...]) -> FloatArray:
-    """Return what to add to the smooth fill in the first view, (I, J, K); 0 where nothing was learned."""
+def _correction(scene: Scene, pace: Pace, seeds: tuple[int, ...]) -> tuple[FloatArray, Mask]:
+    """Return what to add to the smooth fill in the first view, and where anything was learned, both (I, J, K)."""
     hole = ~scene.known[0]
     depth_mm = distance_transform_edt(hole, sampling=scene.spacing_mm)
     trusted = hole & (depth_mm < _TRUSTED_MM)
     found = divided(trusted, scene.spacing_mm, pace, deepest_mm=float(depth_mm.max()))
     total, count = np.zeros(hole.shape, np.float32), np.zeros(hole.shape, np.float32)
     if found is None:
-        return total
+        return total, count > 0.0
     detail, blocks = found
     for block, learned in zip(blocks, _learned(scene, detail, blocks, seeds), strict=True):
         if learned is not None:
             place = tuple(block.T)
             total[place] += learned - scene.values[0][place]
             count[place] += 1.0
-    return _blended(total / np.maximum(count, 1.0), depth_mm, scene.spacing_mm)
+    return _blended(total / np.maximum(count, 1.0), depth_mm, scene.spacing_mm), count > 0.0
 
 
 def _learned(
     scene: Scene, detail: Detail, blocks: list[Block], seeds: tuple[int, ...]
 ) -> list[NDArray[np.float32] | None]:
-    """Return what is expected in each block, (N,), or None where too little is known to expect anything."""
+    """Return the prediction for each block, (N,), or None where too little is known for one."""
     controller = ThreadpoolController().select(user_api="blas")
     workers = max((library["num_threads"] for library in controller.info()), default=1)
 
@@ -188,7 +195,7 @@ def _learned(
 
 
 def _expected(scene: Scene, detail: Detail, block: Block, rng: np.random.Generator) -> NDArray[np.float32] | None:
-    """Return what is expected in a block, (N,), or None where too little is known."""
+    """Return the prediction for a block, (N,), or None where too little is known for one."""
     around, distance_mm = surroundings(scene, detail, block)
     if not len(around):
         return None
@@ -204,7 +211,7 @@ def _expected(scene: Scene, detail: Detail, block: Block, rng: np.random.Generat
 
 
 def _blended(correction: FloatArray, depth_mm: FloatArray, spacing_mm: Spacing) -> FloatArray:
-    """Return the part of a correction of the smooth fill, (I, J, K), that is to be trusted."""
+    """Return a correction of the smooth fill, (I, J, K), reduced to how far it is trusted."""
     start, end = _SEAMS_MM
     rim_mm = min(*spacing_mm, 0.5 * _TRUSTED_MM)
     smoothed = gaussian_filter(correction, [_SMOOTHED_MM / size for size in spacing_mm])

@@ -1,4 +1,4 @@
-"""Places in a scan that look like the surroundings of a hole and are known where the hole is not."""
+"""Places that look like the surroundings of a hole, and where the voxels that the hole lacks are known."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ Places = NDArray[np.int64]
 """Voxel indices, (N, 3)."""
 
 _SURROUNDINGS: Final = {1: 20, 2: 100}
-"""Known voxels around a block that it is predicted from, by the number of axes longer than one voxel; in 3D the
-detail says how many."""
+"""Number of known voxels around a block from which it is predicted, by the number of axes longer than one voxel;
+in 3D the detail sets it."""
 
 _REACH_MM: Final = 14.0
-"""Distance from a block up to which they are looked for."""
+"""Largest distance of those voxels from the block."""
 
 _STAGES: Final = (24, 100)
-"""Voxels, the nearest, by which places are sorted out before all are read: first all places by few voxels, then
-those that are left, twice as many as are kept, by more."""
+"""How many of the nearest voxels are compared when places are screened: first all places by few voxels, then the
+remaining ones, twice as many as are kept, by more."""
 
 _GOLDEN: Final = 0.6180339887498949
-"""Fraction by which voxels of one distance are put in an order that goes back and forth between all sides of a
-block: the first few of them have to speak for all."""
+"""Step that orders voxels of equal distance so that they alternate between all sides of a block: the first few
+have to be representative of all."""
 
 _LEAST_KNOWN: Final = 0.8
-"""Share of the surroundings of a place that has to be known; the rest is taken from the smooth fill."""
+"""Share of a place's surroundings that has to be known; the rest comes from the smooth fill."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class View:
     """A way of looking at the scan from a hole.
 
     Attributes:
-        reach_mm: how far from the block's own place in this view exemplars are looked for.
+        reach_mm: how far from the block's own place in this view exemplars are searched for.
         flipped: axis along which the block's place is counted from the other end; None: from the first.
     """
 
@@ -50,7 +50,7 @@ class View:
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """What there is to learn from around the holes of a crop.
+    """What can be learned from around the holes of a crop.
 
     Attributes:
         values: intensities in each view; smoothly filled where unknown, (V, I, J, K). The first view is the
@@ -58,7 +58,7 @@ class Scene:
         known: True where they are measured, (V, I, J, K).
         views: what each of them shows, V of them.
         spacing_mm: voxel size along I, J, K.
-        counts: known voxels before each voxel along all axes, so that those in a box are found by its corners,
+        counts: known voxels before each voxel along all axes, so that the corners of a box give the number in it,
             (V, I + 1, J + 1, K + 1).
     """
 
@@ -84,7 +84,7 @@ class Scene:
 def surroundings(scene: Scene, detail: Detail, block: Places) -> tuple[Places, NDArray[np.float32]]:
     """Return the known voxels nearest to a block's box, nearest first, (F, 3), and their distances in mm, (F,).
 
-    Those of one distance come from all sides by turns.
+    Voxels of equal distance come from all sides in turn.
     """
     lowest, highest = _box(scene, block, _REACH_MM)
     first, last = block.min(axis=0), block.max(axis=0)
@@ -105,11 +105,11 @@ def surroundings(scene: Scene, detail: Detail, block: Places) -> tuple[Places, N
 def exemplars(
     scene: Scene, detail: Detail, around: Places, block: Places, rng: np.random.Generator
 ) -> NDArray[np.float32]:
-    """Return what stands at like places around them, then in the block, (E, F + N).
+    """Return the values at similar places: of the surroundings, then of the block, (E, F + N).
 
     Args:
         scene: the crop.
-        detail: how many places are looked at and kept.
+        detail: how many places are examined and kept.
         around: surroundings of the block, nearest first, (F, 3).
         block: voxels to be predicted, (N, 3).
         rng: draws the places.
@@ -132,15 +132,15 @@ def exemplars(
     query = scene.values[0][tuple(around.T)]
     few, more = _STAGES
     places = drawn[scene.known.ravel()[drawn]]
-    places = _alike(scene, places, steps[: len(around)][:few], query[:few], 2 * detail.kept)
+    places = _most_similar(scene, places, steps[: len(around)][:few], query[:few], 2 * detail.kept)
     places = places[_usable(scene, places, offsets, block - centre)]
-    places = _alike(scene, places, steps[: len(around)][:more], query[:more], detail.kept)
+    places = _most_similar(scene, places, steps[: len(around)][:more], query[:more], detail.kept)
     samples: NDArray[np.float32] = scene.values.ravel().take(places[:, np.newaxis] + steps)
     return samples
 
 
 def _usable(scene: Scene, places: NDArray[np.int64], offsets: Places, block: Places) -> Mask:
-    """Return whether all of the block's box is known at a place, and enough of the box of everything, (P,)."""
+    """Return whether a place's whole block is known, and enough of the box of block and surroundings, (P,)."""
     shape = scene.known.shape[1:]
     view, *place = np.unravel_index(places, (len(scene.views), *shape))
     corner = np.stack(place, axis=1)
@@ -157,17 +157,17 @@ def _usable(scene: Scene, places: NDArray[np.int64], offsets: Places, block: Pla
     return usable
 
 
-def _alike(
+def _most_similar(
     scene: Scene, places: NDArray[np.int64], steps: NDArray[np.int64], query: NDArray[np.float32], kept: int
 ) -> NDArray[np.int64]:
-    """Return those places that look most like the query, as many as are kept, the most alike first, (E,).
+    """Return the `kept` places that are most similar to the query, most similar first, (E,).
 
     Args:
         scene: the crop.
         places: flat indices, (P,).
         steps: flat steps from a place to its surroundings, nearest first, (F,).
         query: values of the surroundings of the hole, (F,).
-        kept: how many are taken.
+        kept: how many are returned.
     """
     values = scene.values.ravel()
     near = values.take(places[:, np.newaxis] + steps)
@@ -177,9 +177,9 @@ def _alike(
 
 
 def _drawn(extent: NDArray[np.int64], wanted: int, rng: np.random.Generator) -> Places:
-    """Return places in a box of `extent` voxels, (3,), in C order: all, or as many as wanted of twice as many.
+    """Return places in a box of `extent` voxels, (3,), in C order: `wanted`, or all if at most twice as many.
 
-    They are drawn one from each of as many equal stretches, so none is drawn twice.
+    One is drawn from each of `wanted` equal stretches, so none is drawn twice.
     """
     count = int(np.prod(extent))
     if not count:

@@ -1,4 +1,4 @@
-"""Linear regression in which like samples count most."""
+"""Linear regression weighted towards the samples most similar to the query."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from numpy.typing import NDArray
 __all__ = ["predicted"]
 
 _BANDWIDTH: Final = 0.5
-"""Width of the weights, in squared distances of the query from the tenth of the samples nearest to it."""
+"""Width of the weights, as a multiple of the lowest decile of the squared distances from the query."""
 
 _RIDGE: Final = 0.001
 """Penalty on the squared coefficients, in mean variances of the scaled predictors."""
 
 _FADE_MM: Final = 3.0
-"""Distance over which the trust in a predictor falls to 1/e."""
+"""Distance over which the weight of a predictor falls to 1/e."""
 
 Floats = NDArray[np.float32]
-"""Intensities with mean 0 and deviation 1, or weights; the shape stands where they are used."""
+"""Intensities with mean 0 and deviation 1, or weights; each use states its shape."""
 
 
 def predicted(samples: Floats, query: Floats, distance_mm: Floats) -> Floats:
-    """Return what is expected beside `query`, (N,).
+    """Return the prediction for `query`, (N,).
 
     Args:
-        samples: predictors, then what they predict, (E, F + N); written over.
-        query: predictors of what is asked for, (F,).
-        distance_mm: how far each predictor lies from what it predicts, (F,).
+        samples: predictors, then what they predict, (E, F + N); overwritten.
+        query: predictors of what is wanted, (F,).
+        distance_mm: distance of each predictor from what it predicts, (F,).
     """
     count = len(query)
     scale = np.exp((distance_mm[0] - distance_mm) / np.float32(_FADE_MM))
@@ -46,7 +46,7 @@ def predicted(samples: Floats, query: Floats, distance_mm: Floats) -> Floats:
 
 
 def _weights(differences: Floats, scale: Floats) -> Floats:
-    """Return how much each sample counts, (E,), from its differences from the query, (E, F); their sum is 1."""
+    """Return the weight of each sample, (E,), from its differences to the query, (E, F); they add up to 1."""
     distance = np.square(differences) @ (scale / scale.sum())
     width = _BANDWIDTH * np.quantile(distance, 0.1)
     weights = np.exp(-(distance - distance.min()) / max(width, 1e-9))

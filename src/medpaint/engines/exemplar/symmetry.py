@@ -1,4 +1,4 @@
-"""The other side: where a scan is, mirrored, most like itself."""
+"""The other side of the body: the mirror plane about which a scan is most symmetric."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from medpaint.core.types import FloatArray, Mask, Spacing, Window
 __all__ = ["Symmetry", "symmetry_of"]
 
 _COARSE_MM: Final = 4.0
-"""Voxel size at which the mirror image is held against the scan."""
+"""Voxel size at which the scan is compared with its mirror image."""
 
-_LEAST_ALIKE: Final = 0.5
-"""Correlation with its mirror image from which a scan counts as having two like sides."""
+_LEAST_CORRELATION: Final = 0.5
+"""Smallest correlation with its mirror image at which a scan counts as symmetric."""
 
 
 @dataclass(frozen=True)
 class Symmetry:
-    """How a scan is mirrored onto itself: flipped along an axis, then moved by whole voxels.
+    """How a scan maps onto its mirror image: flipped along an axis, then shifted by whole voxels.
 
     Attributes:
         axis: axis that is flipped.
-        shift: voxel p of the scan is like voxel p + shift of the flipped scan, (3,).
+        shift: voxel p of the scan corresponds to voxel p + shift of the flipped scan, (3,).
     """
 
     axis: int
     shift: tuple[int, int, int]
 
     def other_side(self, image: FloatArray, known: Mask, window: Window) -> tuple[FloatArray, Mask]:
-        """Return what the mirror image shows in a window, and where it is known; both of the window's shape."""
+        """Return the mirror image in a window, and where it is known; both of the window's shape."""
         flipped, certain = np.flip(image, self.axis), np.flip(known, self.axis)
         values = np.zeros([part.stop - part.start for part in window], dtype=image.dtype)
         there = np.zeros(values.shape, dtype=bool)
@@ -48,9 +48,9 @@ class Symmetry:
 
 
 def symmetry_of(image: FloatArray, spacing_mm: Spacing) -> Symmetry | None:
-    """Return the axis and place at which a scan is most like its mirror image, or None where it is not.
+    """Return the axis and shift at which a scan is most like its mirror image, or None if it is not symmetric.
 
-    The scan is held against its mirror image along each axis, at every shift, by cross-correlation at 4 mm.
+    The scan is compared with its mirror image along each axis, at every shift, by cross-correlation at 4 mm.
 
     Args:
         image: intensities, finite throughout, (I, J, K).
@@ -62,7 +62,7 @@ def symmetry_of(image: FloatArray, spacing_mm: Spacing) -> Symmetry | None:
     power = float(np.square(coarse).sum())
     if power == 0.0:
         return None
-    best, found = _LEAST_ALIKE, None
+    best, found = _LEAST_CORRELATION, None
     for axis in range(3):
         if image.shape[axis] == 1:
             continue
@@ -81,7 +81,7 @@ def symmetry_of(image: FloatArray, spacing_mm: Spacing) -> Symmetry | None:
 
 
 def _averaged(image: FloatArray, steps: tuple[int, ...]) -> NDArray[np.float64]:
-    """Return the means of boxes of `steps` voxels; what is left over at the far ends is left out."""
+    """Return the means of boxes of `steps` voxels; incomplete boxes at the far ends are dropped."""
     cut = image[
         tuple(slice(0, max(1, size // step) * step) for size, step in zip(image.shape, steps, strict=True))
     ]

@@ -1,1 +1,1 @@
-"""Engines with trained networks, and the weights that come with medpaint."""
+"""Engines with trained networks, and the weights shipped with medpaint."""

@@ -1,4 +1,4 @@
-"""Fills that networks have learned: volumetric and slice-wise, on the same first fill."""
+"""Engines with networks, volumetric and slice-wise, that correct a first fill."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 import numpy as np
 
 from medpaint.core.types import FloatArray, Mask, Spacing, Window
+from medpaint.engines.base import Fill, Hole
 from medpaint.engines.exemplar.detail import Pace
 from medpaint.engines.learned.gaps import beside_gap, lost_axis
 from medpaint.engines.learned.networks.names import NETWORKS, NetworkName
@@ -25,34 +26,35 @@ if TYPE_CHECKING:
 __all__ = ["Learned", "resnet2d", "unet2d", "unet3d"]
 
 _SEEN_MM: Final = 20.0
-"""Margin around the holes that a network sees."""
+"""Margin of known tissue around the holes in a network's input."""
 
 _OVERLAP: Final = 0.4
-"""Share of a window that neighbouring ones have in common, at least."""
+"""Smallest share of a window that it has in common with the next one."""
 
 _HOLE: Final = CHANNELS.index("hole")
 
 _AT_ONCE: Final = {2: 32, 3: 4}
-"""Windows that a network of 2 or 3 axes is given at once."""
+"""Number of windows in a batch, by the number of axes that the network convolves along."""
 
 
 @final
 @dataclass(frozen=True)
 class Learned:
-    """Adds to a first fill what a network says is missing.
+    """Adds a network's correction to a first fill.
 
-    The first fill is that of exemplars, or a smooth one where there are none. The network sees it with
-    the mask and the other side of the body, brought to the voxel size that it was trained at, and its answer is
-    brought back: the scan itself is never resampled. Holes larger than a window are seen in overlapping windows,
-    whose answers are averaged with smooth weights. The fill stays in the range of the known voxels around it.
-    Where no exemplars were found, the network was not trained to go on, and the smooth fill stays. The network for
-    lost slices starts from the smooth fill, and leaves all other holes to it.
+    The first fill comes from exemplars, and is smooth where none were found. The network sees it together with
+    the mask and the other side of the body, resampled to the voxel size that it was trained at, and its output is
+    resampled back: the scan itself is never resampled. Holes larger than a window are covered by overlapping
+    windows, whose outputs are averaged with smooth weights. The fill stays within the range of the known voxels
+    around it. The network was not trained for holes without exemplars: they keep the smooth fill. The network for
+    lost slices starts from the smooth fill, and leaves all other holes to it. Each voxel is reported as filled by
+    what changed it last.
 
     Attributes:
         name: which network.
-        weights: a file that `medpaint train` wrote; None takes the shipped one.
-        pace: how thoroughly the first fill looks for exemplars.
-        flips: average the answers to the crop and to its mirror images.
+        weights: a file from `medpaint train`; None takes the shipped one.
+        pace: how thoroughly the first fill searches for exemplars; None keeps the smooth fill.
+        flips: average the outputs for the crop and for its mirror images.
         device: where the network runs, as torch names it.
     """
 
@@ -63,34 +65,43 @@ class Learned:
     device: str = "cpu"
     context_mm: float = 150.0
 
-    def fill(self, image: FloatArray, mask: Mask, *, spacing_mm: Spacing, seed: int) -> FloatArray:
-        """Return `image` with the mask filled, (I, J, K); see `Engine`. The seed draws the exemplars.
+    def fill(self, hole: Hole, *, seed: int) -> Fill:
+        """Return the corrected fill; see `Engine`. The seed draws the exemplars.
 
         Raises:
-            ConvergenceError: the smooth fill is not found.
+            ConvergenceError: the biharmonic equations could not be solved.
             UnreadableError: the weights cannot be used.
+            UsageError: this machine does not have the device.
         """
-        start = Start.of(image, mask, spacing_mm=spacing_mm, seed=seed, pace=self.pace)
-        seen_mm = max(_SEEN_MM, NETWORKS[self.name].reach * max(spacing_mm))
-        wanted = [window for window in windows(mask, spacing_mm, seen_mm) if self._goes_on(start, window)]
-        filled = start.filled.copy()
-        if not wanted:
-            return filled
-        loaded = load_weights(self.name, self.weights, device=self.device)
-        for window in wanted:
-            hole, before = mask[window], start.filled[window]
-            known = before[~hole]
-            after = before + start.spread * self._correction(loaded, start, window)
-            filled[window][hole] = np.clip(after, known.min(), known.max())[hole]
-        return filled
+        start = Start.of(hole.image, hole.mask, spacing_mm=hole.spacing_mm, seed=seed, pace=self.pace)
+        filled, changed = self._corrected(start)
+        filled_by = np.select([changed[hole.mask], start.learned[hole.mask]], [0, 1], 2).astype(np.uint8)
+        return Fill(filled[hole.mask][np.newaxis], (self.name, "exemplar", "biharmonic"), filled_by)
 
     @property
     def weights_sha256(self) -> str:
         """Hash of the file of weights."""
         return load_weights(self.name, self.weights, device=self.device).sha256
 
-    def _goes_on(self, start: Start, window: Window) -> bool:
-        """Return whether the network was trained to go on from a first fill."""
+    def _corrected(self, start: Start) -> tuple[FloatArray, Mask]:
+        """Return the scan with the corrected fill, and where the network changed it, both (I, J, K)."""
+        filled, changed = start.filled.copy(), np.zeros(start.mask.shape, dtype=bool)
+        seen_mm = max(_SEEN_MM, NETWORKS[self.name].reach * max(start.spacing_mm))
+        fitting = [one for one in windows(start.mask, start.spacing_mm, seen_mm) if self._fits(start, one)]
+        if not fitting:
+            return filled, changed
+        loaded = load_weights(self.name, self.weights, device=self.device)
+        for window in fitting:
+            hole, before = start.mask[window], start.filled[window]
+            known = before[~hole]
+            correction = self._correction(loaded, start, window)
+            after = before + start.spread * correction
+            filled[window][hole] = np.clip(after, known.min(), known.max())[hole]
+            changed[window] = correction != 0.0
+        return filled, changed
+
+    def _fits(self, start: Start, window: Window) -> bool:
+        """Return whether the network was trained for the first fill of a window."""
         hole = start.mask[window]
         if start.spread == 0.0:
             return False
@@ -99,39 +110,39 @@ class Learned:
         return self.pace is None or not np.array_equal(start.filled[window][hole], start.smooth[window][hole])
 
     def _axis(self, hole: Mask, spacing_mm: Spacing) -> int | None:
-        """Return the axis that the network sees slices across; None: it works in space."""
+        """Return the axis that numbers the network's slices; None for a network in 3D."""
         network = NETWORKS[self.name]
         if network.ndim == 3:
             return None
         return lost_axis(hole) if network.for_lost_slices else slicing_axis(hole, spacing_mm)
 
     def _correction(self, loaded: Loaded, start: Start, window: Window) -> FloatArray:
-        """Return what to add in a window, in multiples of the spread, (I, J, K)."""
+        """Return what to add in a window, in multiples of the spread, (I, J, K); 0 where no network ran."""
         shown = start.shown(window)
         axis = self._axis(start.mask[window], start.spacing_mm)
         fitted = resampled(shown, working_shape(shown.shape[1:], start.spacing_mm, kept=axis))
         if axis is None:
-            answer = self._answer(loaded, fitted[np.newaxis])[0]
+            output = self._output(loaded, fitted[np.newaxis])[0]
         else:
-            answer = np.moveaxis(self._by_slice(loaded, np.moveaxis(fitted, 1 + axis, 1)), 0, axis)
-        correction: FloatArray = resampled(answer[np.newaxis], shown.shape[1:])[0]
+            output = np.moveaxis(self._by_slice(loaded, np.moveaxis(fitted, 1 + axis, 1)), 0, axis)
+        correction: FloatArray = resampled(output[np.newaxis], shown.shape[1:])[0]
         return correction
 
     def _by_slice(self, loaded: Loaded, channels: FloatArray) -> FloatArray:
-        """Return the answers for the slices that hold a hole, 0 for the others; (C, S, J, K) to (S, J, K)."""
+        """Return the outputs for slices with a hole, 0 for the others; (C, S, J, K) to (S, J, K)."""
         network, count = NETWORKS[self.name], channels.shape[1]
-        answers = np.zeros(channels.shape[1:], np.float32)
+        outputs = np.zeros(channels.shape[1:], np.float32)
         for number in np.flatnonzero(channels[_HOLE].any(axis=(1, 2))):
             if network.for_lost_slices:
                 seen = beside_gap(channels, int(number), network.reach)
             else:
                 beside = np.arange(number - network.reach, number + network.reach + 1)
                 seen = channels[:, np.clip(beside, 0, count - 1)]
-            answers[number] = self._answer(loaded, seen.reshape(1, -1, *seen.shape[2:]))[0]
-        return answers
+            outputs[number] = self._output(loaded, seen.reshape(1, -1, *seen.shape[2:]))[0]
+        return outputs
 
-    def _answer(self, loaded: Loaded, inputs: FloatArray) -> FloatArray:
-        """Return what the network says, (B, C, ...) to (B, ...), averaged over mirror images if asked for."""
+    def _output(self, loaded: Loaded, inputs: FloatArray) -> FloatArray:
+        """Return the network's output, (B, C, ...) to (B, ...), averaged over mirror images if `flips` is set."""
         import torch
 
         batch = torch.from_numpy(np.ascontiguousarray(inputs))
@@ -144,8 +155,8 @@ class Learned:
             for turn in turns:
                 flipped = [axis for axis, wanted in zip(axes, turn, strict=True) if wanted]
                 total += _windowed(loaded, batch.flip(flipped), hole).flip(flipped)
-        answer: FloatArray = (total / len(turns))[:, 0].numpy()
-        return answer
+        output: FloatArray = (total / len(turns))[:, 0].numpy()
+        return output
 
 
 def unet3d(
@@ -168,14 +179,14 @@ def resnet2d(*, weights: str | Path | None = None, flips: bool = False, device: 
 
 
 def _windowed(loaded: Loaded, batch: Tensor, hole: int) -> Tensor:
-    """Return the answer to a batch of any size, (B, C, ...) to (B, 1, ...), window by window.
+    """Run a network on a batch of any size window by window, (B, C, ...) to (B, 1, ...).
 
-    Windows without a hole are left out; the answer is 0 where no window was.
+    Windows without a hole are skipped; the output is 0 where no window was run.
 
     Args:
         loaded: the network.
-        batch: what it is shown.
-        hole: channel that says where the holes are.
+        batch: its input.
+        hole: index of the channel that marks the holes.
     """
     import torch
     from monai.data.utils import compute_importance_map, dense_patch_slices
@@ -194,15 +205,15 @@ def _windowed(loaded: Loaded, batch: Tensor, hole: int) -> Tensor:
     for first in range(0, len(places), _AT_ONCE[batch.ndim - 2]):
         part = places[first : first + _AT_ONCE[batch.ndim - 2]]
         seen = torch.stack([padded[(one[0], slice(None), *one[1:])] for one in part])
-        for one, answer in zip(part, _seen(loaded, seen), strict=True):
-            total[(one[0], slice(None), *one[1:])] += importance * answer
+        for one, output in zip(part, _run(loaded, seen), strict=True):
+            total[(one[0], slice(None), *one[1:])] += importance * output
             weight[(one[0], slice(None), *one[1:])] += importance
     whole: Tensor = total / weight.clamp_min(1e-9)
     return whole[(slice(None), slice(None), *(slice(0, edge) for edge in batch.shape[2:]))]
 
 
 def _padded(batch: Tensor, size: list[int]) -> Tensor:
-    """Return a batch whose axes are as long as a window at least, the border repeated at their ends."""
+    """Return a batch whose axes are at least as long as a window, padded by repeating the border."""
     import torch
 
     missing = [max(0, edge - have) for edge, have in zip(size, batch.shape[2:], strict=True)]
@@ -210,11 +221,11 @@ def _padded(batch: Tensor, size: list[int]) -> Tensor:
     return torch.nn.functional.pad(batch, pairs, mode="replicate") if any(missing) else batch
 
 
-def _seen(loaded: Loaded, windows: Tensor) -> Tensor:
-    """Return the network's answers to some windows, on the CPU, in single precision."""
+def _run(loaded: Loaded, windows: Tensor) -> Tensor:
+    """Return the network's outputs for a batch of windows, on the CPU, in single precision."""
     import torch
 
     on_cuda = loaded.device.startswith("cuda")
     with torch.autocast("cuda", torch.float16, enabled=on_cuda):
-        answer: Tensor = loaded.network(windows.to(loaded.device))
-    return answer.float().cpu()
+        output: Tensor = loaded.network(windows.to(loaded.device))
+    return output.float().cpu()

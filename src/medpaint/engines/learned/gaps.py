@@ -1,4 +1,4 @@
-"""Lost slices: which holes are such, and what a network is shown of the slices beside them."""
+"""Lost slices: how they are recognised, and which slices beside them a network sees."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from medpaint.engines.learned.start import CHANNELS
 __all__ = ["MOST_LOST", "beside_gap", "lost_axis"]
 
 MOST_LOST: Final = 8
-"""Lost slices in a row, at most."""
+"""Largest number of lost slices in a row."""
 
 _HOLE: Final = CHANNELS.index("hole")
 
 
 def lost_axis(mask: Mask) -> int | None:
-    """Return the axis along which whole slices of a mask, (I, J, K), are lost, or None.
+    """Return the axis along which a mask, (I, J, K), consists of lost slices; None if it is anything else.
 
-    It is none where anything else is masked, where more than `MOST_LOST` slices in a row are lost, or where the
-    first slice or the last is. A 2D image has no slices to lose.
+    A mask is something else where more than `MOST_LOST` slices in a row are masked, where the first or the last
+    slice is, or where a masked slice has a known voxel. A 2D image has no slices to lose.
     """
     if 1 in mask.shape:
         return None
@@ -37,12 +37,12 @@ def lost_axis(mask: Mask) -> int | None:
 def beside_gap(channels: FloatArray, number: int, reach: int) -> FloatArray:
     """Return a lost slice between the known ones that are nearest, (C, 2 reach + 1, J, K).
 
-    The nearer side comes first. The channel of the hole says how far each known slice is from the lost one, in
-    units of `MOST_LOST` slices. Where a side has fewer known slices than wanted, the last one is repeated.
+    The nearer side comes first. The hole channel gives the distance of each known slice from the lost one, in
+    units of `MOST_LOST` slices. Where a side has too few known slices, its last one is repeated.
 
     Args:
-        channels: what `Start.shown` returns, slices first, (C, S, J, K).
-        number: of the lost slice.
+        channels: the input from `Start.shown`, slices first, (C, S, J, K).
+        number: index of the lost slice.
         reach: known slices on either side.
     """
     known = np.flatnonzero(~channels[_HOLE].any(axis=(1, 2)))
@@ -56,11 +56,11 @@ def beside_gap(channels: FloatArray, number: int, reach: int) -> FloatArray:
 
 
 def _first(side: NDArray[np.int64], reach: int) -> NDArray[np.int64]:
-    """Return the first slices of a side, the last repeated, (reach,)."""
+    """Return the first `reach` slices of a side, the last one repeated if there are fewer, (reach,)."""
     return side[np.minimum(np.arange(reach), len(side) - 1)]
 
 
 def _longest_run(lost: Mask) -> int:
-    """Return how many of some slices, (S,), are lost in a row, at most."""
+    """Return the length of the longest run of lost slices; `lost` is (S,)."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], lost, [False]]).astype(np.int8)))
     return int((edges[1::2] - edges[::2]).max())

@@ -1,4 +1,4 @@
-"""Crops brought to the voxel size that a network was trained at, and what it says brought back."""
+"""Resample crops to the voxel size that a network was trained at, and its output back."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ __all__ = ["WORKING_MM", "resampled", "working_shape", "working_size"]
 WORKING_MM: Final = 1.0
 """Voxel size that networks see."""
 
-_AS_IT_IS: Final = (0.75, 1.5)
-"""Voxel sizes that are near enough to be left alone, mm."""
+_UNCHANGED_MM: Final = (0.75, 1.5)
+"""Voxel sizes close enough to `WORKING_MM` to be left unchanged, from and to, mm."""
 
 
 def working_size(size_mm: float) -> float:
-    """Return the voxel size, mm, that a network sees an axis of voxels of `size_mm` at."""
-    low, high = _AS_IT_IS
+    """Return the voxel size, mm, at which a network sees an axis whose voxels measure `size_mm`."""
+    low, high = _UNCHANGED_MM
     return size_mm if low <= size_mm <= high else WORKING_MM
 
 
@@ -30,13 +30,13 @@ def working_shape(shape: tuple[int, ...], spacing_mm: Spacing, *, kept: int | No
     Args:
         shape: of the crop.
         spacing_mm: voxel size along I, J, K.
-        kept: axis that is left alone, because a slice-wise network never looks along it. An axis of length 1 is
-            left alone too.
+        kept: axis that is not resampled, because a slice-wise network does not convolve along it. An axis of
+            length 1 is not resampled either.
     """
     sizes = []
     for axis, (count, size_mm) in enumerate(zip(shape, spacing_mm, strict=True)):
-        alone = axis == kept or count == 1
-        sizes.append(count if alone else max(2, round(count * size_mm / working_size(size_mm))))
+        unchanged = axis == kept or count == 1
+        sizes.append(count if unchanged else max(2, round(count * size_mm / working_size(size_mm))))
     return tuple(sizes)
 
 

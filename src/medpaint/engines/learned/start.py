@@ -1,4 +1,4 @@
-"""What a network is shown of a scan: its first guess at the holes, and what that guess was made from."""
+"""The input of a network: the first fill of the holes, and what it was made from."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from medpaint.core.types import FloatArray, Mask, Spacing, Window
-from medpaint.engines.classical.biharmonic import Biharmonic
+from medpaint.engines.classical.biharmonic import fill_biharmonic
 from medpaint.engines.exemplar.detail import Pace
 from medpaint.engines.exemplar.engine import sharpened
 from medpaint.engines.exemplar.symmetry import Symmetry, symmetry_of
@@ -17,31 +17,33 @@ from medpaint.engines.windows import windows
 __all__ = ["CHANNELS", "Start"]
 
 CHANNELS: Final = ("start", "smooth", "other side", "hole", "other side's hole")
-"""What the channels of a network's input hold, in this order."""
+"""The channels of a network's input, in this order."""
 
 _SCALE_MM: Final = 20.0
 """Margin around the holes in which the known voxels set the scale of the intensities."""
 
 _MOST: Final = 1e3
-"""Largest scaled intensity that is shown, so that a metal artefact does not drown the rest."""
+"""Largest scaled intensity in the input, so that a metal artefact does not drown the rest."""
 
 
 @dataclass(frozen=True, eq=False)
 class Start:
-    """A first fill of a scan's holes, for a network to go on from.
+    """A first fill of a scan's holes, which a network corrects.
 
     Attributes:
         filled: the scan with the first fill in its holes, (I, J, K).
         smooth: the scan with the biharmonic fill in them, (I, J, K).
+        learned: where `filled` was learned from exemplars; elsewhere it is `smooth`, (I, J, K).
         mask: True = hole, (I, J, K).
-        symmetry: how the scan lies on its mirror image, if it does.
+        symmetry: how the scan maps onto its mirror image; None where it has no symmetry.
         spacing_mm: voxel size along I, J, K.
         centre: mean of the known intensities near the holes.
-        spread: their standard deviation; 0 where they are one value.
+        spread: their standard deviation; 0 where all of them are equal.
     """
 
     filled: FloatArray
     smooth: FloatArray
+    learned: Mask
     mask: Mask
     symmetry: Symmetry | None
     spacing_mm: Spacing
@@ -52,25 +54,28 @@ class Start:
     def of(
         cls, image: FloatArray, mask: Mask, *, spacing_mm: Spacing, seed: int, pace: Pace | None = "brisk"
     ) -> Start:
-        """Fill the holes of an image, (I, J, K), for a start.
+        """Make the first fill of an image, (I, J, K).
 
         Args:
             image: intensities, finite outside the mask.
             mask: True = fill.
             spacing_mm: voxel size along I, J, K.
             seed: draws the exemplars.
-            pace: how thoroughly exemplars are looked for; None leaves it at the biharmonic fill.
+            pace: how thoroughly exemplars are searched for; None keeps the biharmonic fill.
+
+        Raises:
+            ConvergenceError: the biharmonic equations could not be solved.
         """
-        smooth = Biharmonic().fill(image, mask, spacing_mm=spacing_mm, seed=seed)
+        smooth = fill_biharmonic(image, mask, spacing_mm)
         symmetry = symmetry_of(smooth, spacing_mm)
         centre, spread = _scale(smooth, mask, spacing_mm)
-        filled = smooth
+        filled, learned = smooth, np.zeros(mask.shape, dtype=bool)
         if pace is not None and spread > 0.0:
-            filled = sharpened(smooth, mask, symmetry, spacing_mm=spacing_mm, seed=seed, pace=pace)
-        return cls(filled, smooth, mask, symmetry, spacing_mm, centre, spread)
+            filled, learned = sharpened(smooth, mask, symmetry, spacing_mm=spacing_mm, seed=seed, pace=pace)
+        return cls(filled, smooth, learned, mask, symmetry, spacing_mm, centre, spread)
 
     def scaled(self, intensities: FloatArray) -> FloatArray:
-        """Return intensities with the known ones near the holes at mean 0 and deviation 1."""
+        """Scale intensities so that the known ones near the holes have mean 0 and deviation 1."""
         scaled: FloatArray = ((intensities - self.centre) / self.spread).astype(np.float32)
         return np.clip(scaled, -_MOST, _MOST, out=scaled)
 

@@ -1,4 +1,4 @@
-"""Weights: which are shipped, how files of them are written, checked and read. Reading never runs code."""
+"""Weight files: the shipped ones, and how they are written, checked and read. Reading never runs code."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _KEY: Final = "medpaint"
 
 
 class WeightsFacts(BaseModel):
-    """What a file of weights says of itself."""
+    """The metadata in a file of weights."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -47,9 +47,9 @@ class Loaded:
 
     Attributes:
         network: on its device, in evaluation mode.
-        facts: what its file says.
+        facts: the metadata in its file.
         sha256: hash of the file.
-        device: where it is.
+        device: where it runs, as torch names it.
     """
 
     network: CorrectionNetwork
@@ -59,7 +59,7 @@ class Loaded:
 
 
 def shipped_path(name: NetworkName) -> Path:
-    """Return the file of weights that medpaint ships for a network."""
+    """Return the path of the weights that medpaint ships for a network."""
     return Path(str(files("medpaint.engines.learned") / _FOLDER / f"{name}.safetensors"))
 
 
@@ -79,11 +79,12 @@ def load_weights(name: NetworkName, path: Path | None = None, *, device: str = "
 
     Args:
         name: which network.
-        path: a file that `medpaint train` wrote; None takes the shipped one, whose hash has to be the known one.
+        path: a file from `medpaint train`; None takes the shipped one, whose hash is checked.
         device: as torch names it.
 
     Raises:
-        UnreadableError: no such file, not weights of this network, or not those that were shipped.
+        UnreadableError: no such file, not weights of this network, or not the shipped ones.
+        UsageError: this machine does not have the device.
     """
     expected = "" if path else ENGINES[name].weights_sha256
     path = path or shipped_path(name)
@@ -94,23 +95,26 @@ def load_weights(name: NetworkName, path: Path | None = None, *, device: str = "
         raise UnreadableError(message) from error
     digest = hashlib.sha256(content).hexdigest()
     if expected and digest != expected:
-        message = f"{path}: expected the weights with hash {expected[:12]} that medpaint ships, got {digest[:12]}"
+        message = (
+            f"{path}: expected the weights with hash {expected[:12]} that medpaint ships, got {digest[:12]}; "
+            "install medpaint again"
+        )
         raise UnreadableError(message)
     return _loaded(name, path, content, device)
 
 
 @lru_cache(maxsize=4)
 def _loaded(name: NetworkName, path: Path, content: bytes, device: str) -> Loaded:
-    """Check what a file holds and build the network; kept, for a batch of scans shares its network."""
+    """Check a file's content and build the network; cached, because a batch of scans shares its network."""
     facts, tensors = _parsed(content, path)
     if facts.network != name:
-        message = f"{path}: expected weights of {name}, got those of {facts.network}"
+        message = f"{path}: expected weights of {name}, got those of {facts.network}; choose that engine"
         raise UnreadableError(message)
     return Loaded(_built(facts, tensors, path, device), facts, hashlib.sha256(content).hexdigest(), device)
 
 
 def _parsed(content: bytes, path: Path) -> tuple[WeightsFacts, dict[str, Any]]:
-    """Return what a file of weights holds: its own facts, and the tensors by name."""
+    """Return the metadata and the tensors by name of a file of weights."""
     from safetensors import SafetensorError
     from safetensors.torch import load
 
@@ -119,12 +123,12 @@ def _parsed(content: bytes, path: Path) -> tuple[WeightsFacts, dict[str, Any]]:
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
         return WeightsFacts.model_validate_json(header["__metadata__"][_KEY]), tensors
     except (SafetensorError, KeyError, ValueError, ValidationError) as error:
-        message = f"{path}: expected a safetensors file that medpaint train wrote, got something else"
+        message = f"{path}: expected a safetensors file from medpaint train, got something else"
         raise UnreadableError(message) from error
 
 
 def _built(facts: WeightsFacts, tensors: dict[str, Any], path: Path, device: str) -> CorrectionNetwork:
-    """Return the network that the facts describe, with these weights."""
+    """Return the network that the metadata describes, with these weights."""
     import torch
 
     from medpaint.engines.learned.networks.build import built
@@ -133,7 +137,7 @@ def _built(facts: WeightsFacts, tensors: dict[str, Any], path: Path, device: str
     try:
         network.load_state_dict({name: value.float() for name, value in tensors.items()})
     except RuntimeError as error:
-        message = f"{path}: expected the weights of a {facts.network} with channels {facts.channels}, got others"
+        message = f"{path}: expected weights of a {facts.network} with channels {facts.channels}, got others"
         raise UnreadableError(message) from error
     layout = torch.channels_last_3d if network.architecture.ndim == 3 else torch.channels_last
     try:
@@ -141,7 +145,5 @@ def _built(facts: WeightsFacts, tensors: dict[str, Any], path: Path, device: str
             network.to(memory_format=layout)  # type: ignore[call-overload]  # torch's types know 2D layouts only
         return network.to(device).eval()
     except (RuntimeError, AssertionError) as error:
-        message = (
-            f"expected a device for networks that this machine has, got {device}: {str(error).splitlines()[0]}"
-        )
+        message = f"expected a device that this machine has, got {device}; use cpu: {str(error).splitlines()[0]}"
         raise UsageError(message) from error

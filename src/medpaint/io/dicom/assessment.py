@@ -1,4 +1,4 @@
-"""Whether the headers of a series describe one volume that can be restored, and if not, every reason why."""
+"""Assessment of the headers of a series: whether they describe one volume that can be restored, and why not."""
 
 from __future__ import annotations
 
@@ -41,21 +41,21 @@ SPACING_TOLERANCE: Final = 1e-4
 """Largest relative difference of the pixel spacing within a series: over 512 columns a twentieth of a voxel."""
 
 STEP_TOLERANCE: Final = 0.05
-"""Relative difference between SpacingBetweenSlices and the positions from which on it is worth a warning."""
+"""Relative difference between SpacingBetweenSlices and the positions above which there is a warning."""
 
 
 @dataclass(frozen=True, eq=False)
 class Assessment:
-    """What the headers of one series say.
+    """What the headers of a series amount to.
 
     Attributes:
-        headers: in slice order where the slices make a stack, else in the order they came.
-        affine: voxel (column, row, slice) to RAS+ mm, (4, 4); None where there is none.
-        unsupported: why the images are of a kind that is not restored.
-        geometry: why the images are no volume.
-        warnings: what does not keep them from being one.
-        slots: of each slice its place on the grid, where there is one; with gaps where slices are absent.
-        absent: which slices are absent; empty where none is. They are a reason as well, unless put back.
+        headers: in slice order where the slices form a stack, otherwise in the order of the files.
+        affine: voxel (column, row, slice) to RAS+ mm, (4, 4); None where the slices form no stack.
+        unsupported: why images of this kind cannot be restored.
+        geometry: why the images do not form a volume.
+        warnings: problems that do not prevent that.
+        slots: index of each slice on the grid, if there is one; absent slices leave gaps.
+        absent: which slices are absent; empty if none. Also a reason, unless they are put back.
     """
 
     headers: tuple[Header, ...]
@@ -68,7 +68,7 @@ class Assessment:
 
     @property
     def reason(self) -> str:
-        """All reasons against restoring the series, empty where there are none."""
+        """All reasons against restoring the series; empty if none."""
         return "; ".join(self.unsupported + self.geometry)
 
     def usable_affine(self) -> Affine:
@@ -76,7 +76,7 @@ class Assessment:
 
         Raises:
             UnsupportedError: images of another kind.
-            GeometryError: no volume.
+            GeometryError: the images do not form a volume.
         """
         if self.affine is not None and not self.reason:
             return self.affine
@@ -88,7 +88,7 @@ class Assessment:
 
 
 def assess(headers: Sequence[Header]) -> Assessment:
-    """Judge one series by its headers; positions are judged only where the images are of the right kind."""
+    """Assess a series by its headers; positions only where the images are of the right kind."""
     unsupported = _unsupported_reasons(headers)
     geometry = _mixed_reasons(headers)
     if unsupported:
@@ -100,10 +100,10 @@ def assess(headers: Sequence[Header]) -> Assessment:
 
 
 def _stacked(headers: Sequence[Header]) -> Assessment:
-    """Judge the positions of slices that have one kind, size and orientation."""
+    """Assess the positions of slices of one kind, size and orientation."""
     first = headers[0]
     if first.orientation is None or first.pixel_spacing is None:
-        message = "slices without a place cannot be stacked"
+        message = "slices without a position cannot be stacked"
         raise ValueError(message)
     positions = np.array([header.position for header in headers], dtype=np.float64)
     stack = stack_of(positions, first.orientation, first.pixel_spacing, first.depth_mm or 1.0)
@@ -117,22 +117,22 @@ def _stacked(headers: Sequence[Header]) -> Assessment:
 
 
 def with_gaps(assessment: Assessment) -> Assessment:
-    """Return an assessment to which absent slices are no hindrance, where they are the only one.
+    """Return the assessment without absent slices as a reason, if they are the only one.
 
     Raises:
-        UnsupportedError: the slices are frames or tiles of larger images, beside which no new ones can be put.
+        UnsupportedError: the slices are frames or tiles of larger images, to which none can be added.
     """
     if not assessment.absent or assessment.geometry != (assessment.absent,):
         return assessment
     if any(header.frames > 1 or header.tiled for header in assessment.headers):
-        message = f"expected images of one frame to put slices between, got others: {assessment.headers[0].path}"
+        message = f"expected single-frame images to put slices between, got others: {assessment.headers[0].path}"
         raise UnsupportedError(message)
     warnings = (*assessment.warnings, f"put back as a gap to be filled: {assessment.absent}")
     return replace(assessment, geometry=(), warnings=warnings)
 
 
 def _unsupported_reasons(headers: Sequence[Header]) -> list[str]:
-    """Say what about the images is of another kind, each thing once."""
+    """Return the reasons why the images are of another kind, each once."""
     found: Counter[str] = Counter()
     for header in headers:
         found.update(_kind_reasons(header))
@@ -143,12 +143,12 @@ def _unsupported_reasons(headers: Sequence[Header]) -> list[str]:
 
 
 def _kind_reasons(header: Header) -> list[str]:
-    """Say what about one image is of another kind."""
+    """Return the reasons why one image is of another kind."""
     if header.sop_class in _MASKS:
         return [f"{header.sop_class.name}: a mask, not a scan"]
     allocated, stored, high, sign = header.bits
     if header.rows < 1 or header.columns < 1:
-        return [f"{header.sop_class.name} is no image"]
+        return [f"{header.sop_class.name} is not an image"]
     checks = {
         f"{header.sop_class.name} (read are CT and MR images, single-frame or enhanced)": header.sop_class
         not in _SINGLE_FRAME | _MULTI_FRAME,
@@ -171,7 +171,7 @@ def _kind_reasons(header: Header) -> list[str]:
 
 
 def _mixed_reasons(headers: Sequence[Header]) -> list[str]:
-    """Say what differs between images that should be slices of one volume."""
+    """Return what differs between images that should be slices of one volume."""
     aspects: dict[str, Callable[[Header], Hashable]] = {
         "sizes": lambda header: f"{header.rows}x{header.columns}",
         "bits": lambda header: (
@@ -192,7 +192,7 @@ def _mixed_reasons(headers: Sequence[Header]) -> list[str]:
 
 
 def _mixed_spacing(headers: Sequence[Header]) -> list[str]:
-    """Say that the pixel spacing differs between slices."""
+    """Return a reason where the pixel spacing differs between slices."""
     spacings = np.array([header.pixel_spacing for header in headers if header.pixel_spacing is not None])
     if spacings.size == 0 or np.ptp(spacings, axis=0).max() <= SPACING_TOLERANCE * spacings.min():
         return []
@@ -201,7 +201,7 @@ def _mixed_spacing(headers: Sequence[Header]) -> list[str]:
 
 
 def _unplaced_reasons(headers: Sequence[Header]) -> list[str]:
-    """Say which images have no place in space, and whether the orientations are one."""
+    """Return reasons where images have no position, or several orientations."""
     positions = [header.position for header in headers]
     spacings = [header.pixel_spacing for header in headers]
     orientations = [header.orientation for header in headers]
@@ -220,13 +220,13 @@ def _unplaced_reasons(headers: Sequence[Header]) -> list[str]:
 
 
 def _copied_reasons(headers: Sequence[Header]) -> list[str]:
-    """Say that one instance is there in several files."""
+    """Return a reason where several files hold the same instance."""
     copies = len(headers) - len({(header.sop_uid, header.index) for header in headers})
     return [f"{copies} files repeat the SOPInstanceUID of another file"] if copies else []
 
 
 def _spacing_warnings(headers: Sequence[Header], step_mm: float) -> list[str]:
-    """Say what is known of the spacing along the normal, where it is not what the positions prove."""
+    """Return warnings about the spacing along the normal, where the positions do not prove it."""
     stated = headers[0].spacing_between
     if len(headers) == 1:
         origin = "SliceThickness" if stated is None else "SpacingBetweenSlices"

@@ -1,4 +1,4 @@
-"""Structure sets: contours in patient space, as the voxels whose centres they enclose."""
+"""Structure sets: contours in patient space, converted to the voxels whose centres they enclose."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def regions_of(dataset: FileDataset) -> dict[int, str]:
 
 
 def contours_of(dataset: FileDataset, path: Path, wanted: Sequence[int], scan: Volume) -> tuple[Mask, Affine]:
-    """Return the regions that are wanted on the scan's grid, (I, J, K), and its affine.
+    """Return the chosen regions on the scan's grid, (I, J, K), and its affine.
 
     A voxel belongs to a region if its centre is enclosed by an odd number of the region's contours in its slice: a
     contour within another is a hole. Contours lie in slices of the scan.
@@ -41,7 +41,7 @@ def contours_of(dataset: FileDataset, path: Path, wanted: Sequence[int], scan: V
     Args:
         dataset: the structure set.
         path: its file.
-        wanted: numbers of regions.
+        wanted: numbers of the chosen regions.
         scan: what it was drawn on.
 
     Raises:

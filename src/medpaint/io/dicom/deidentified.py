@@ -20,16 +20,16 @@ from medpaint.io.private import keyed_name
 __all__ = ["deidentify", "replaced_uid"]
 
 _STANDARD: Final = "1.2.840.10008."
-"""How identifiers begin that the standard itself gives: classes, syntaxes, never instances."""
+"""Prefix of identifiers assigned by the standard itself: classes and syntaxes, never instances."""
 
 _NO_DATE: Final = {"DA": "19000101", "DT": "19000101000000"}
-"""What stands where a date has to: the library's own, of the year 1, is refused by validators."""
+"""Replacement for required dates: the library's own, in the year 1, is refused by validators."""
 
 _Actions = Mapping[tuple[int, ...], Callable[[Dataset, tuple[int, ...]], None]]
 
 
 def replaced_uid(uid: str, secret: bytes) -> UID:
-    """Return the identifier that takes the place of another; who has not the secret cannot tell which.
+    """Return the identifier that replaces another; without the secret, the old one cannot be found from it.
 
     It has the form 2.25 and a name-based UUID (DICOM PS3.5, B.2), made of an HMAC-SHA-256 of the old one.
     """
@@ -42,13 +42,13 @@ def replaced_uid(uid: str, secret: bytes) -> UID:
 def deidentify(dataset: Dataset, secret: bytes) -> None:
     """Remove or replace what the Basic Profile names, and everything private, in place.
 
-    Identifiers of instances, series, studies and frames of reference are replaced by others that follow from them
-    and the secret, so that what belonged together still does. Pixels are not looked at: annotations that are burnt
-    into them stay. So is the patient's: people stay apart, and images of one stay together.
+    Identifiers of instances, series, studies, frames of reference and patients are replaced by others derived from
+    them and the secret, so that what belonged together still does. Pixels are not examined: annotations burnt into
+    them stay.
 
     Args:
         dataset: an image.
-        secret: known to whoever may find out who it was.
+        secret: held by those who may re-identify the patient.
 
     Raises:
         UnsupportedError: a mosaic, which cannot be read without its private header.
@@ -74,9 +74,9 @@ def deidentify(dataset: Dataset, secret: bytes) -> None:
 
 
 def _replacements(dataset: Dataset, secret: bytes) -> dict[str, str]:
-    """Return for each identifier in a dataset the one that takes its place; those that have, and none, stay.
+    """Return the replacement of each identifier in a dataset; replacements and empty values map to themselves.
 
-    The profile reaches what is nested more than once.
+    The profile visits nested items more than once.
     """
     found: dict[str, str] = {}
     for element in dataset.iterall():
@@ -87,7 +87,7 @@ def _replacements(dataset: Dataset, secret: bytes) -> dict[str, str]:
 
 
 def _apply(anonymise: Callable[..., None], dataset: Dataset, actions: _Actions) -> None:
-    """Apply the profile to a dataset and to all that is nested in what it leaves."""
+    """Apply the profile to a dataset and to all nested items that it leaves."""
     anonymise(dataset, base_rules_gen=lambda: dict(actions))
     for element in dataset:
         if element.VR in _NO_DATE and str(element.value).startswith("0001"):

@@ -1,4 +1,4 @@
-"""What a derived image says of itself, and what of its source it must no longer say."""
+"""Attributes that mark an image as derived, with its own identifiers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 _NAMESPACE: Final = uuid.UUID("7d9f7a53-5ad0-5c1c-9d27-0b5a3a4a6c11")
-"""Of every UUID that is derived here; chosen once, never to change."""
+"""Namespace of every UUID derived here; chosen once, never to change."""
 
 IMPLEMENTATION_UID: Final = UID(f"2.25.{uuid.uuid5(_NAMESPACE, 'implementation').int}")
 
@@ -52,24 +52,24 @@ def derived_uid(uid: str, key: str) -> UID:
 
 
 def mark_derived(dataset: FileDataset, derivation: Derivation, *, filled: AbstractSet[int]) -> None:
-    """Make an image say that it is derived, from which image, and how; pixel data is left alone.
+    """Mark an image as derived, from which image and how; leave its pixel data alone.
 
     Args:
         dataset: the image, changed in place.
-        derivation: what to say.
+        derivation: how it was derived.
         filled: numbers of the frames that hold synthesised pixels, from 0; 0 is also the one of a single frame.
     """
     remove_stale(dataset)
-    told = _told(dataset, derivation)
+    derived = _derivation(dataset, derivation)
     if is_multi_frame(dataset):
-        mark_frames(dataset, told, filled)
+        mark_frames(dataset, derived, filled)
         if words(dataset, "ImageType")[0] == "DERIVED":  # not where frames are mixed
             dataset.SourceImageEvidenceSequence = [
                 *dataset.get("SourceImageEvidenceSequence", []),
                 _evidence(dataset),
             ]
     else:
-        dataset.update(told)
+        dataset.update(derived)
         dataset.ImageType = ["DERIVED", "SECONDARY", *words(dataset, "ImageType")[2:]]
     if filled:
         dataset.SyntheticData = "YES"
@@ -85,7 +85,7 @@ def mark_derived(dataset: FileDataset, derivation: Derivation, *, filled: Abstra
 
 
 def place_slice(dataset: Dataset, position: NDArray[np.float64], number: int) -> None:
-    """Say where the image of a slice lies that was put between others; what else it says is its neighbour's.
+    """Set the position of a slice that was put between others; its other attributes stay its neighbour's.
 
     Args:
         dataset: an image of one frame, changed in place.
@@ -99,17 +99,17 @@ def place_slice(dataset: Dataset, position: NDArray[np.float64], number: int) ->
         del dataset.SliceLocation
 
 
-def _told(dataset: Dataset, derivation: Derivation) -> Dataset:
+def _derivation(dataset: Dataset, derivation: Derivation) -> Dataset:
     """Return how the image was derived and from which, as its own attributes or those of its frames."""
-    told = Dataset()
-    told.DerivationDescription = _described(derivation, text(dataset, "DerivationDescription"))
-    told.DerivationCodeSequence = [coded("113062", "Pixel by pixel calculation")]
-    told.SourceImageSequence = [_source_item(dataset)]
-    return told
+    derived = Dataset()
+    derived.DerivationDescription = _described(derivation, text(dataset, "DerivationDescription"))
+    derived.DerivationCodeSequence = [coded("113062", "Pixel by pixel calculation")]
+    derived.SourceImageSequence = [_source_item(dataset)]
+    return derived
 
 
 def _equipment() -> Dataset:
-    """Return the entry of this software among what contributed to an image (DICOM PS3.3, C.12.1.1.5)."""
+    """Return the entry of this software in the list of contributing equipment (DICOM PS3.3, C.12.1.1.5)."""
     item = Dataset()
     item.PurposeOfReferenceCodeSequence = [coded("109102", "Processing Equipment")]
     item.Manufacturer = "medpaint"
@@ -120,9 +120,9 @@ def _equipment() -> Dataset:
 
 
 def _source_item(dataset: Dataset) -> Dataset:
-    """Return the reference to the image as it was.
+    """Return the reference to the source image.
 
-    It takes the place of the references that the source itself may have: those lead on from the source.
+    It replaces references that the source itself may have; those can be followed from the source.
     """
     item = Dataset()
     item.ReferencedSOPClassUID = dataset.SOPClassUID
@@ -134,7 +134,7 @@ def _source_item(dataset: Dataset) -> Dataset:
 
 
 def _evidence(dataset: Dataset) -> Dataset:
-    """Return where in the hierarchy of studies the image as it was is found (DICOM PS3.3, table 10-3b)."""
+    """Return the place of the source image in the hierarchy of studies (DICOM PS3.3, table 10-3b)."""
     image = Dataset()
     image.ReferencedSOPClassUID = dataset.SOPClassUID
     image.ReferencedSOPInstanceUID = dataset.SOPInstanceUID
@@ -148,7 +148,7 @@ def _evidence(dataset: Dataset) -> Dataset:
 
 
 def _described(derivation: Derivation, before: str) -> str:
-    """Return how the image was derived, ours first and whole, what the source said of itself after it."""
+    """Return how the image was derived: our text first and complete, then the source's own description."""
     room = _LONGEST_TEXT - len(STATEMENT) - 1
     said = derivation.description.encode("ascii", "replace").decode("ascii")[:room]
     whole = f"{said} {STATEMENT}".strip()
@@ -156,7 +156,7 @@ def _described(derivation: Derivation, before: str) -> str:
 
 
 def _file_meta(dataset: FileDataset) -> FileMetaDataset:
-    """Return file meta information of our own; the source's names the software that wrote the source."""
+    """Return new file meta information; the source's names the software that wrote the source."""
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = dataset.SOPClassUID
     meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID

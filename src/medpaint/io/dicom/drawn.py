@@ -1,10 +1,9 @@
-"""Masks as DICOM: segmentations and structure sets, drawn on the scan that they refer to."""
+"""Masks in DICOM: segmentations and structure sets, drawn on the scan that they refer to."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -12,36 +11,19 @@ from pydicom import FileDataset
 from pydicom.uid import RTStructureSetStorage, SegmentationStorage
 
 from medpaint.core.errors import AmbiguousError, MaskError, UnreadableError
-from medpaint.core.types import Affine, Mask
 from medpaint.core.volume import Volume
 from medpaint.io.dicom.contours import contours_of, regions_of
 from medpaint.io.dicom.parsing import LABEL_MAP_STORAGE, PARSE_ERRORS, parsed, quiet, text
 from medpaint.io.dicom.segments import segmented, segments_of
+from medpaint.io.mask_image import MaskImage
 
-__all__ = ["Drawn", "is_drawn", "read_drawn"]
+__all__ = ["is_drawn", "read_drawn"]
 
 _SEGMENTATIONS: Final = {SegmentationStorage, LABEL_MAP_STORAGE}
 
 
-@dataclass(frozen=True, eq=False)
-class Drawn:
-    """A mask that a DICOM object holds.
-
-    Attributes:
-        mask: True = drawn, (I, J, K).
-        affine: voxel to RAS+ mm; the scan's where the object was drawn on its grid.
-        sha256: hash of the file.
-        warnings: what was noticed, a sentence each.
-    """
-
-    mask: Mask
-    affine: Affine
-    sha256: str
-    warnings: tuple[str, ...]
-
-
 def is_drawn(path: Path) -> bool:
-    """Whether a file is a DICOM segmentation or structure set."""
+    """Return whether a file is a DICOM segmentation or structure set."""
     if not path.is_file():
         return False
     try:
@@ -54,19 +36,19 @@ def is_drawn(path: Path) -> bool:
         return False
 
 
-def read_drawn(path: Path, scan: Volume, series_uid: str, labels: Sequence[int | str]) -> Drawn:
+def read_drawn(path: Path, scan: Volume, series_uid: str, labels: Sequence[int | str]) -> MaskImage:
     """Return the regions of a segmentation or structure set on the grid of a scan.
 
     Args:
         path: the file.
         scan: what it was drawn on.
-        series_uid: series of the scan; empty where it is not DICOM, and then only the place is compared.
-        labels: numbers or names of the segments or regions that are wanted; none: the only one.
+        series_uid: series of the scan; empty if that is not DICOM, and then only the positions are compared.
+        labels: numbers or names of the chosen segments or regions; empty: the only one.
 
     Raises:
         UnreadableError: the file is damaged.
         MaskError: it refers to another series, has no such region, or does not lie on the scan.
-        AmbiguousError: several regions and none chosen.
+        AmbiguousError: several regions, and no choice.
     """
     with quiet():
         content = path.read_bytes()
@@ -81,13 +63,13 @@ def read_drawn(path: Path, scan: Volume, series_uid: str, labels: Sequence[int |
             else:
                 mask, affine, warnings = *contours_of(dataset, path, wanted, scan), ()
         except PARSE_ERRORS as error:
-            message = f"expected a whole DICOM {kind}, got one that cannot be read: {path}"
+            message = f"expected an intact DICOM {kind}, got one that cannot be read: {path}"
             raise UnreadableError(message) from error
-    return Drawn(mask, affine, hashlib.sha256(content).hexdigest(), warnings)
+    return MaskImage(mask, affine, hashlib.sha256(content).hexdigest(), warnings)
 
 
 def _class_of(dataset: FileDataset) -> str:
-    """Return which kind of drawing a dataset is: SEG, RTSTRUCT, or empty for neither."""
+    """Return the kind of a dataset: SEG, RTSTRUCT, or empty for neither."""
     sop_class = text(dataset, "SOPClassUID")
     if sop_class in _SEGMENTATIONS:
         return "SEG"
@@ -95,7 +77,7 @@ def _class_of(dataset: FileDataset) -> str:
 
 
 def _check_series(dataset: FileDataset, kind: str, series_uid: str, path: Path) -> None:
-    """Refuse a drawing that refers to other series than the scan's."""
+    """Refuse a mask that refers only to other series than the scan's."""
     if kind == "SEG":
         series = {text(item, "SeriesInstanceUID") for item in dataset.get("ReferencedSeriesSequence") or ()}
     else:
@@ -113,7 +95,7 @@ def _check_series(dataset: FileDataset, kind: str, series_uid: str, path: Path) 
 
 
 def _wanted(regions: Mapping[int, str], labels: Sequence[int | str], path: Path) -> list[int]:
-    """Return the numbers of the regions that are wanted."""
+    """Return the numbers of the chosen regions."""
     listed = ", ".join(f"{number} ({name})" for number, name in regions.items())
     if not regions:
         message = f"expected regions, found none: {path}"

@@ -1,4 +1,4 @@
-"""Multi-frame images: what their functional groups say of each frame."""
+"""Multi-frame images: the functional groups of each frame."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from medpaint.io.dicom.parsing import integer, words
 __all__ = ["GROUP_KEYWORDS", "frame_datasets", "is_multi_frame", "mark_frames"]
 
 GROUP_KEYWORDS: Final = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
-"""Where an enhanced image says what holds for all frames, and for each (DICOM PS3.3 C.7.6.16)."""
+"""Where an enhanced image states attributes of all frames, and of each (DICOM PS3.3 C.7.6.16)."""
 
 _MACROS: Final = (
     "PlanePositionSequence",
@@ -31,10 +31,10 @@ _MACROS: Final = (
     "CardiacSynchronizationSequence",
     "SegmentIdentificationSequence",
 )
-"""Functional groups whose attributes a single-frame image has at its top level (DICOM PS3.3 C.7.6.16.2)."""
+"""Functional groups whose attributes are at the top level of a single-frame image (DICOM PS3.3 C.7.6.16.2)."""
 
 _REAL_WORLD: Final = "RealWorldValueMappingSequence"
-"""Stands at the top level of a single-frame image as it stands in a functional group."""
+"""At the top level of a single-frame image it has the same form as in a functional group."""
 
 _DERIVATION: Final = "DerivationImageSequence"
 _FRAME_TYPES: Final = ("MRImageFrameTypeSequence", "CTImageFrameTypeSequence")
@@ -46,14 +46,14 @@ _RENAMED: Final = {
     "NominalCardiacTriggerDelayTime": "TriggerTime",
     "FrameAcquisitionNumber": "AcquisitionNumber",
 }
-"""Attributes of a frame to those that say the same of a single-frame image."""
+"""Attributes of a frame to the equivalent ones of a single-frame image."""
 
 
 def frame_datasets(dataset: FileDataset) -> Iterator[Dataset]:
-    """Yield for each frame what a single-frame image would say of itself.
+    """Yield for each frame the attributes that a single-frame image would have.
 
     Raises:
-        ValueError: there are not as many functional groups as frames.
+        ValueError: the numbers of functional groups and frames differ.
     """
     frames = integer(dataset, "NumberOfFrames", 1)
     per_frame = dataset.get(GROUP_KEYWORDS[1])
@@ -82,15 +82,15 @@ def is_multi_frame(dataset: Dataset) -> bool:
     return GROUP_KEYWORDS[1] in dataset
 
 
-def mark_frames(dataset: Dataset, told: Dataset, filled: AbstractSet[int]) -> None:
-    """Make an enhanced image say which of its frames are derived, and from which image.
+def mark_frames(dataset: Dataset, derivation: Dataset, filled: AbstractSet[int]) -> None:
+    """Mark the frames of an enhanced image that are derived, with the image they derive from.
 
-    Frames that nothing was filled in stay what they were. The second value of the type stays ``PRIMARY``, the only
-    one that these classes have (DICOM PS3.3 C.8.16.1.2).
+    Frames without filled pixels stay unchanged. The second value of the type stays ``PRIMARY``, the only
+    value that these classes allow (DICOM PS3.3 C.8.16.1.2).
 
     Args:
         dataset: the image, changed in place.
-        told: description, code and source of the derivation.
+        derivation: its description, code and source.
         filled: numbers of the frames that hold filled pixels, from 0.
     """
     for macro in (_DERIVATION, *_FRAME_TYPES):
@@ -98,7 +98,7 @@ def mark_frames(dataset: Dataset, told: Dataset, filled: AbstractSet[int]) -> No
     types = set()
     for number, item in enumerate(dataset[GROUP_KEYWORDS[1]].value):
         if number in filled:
-            item[_DERIVATION] = DataElement(Tag(_DERIVATION), "SQ", [told])
+            item[_DERIVATION] = DataElement(Tag(_DERIVATION), "SQ", [derivation])
         elif _DERIVATION not in item:
             item[_DERIVATION] = DataElement(Tag(_DERIVATION), "SQ", [])
         for kind in (kind for macro in _FRAME_TYPES for kind in item.get(macro) or ()):
@@ -111,7 +111,7 @@ def mark_frames(dataset: Dataset, told: Dataset, filled: AbstractSet[int]) -> No
 
 
 def _move_to_frames(dataset: Dataset, macro: str) -> None:
-    """Give each frame its own copy of a functional group that holds for all."""
+    """Replace a functional group shared by all frames with a copy in each frame."""
     for shared in dataset.get(GROUP_KEYWORDS[0]) or ():
         if macro in shared:
             for item in dataset[GROUP_KEYWORDS[1]].value:

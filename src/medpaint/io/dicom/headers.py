@@ -1,4 +1,4 @@
-"""What is read of a slice before its pixels, be it a file, a frame of one, or a tile of a mosaic."""
+"""Headers of slices, read before their pixels; a slice is a file, a frame, or a tile of a mosaic."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _FACETS: Final = {
     "InversionTime": "inversion-time",
     "StackID": "stack",
 }
-"""Attributes by which the volumes of one series are told apart, and what they are called."""
+"""Attributes that distinguish the volumes of one series, and the names used for them."""
 
 KEYWORDS: Final[tuple[str | int, ...]] = (
     "ImageType", "SOPClassUID", "SOPInstanceUID", "Modality", "SliceThickness", "SpacingBetweenSlices",
@@ -38,30 +38,30 @@ KEYWORDS: Final[tuple[str | int, ...]] = (
     "ModalityLUTSequence", "RealWorldValueMappingSequence", "InstanceNumber", "PixelPaddingValue",
     "PixelPaddingRangeLimit", "BurnedInAnnotation", 0x60000010, *_FACETS, *GROUP_KEYWORDS, *CSA_TAGS,
 )  # fmt: skip
-"""What is parsed of a file at first."""
+"""Attributes that are parsed of each file at first."""
 
 
 @dataclass(frozen=True)
 class Header:
-    """What is read of a slice before its pixels. None of it names a patient.
+    """The header of a slice. Nothing in it identifies a patient.
 
     Attributes:
         bits: BitsAllocated, BitsStored, HighBit, PixelRepresentation.
-        position: centre of the first voxel, LPS mm; None where absent or malformed, as the next three.
+        position: centre of the first voxel, LPS mm; None where absent or malformed, like the next three.
         orientation: direction cosines of the rows, then of the columns, LPS.
         pixel_spacing: distance between rows, then between columns, mm.
-        slope: what a stored value is multiplied by; see `_scaling`.
-        intercept: what is then added.
-        has_real_world: whether slope and intercept are those of real-world values.
-        unit: of the result, by the Unified Code for Units of Measure; empty where it is not told.
+        slope: factor from stored value to intensity; see `_scaling`.
+        intercept: added to that.
+        has_real_world: whether slope and intercept come from a real-world value mapping.
+        unit: of the result, in the Unified Code for Units of Measure; empty where not stated.
         depth_mm: SpacingBetweenSlices, or SliceThickness where that is absent; None without both.
         spacing_between: SpacingBetweenSlices, mm; None where absent.
-        padding: lowest and highest stored value that stands for no image; None where there is none.
-        notes: what a person should know of its pixels, a sentence each.
-        frames: frames of the file.
+        padding: lowest and highest stored value of padding; None without any.
+        notes: what users should know about its pixels, a sentence each.
+        frames: number of frames in the file.
         index: of the frame in the file, or of the tile in the mosaic, from 0.
         tiled: whether the file is a mosaic.
-        facets: what tells volumes of one series apart, by name.
+        facets: what distinguishes volumes of one series, by name.
     """
 
     path: File
@@ -106,16 +106,16 @@ class Header:
 
 
 def _limits(stored: int, signed: int) -> tuple[float, float]:
-    """Return the smallest and largest value of so many bits."""
+    """Return the smallest and largest value that a number of bits can hold."""
     return (-(2.0 ** (stored - 1)), 2.0 ** (stored - 1) - 1) if signed else (0.0, 2.0**stored - 1)
 
 
 def agreed(headers: Sequence[Header]) -> tuple[Header, ...]:
-    """Return the headers of a volume, without real-world values where not all slices have them in one unit."""
+    """Return the headers of a volume; drop real-world values unless all slices have them in one unit."""
     kinds = {(header.has_real_world, header.unit) for header in headers}
     if len(kinds) == 1:
         return tuple(headers)
-    note = "the slices differ in what their values stand for: stored values are taken for intensities"
+    note = "the slices differ in the meaning of their values: stored values are used as intensities"
     return tuple(
         replace(one, slope=1.0, intercept=0.0, unit="", has_real_world=False, notes=(*one.notes, note))
         if one.has_real_world
@@ -125,10 +125,10 @@ def agreed(headers: Sequence[Header]) -> tuple[Header, ...]:
 
 
 def headers_of(path: File, dataset: FileDataset) -> tuple[Header, ...]:
-    """Return the headers of the slices in a file: one, one a frame, or one a tile.
+    """Return the headers of the slices in a file: one in all, per frame, or per tile.
 
     Raises:
-        ValueError: there are not as many functional groups as frames.
+        ValueError: the numbers of functional groups and frames differ.
     """
     syntax = transfer_syntax_of(dataset)
     if is_mosaic(dataset):
@@ -139,7 +139,7 @@ def headers_of(path: File, dataset: FileDataset) -> tuple[Header, ...]:
 
 
 def _tiles(path: File, dataset: FileDataset, syntax: UID) -> Iterator[Header]:
-    """Yield the headers of the slices of a mosaic; each mosaic is a volume of its own."""
+    """Yield the headers of the slices of a mosaic; each mosaic is a separate volume."""
     whole = _header(path, dataset, syntax)
     try:
         mosaic = mosaic_of(dataset)
@@ -160,7 +160,7 @@ def _tiles(path: File, dataset: FileDataset, syntax: UID) -> Iterator[Header]:
 
 
 def _header(path: File, dataset: Dataset, syntax: UID) -> Header:
-    """Return what is needed of a parsed header, flat."""
+    """Return the needed parts of a parsed header."""
     scaling = _scaling(dataset)
     between, thickness = (_positive(dataset, key) for key in ("SpacingBetweenSlices", "SliceThickness"))
     return Header(
@@ -200,22 +200,22 @@ def _header(path: File, dataset: Dataset, syntax: UID) -> Header:
 
 
 def _facets(dataset: Dataset) -> dict[str, str]:
-    """Return what tells the volumes of a series apart.
+    """Return what distinguishes the volumes of a series.
 
-    Of ImageType it is the third value and those after it: the first two are others in a derived image.
+    Of ImageType these are the third and later values, because the first two differ in a derived image.
     """
-    told = {name: words(dataset, keyword) for keyword, name in _FACETS.items()}
-    told["image-type"] = told["image-type"][2:]
+    facets = {name: words(dataset, keyword) for keyword, name in _FACETS.items()}
+    facets["image-type"] = facets["image-type"][2:]
     orientation = numbers(dataset, "ImageOrientationPatient", 6) or ()
-    told["orientation"] = tuple(f"{cosine + 0.0:.3f}" for cosine in orientation)
-    return {name: "/".join(values) for name, values in told.items()}
+    facets["orientation"] = tuple(f"{cosine + 0.0:.3f}" for cosine in orientation)
+    return {name: "/".join(values) for name, values in facets.items()}
 
 
 def _scaling(dataset: Dataset) -> tuple[float, float, str, bool]:
-    """Return slope, intercept and unit of the intensities, and whether they are those of real-world values.
+    """Return slope, intercept and unit of the intensities, and whether they come from real-world values.
 
-    They are those of the rescaling (DICOM PS3.3 C.11.1); without one, those of the real-world values where these
-    are one line for all stored values (C.7.6.16.2.11); without either, stored values are intensities.
+    They come from the rescaling (DICOM PS3.3 C.11.1); without one, from the real-world value mapping if a single
+    line covers all stored values (C.7.6.16.2.11); without either, stored values are intensities.
     """
     slope, intercept = numbers(dataset, "RescaleSlope", 1), numbers(dataset, "RescaleIntercept", 1)
     mappings: Sequence[Dataset] = dataset.get("RealWorldValueMappingSequence") or ()
@@ -230,7 +230,7 @@ def _scaling(dataset: Dataset) -> tuple[float, float, str, bool]:
 
 
 def _is_for_all(line: Dataset, dataset: Dataset) -> bool:
-    """Whether a mapping of real-world values holds for all stored values that the bits can hold."""
+    """Return whether a real-world value mapping covers all stored values that the bits can hold."""
     lowest, highest = _limits(integer(dataset, "BitsStored", 0), integer(dataset, "PixelRepresentation", 0))
     first = numbers(line, "RealWorldValueFirstValueMapped", 1) or (lowest,)
     last = numbers(line, "RealWorldValueLastValueMapped", 1) or (highest,)
@@ -238,12 +238,12 @@ def _is_for_all(line: Dataset, dataset: Dataset) -> bool:
 
 
 def _is_unit(code: Dataset) -> bool:
-    """Whether a code is one of the Unified Code for Units of Measure, and no words of somebody."""
+    """Return whether a code belongs to the Unified Code for Units of Measure, and is not free text."""
     return text(code, "CodingSchemeDesignator") == "UCUM"
 
 
 def _padding(dataset: Dataset) -> tuple[float, float] | None:
-    """Return the range of values that stand for no image (DICOM PS3.3 C.7.5.1.1.2), None where there is none."""
+    """Return the range of padding values (DICOM PS3.3 C.7.5.1.1.2); None without any."""
     value = numbers(dataset, "PixelPaddingValue", 1)
     if value is None:
         return None
@@ -252,7 +252,7 @@ def _padding(dataset: Dataset) -> tuple[float, float] | None:
 
 
 def _notes(dataset: Dataset) -> tuple[str, ...]:
-    """Return what a person should know of an image's pixels."""
+    """Return what users should know about an image's pixels."""
     burnt = text(dataset, "BurnedInAnnotation") == "YES"
     return (
         *(["annotations are burnt into the pixels"] if burnt else []),
@@ -261,6 +261,6 @@ def _notes(dataset: Dataset) -> tuple[str, ...]:
 
 
 def _positive(dataset: Dataset, keyword: str) -> float | None:
-    """Return a length in millimetres, None where it is absent, malformed or not positive."""
+    """Return a length in millimetres; None where it is absent, malformed or not positive."""
     found = numbers(dataset, keyword, 1)
     return found[0] if found is not None and found[0] > 0 else None

@@ -1,4 +1,4 @@
-"""The DICOM files of a folder, and which of their slices belong to one series."""
+"""The DICOM files of a folder, grouped by series."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from medpaint.io.archive import File, is_archive, members
 from medpaint.io.dicom.headers import KEYWORDS, Header, headers_of
 from medpaint.io.dicom.parsing import PARSE_ERRORS, text
 
-__all__ = ["Inventory", "take_inventory"]
+__all__ = ["Inventory", "files_of", "take_inventory"]
 
 _READERS: Final = 8
-"""Files that are looked at side by side: on a network's disk most of the time is waiting."""
+"""Number of files examined in parallel: on network file systems most of the time is waiting."""
 
 _FIRST_GROUPS: Final = (b"\x02\x00", b"\x08\x00", b"\x00\x08")
-"""How a file without preamble starts: group 2 or group 8, of either byte order."""
+"""First bytes of a file without preamble: group 2 or group 8, of either byte order."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Inventory:
 
     Attributes:
         series: headers by series instance UID, in the order of their paths.
-        damaged: files that say that they are DICOM and cannot be used, and why.
+        damaged: files that claim to be DICOM but cannot be used, and why.
     """
 
     series: dict[str, list[Header]]
@@ -44,22 +44,21 @@ class Inventory:
 def take_inventory(path: Path, progress: Progress | None = None) -> Inventory:
     """Read the header of `path`, or of every file in and below the folder or in the archive `path`.
 
-    Files that are not DICOM are passed over. A DICOMDIR stands for the folder that it lies in: what it lists is
-    there, and tells itself.
+    Files that are not DICOM are skipped. A DICOMDIR stands for its folder: the files that it lists are there.
 
     Args:
         path: a file, a folder, or a zip or tar archive.
-        progress: told the fraction of the files that were looked at.
+        progress: called with the fraction of the files examined.
 
     Raises:
-        InputError: there is no such file or folder.
+        InputError: no such file or folder.
         UnreadableError: the archive is damaged.
     """
     if not path.exists():
         message = f"expected a DICOM file or folder, found nothing: {path}"
         raise InputError(message)
     inventory = Inventory({}, {})
-    files = list(_files(path.parent if path.name.upper() == "DICOMDIR" else path))
+    files = list(_files(_searched(path)))
     with ThreadPoolExecutor(_READERS) as pool:
         for number, headers in enumerate(pool.map(_examined, files)):
             if progress is not None:
@@ -73,18 +72,33 @@ def take_inventory(path: Path, progress: Progress | None = None) -> Inventory:
 
 
 def _examined(path: File) -> tuple[Header, ...] | str:
-    """Return the headers of the slices in a file, none where it is not DICOM; why not, where it is damaged."""
+    """Return the headers of the slices in a file, empty if not DICOM; for a damaged file, the reason."""
     try:
         return _read_headers(path)
     except UnreadableError as error:
         return str(error)
 
 
+def files_of(path: Path) -> tuple[Path, ...]:
+    """Return the files that are searched for the series at `path`; for an archive, the archive itself."""
+    return (path,) if is_archive(path) else tuple(_on_disk(_searched(path)))
+
+
+def _searched(path: Path) -> Path:
+    """Return `path`, or for a DICOMDIR the folder that it lies in."""
+    return path.parent if path.name.upper() == "DICOMDIR" else path
+
+
 def _files(path: Path) -> Iterator[File]:
     """Yield the regular files in and below `path`, or those in the archive `path`, in the order of their names."""
     if is_archive(path):
         yield from members(path, _may_be_dicom)
-        return
+    else:
+        yield from _on_disk(path)
+
+
+def _on_disk(path: Path) -> Iterator[Path]:
+    """Yield the regular files in and below `path`, in the order of their names."""
     if path.is_file():
         yield path
         return
@@ -97,15 +111,15 @@ def _files(path: Path) -> Iterator[File]:
 
 
 def _may_be_dicom(start: bytes) -> bool:
-    """Whether a file that starts so may be a DICOM file, with or without preamble."""
+    """Return whether a file with these first bytes may be DICOM, with or without preamble."""
     return start[128:132] == b"DICM" or start[:2] in _FIRST_GROUPS
 
 
 def _read_headers(path: File) -> tuple[Header, ...]:
-    """Return the headers of the slices in a DICOM file, none where it is not one.
+    """Return the headers of the slices in a file; empty if it is not DICOM.
 
     Raises:
-        UnreadableError: it says that it is DICOM, and is damaged.
+        UnreadableError: it claims to be DICOM but is damaged.
     """
     has_preamble = True
     try:

@@ -19,12 +19,12 @@ from medpaint.io.dicom.parsing import numbers, quiet, words
 __all__ = ["CSA_TAGS", "Mosaic", "is_mosaic", "mosaic_of"]
 
 CSA_TAGS: Final = (0x00290010, 0x00290011, 0x00290012, 0x00291010, 0x00291110, 0x00291210)
-"""Private elements of Siemens that hold the image's own header, wherever its block was put."""
+"""Private elements of Siemens that hold its own header of the image, for every block they may be in."""
 
 
 @dataclass(frozen=True)
 class Mosaic:
-    """How slices lie in a mosaic and in space.
+    """Layout of slices in a mosaic and in space.
 
     Attributes:
         slices: number of slices.
@@ -53,14 +53,14 @@ class Mosaic:
         return np.stack([tiled[place] for place in self._places()])
 
     def tiled(self, slices: Array, mosaic: Array) -> Array:
-        """Return a mosaic with other slices, (slices, rows, columns); what lies beside the slices stays."""
+        """Return a mosaic with its slices replaced, (slices, rows, columns); everything beside them stays."""
         result = mosaic.copy()
         for place, values in zip(self._places(), slices, strict=True):
             result[place] = values
         return result
 
     def _places(self) -> Iterator[tuple[slice, slice]]:
-        """Yield where each slice lies in the mosaic: row by row from the top left."""
+        """Yield the place of each slice in the mosaic: row by row from the top left."""
         for number in range(self.slices):
             down, right = divmod(number, self.across)
             yield (
@@ -70,7 +70,7 @@ class Mosaic:
 
 
 def is_mosaic(dataset: Dataset) -> bool:
-    """Whether an image says that it is a mosaic."""
+    """Return whether an image is marked as a mosaic."""
     return "MOSAIC" in words(dataset, "ImageType")
 
 
@@ -81,7 +81,7 @@ def mosaic_of(dataset: Dataset) -> Mosaic:
     slices there are and which way they follow each other stands in the private header, which nibabel reads.
 
     Raises:
-        ValueError: the headers do not say.
+        ValueError: the headers lack it.
     """
     private = _private_header(dataset)
     slices, normal = (_items(private, name) for name in ("NumberOfImagesInMosaic", "SliceNormalVector"))
@@ -101,7 +101,7 @@ def mosaic_of(dataset: Dataset) -> Mosaic:
 
 
 def _private_header(dataset: Dataset) -> dict[str, Any]:
-    """Return what the private header of an image holds, empty where there is none.
+    """Return the contents of the private header of an image; empty if absent.
 
     Raises:
         ValueError: it is damaged.
@@ -116,7 +116,7 @@ def _private_header(dataset: Dataset) -> dict[str, Any]:
 
 
 def _items(private: dict[str, Any], name: str) -> list[float]:
-    """Return the numbers of an entry of the private header, none where it is absent."""
+    """Return the numbers of an entry of the private header; empty if absent."""
     tags = private.get("tags", {})
     return [float(value) for value in tags.get(name, {}).get("items", [])]
 

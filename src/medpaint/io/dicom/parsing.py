@@ -1,7 +1,8 @@
-"""Bytes to pydicom datasets, and attributes to plain values; pydicom's many exceptions become one."""
+"""Parsing of bytes to pydicom datasets, and of attributes to plain values; many exceptions become one."""
 
 from __future__ import annotations
 
+import hashlib
 import struct
 import warnings
 import zlib
@@ -21,7 +22,7 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
-from medpaint.core.errors import UnreadableError
+from medpaint.core.errors import InputError, UnreadableError
 from medpaint.io.archive import File
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "quiet",
     "text",
     "transfer_syntax_of",
+    "unchanged",
     "words",
 ]
 
@@ -53,7 +55,7 @@ PARSE_ERRORS: Final = (
     struct.error,
     zlib.error,
 )
-"""What pydicom and its decoders raise on a damaged file; they have no common base. A damaged length can ask for
+"""Exceptions of pydicom and its decoders for damaged files; they have no common base. A damaged length can ask for
 more memory than there is."""
 
 
@@ -63,7 +65,7 @@ LABEL_MAP_STORAGE: Final = UID("1.2.840.10008.5.1.4.1.1.66.7")
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep pydicom's warnings from the user: they quote values, and values may be names."""
+    """Suppress pydicom's warnings: they quote values, which may be names."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -73,7 +75,7 @@ def parsed(content: bytes, path: File) -> FileDataset:
     """Return the dataset in a whole file's bytes, its transfer syntax always stated.
 
     Raises:
-        UnreadableError: the bytes are no DICOM file, or are damaged.
+        UnreadableError: not a DICOM file, or damaged.
     """
     try:
         dataset = dcmread(BytesIO(content), force=True)
@@ -84,8 +86,26 @@ def parsed(content: bytes, path: File) -> FileDataset:
     return dataset
 
 
+def unchanged(file: File, digest: str) -> bytes:
+    """Return the bytes of a file that has not changed since it was read.
+
+    Raises:
+        InputError: it has changed.
+        UnreadableError: it is gone.
+    """
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        message = f"expected the file that was read, but it is gone: {file}"
+        raise UnreadableError(message) from error
+    if hashlib.sha256(content).hexdigest() != digest:
+        message = f"expected the file that was read, got one that has changed since: {file}"
+        raise InputError(message)
+    return content
+
+
 def transfer_syntax_of(dataset: FileDataset) -> UID:
-    """Return the stated transfer syntax, or the one that files without file meta were parsed by."""
+    """Return the stated transfer syntax, or the one by which a file without file meta was parsed."""
     stated = dataset.file_meta.get("TransferSyntaxUID")
     if stated:
         return UID(stated)
@@ -121,13 +141,13 @@ def integer(dataset: Dataset, keyword: str, default: int) -> int:
 
 
 def text(dataset: Dataset, keyword: str) -> str:
-    """Return a coded word or UID, empty where the attribute is absent or malformed."""
+    """Return a coded word or UID; empty where the attribute is absent or malformed."""
     found = words(dataset, keyword)
     return found[0] if found else ""
 
 
 def words(dataset: Dataset, keyword: str) -> tuple[str, ...]:
-    """Return all values of a coded word, empty where the attribute is absent or malformed."""
+    """Return all values of a coded word; empty where the attribute is absent or malformed."""
     try:
         value = dataset.get(keyword)
     except PARSE_ERRORS:
@@ -138,5 +158,5 @@ def words(dataset: Dataset, keyword: str) -> tuple[str, ...]:
 
 
 def _is_many(value: object) -> TypeGuard[MultiValue[Any] | list[Any] | tuple[Any, ...]]:
-    """Whether pydicom made several values of an attribute."""
+    """Return whether an attribute has several values."""
     return isinstance(value, MultiValue | list | tuple)

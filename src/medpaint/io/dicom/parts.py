@@ -1,4 +1,4 @@
-"""The volumes of one series: echoes, time points, b-values and the like, told apart and never merged."""
+"""The volumes of one series: echoes, time points, b-values and the like, kept apart and never merged."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from medpaint.io.dicom.headers import Header
 __all__ = ["Part", "chosen_part", "parts_of", "split_name"]
 
 _FEWEST: Final = 3
-"""Slices that each part of a split series has: fewer are a localiser or time points of one slice, not volumes."""
+"""Least number of slices of a part: fewer are a localiser or time points of one slice, not volumes."""
 
 _MOST_FACETS: Final = 3
-"""Facets that a series is split by at once."""
+"""Largest number of facets that a series is split by at once."""
 
 _MARK: Final = "#"
-"""Between the identifier of a series and what tells its part."""
+"""Separates the identifier of a series from the words for its part."""
 
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """One volume of a series, or a series that is none.
+    """One volume of a series, or a whole series that does not form a volume.
 
     Attributes:
-        words: what tells it from the others, such as ``echo-time=4.92``; empty for a whole series.
+        words: what distinguishes it from the others, such as ``echo-time=4.92``; empty for a whole series.
         assessment: of its slices.
     """
 
@@ -37,22 +37,22 @@ class Part:
 
     @property
     def name(self) -> str:
-        """How it is asked for: the series instance UID, and after a ``#`` the words."""
+        """The name to select it by: the series instance UID, and after a ``#`` the words."""
         uid = self.assessment.headers[0].series_uid
         return f"{uid}{_MARK}{self.words}" if self.words else uid
 
 
 def split_name(name: str) -> tuple[str, str]:
-    """Return the identifier of a series and the words of its part, either may be empty."""
+    """Return the identifier of a series and the words of its part; either may be empty."""
     uid, _, words = name.partition(_MARK)
     return uid, words
 
 
 def parts_of(headers: Sequence[Header]) -> list[Part]:
-    """Return the volumes of a series: itself where it is one, or those that its facets tell apart.
+    """Return the volumes of a series: the series itself if it is one, or its parts by facets.
 
-    A split is made only where every part of it is a volume; of those, the one by the fewest facets. Where there is
-    none, the series comes back whole, with the reasons why it is no volume.
+    The series is split only if every part is then a volume, by as few facets as possible. Otherwise it is returned
+    whole, with the reasons why it is not a volume.
     """
     whole = assess(headers)
     if not whole.geometry or whole.unsupported:
@@ -67,10 +67,10 @@ def parts_of(headers: Sequence[Header]) -> list[Part]:
 
 
 def chosen_part(headers: Sequence[Header], words: str) -> Part:
-    """Return the part of a series that words such as ``echo-time=4.92`` tell.
+    """Return the part of a series selected by words such as ``echo-time=4.92``.
 
     Raises:
-        InputError: no slice is of that kind.
+        InputError: no slice matches.
     """
     wanted = [tuple(word.partition("=")[::2]) for word in words.split(",")]
     found = [header for header in headers if all(header.facets.get(name) == value for name, value in wanted)]
@@ -87,7 +87,7 @@ def _facets(headers: Sequence[Header]) -> list[str]:
 
 
 def _split(headers: Sequence[Header], names: Sequence[str]) -> Iterator[Part]:
-    """Yield the parts of a series by some facets; none where a part would have too few slices."""
+    """Yield the parts of a series by some facets, or nothing if a part would have too few slices."""
     groups: dict[tuple[str, ...], list[Header]] = {}
     for header in headers:
         groups.setdefault(tuple(header.facets[name] for name in names), []).append(header)

@@ -1,4 +1,4 @@
-"""Stored values out of a dataset and into one, a slice each: a file, its frames, or the tiles of a mosaic."""
+"""Stored values of a dataset, slice by slice: its frames, or the tiles of a mosaic."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ _DECODERS: Final = {
     HTJ2KLosslessRPCL: "pylibjpeg",
     HTJ2K: "pylibjpeg",
 }
-"""Decoders that are not gdcm. Each transfer syntax has one, and no other is tried after it: pylibjpeg decodes
-damaged JPEG-LS to noise without a word where gdcm refuses it, and panics on damaged RLE."""
+"""Decoders other than gdcm. Each transfer syntax has one, and no other is tried after it: pylibjpeg silently
+decodes damaged JPEG-LS to noise where gdcm refuses it, and panics on damaged RLE."""
 
 
 def stored_slices(dataset: FileDataset, path: File) -> Array:
     """Return the stored values of an image, (slices, rows, columns), bits above BitsStored masked off.
 
     Raises:
-        UnreadableError: no pixel data, fewer or more than there should be, or not decodable.
+        UnreadableError: no pixel data, too few or too many, or not decodable.
     """
     frames = _stored_frames(dataset, path)
     return mosaic_of(dataset).untiled(frames[0]) if is_mosaic(dataset) else frames
 
 
 def with_slices(dataset: FileDataset, path: File, slices: Array) -> Array:
-    """Return the frames of an image, (frames, rows, columns), with other slices, (slices, rows, columns)."""
+    """Return the frames of an image, (frames, rows, columns), with slices replaced, (slices, rows, columns)."""
     if not is_mosaic(dataset):
         return slices
     return mosaic_of(dataset).tiled(slices, _stored_frames(dataset, path)[0])[np.newaxis]
@@ -65,7 +65,7 @@ def _stored_frames(dataset: FileDataset, path: File) -> Array:
 
 
 def _check_length(dataset: Dataset, frames: int) -> None:
-    """Refuse pixel data that holds a row or more beyond what it should; less than that is padding."""
+    """Refuse pixel data with an extra row or more; less than that is padding."""
     row = dataset.Columns * dataset.BitsAllocated
     if 8 * len(dataset.PixelData) > row * (frames * dataset.Rows + 1) + 15:
         message = "more pixel data than rows"

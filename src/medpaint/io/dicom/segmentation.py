@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 import numpy as np
 from pydicom import Dataset, FileDataset
@@ -13,14 +13,14 @@ from pydicom.sr.coding import Code
 
 from medpaint.__about__ import __version__
 from medpaint.core.errors import UnsupportedError
-from medpaint.core.types import Array, Mask
+from medpaint.core.types import Affine, Array, Mask
+from medpaint.io.archive import File
 from medpaint.io.atomic import replacing
 from medpaint.io.dicom.deidentified import deidentify
 from medpaint.io.dicom.derived import SERIES_NUMBER_STEP, STATEMENT, derived_uid
 from medpaint.io.dicom.frames import GROUP_KEYWORDS, is_multi_frame
 from medpaint.io.dicom.mosaic import is_mosaic
-from medpaint.io.dicom.parsing import PARSE_ERRORS, integer, parsed, quiet, text
-from medpaint.io.dicom.source import DicomSource, unchanged
+from medpaint.io.dicom.parsing import PARSE_ERRORS, integer, parsed, quiet, text, unchanged
 from medpaint.io.source import Derivation
 
 __all__ = ["write_segmentation"]
@@ -40,7 +40,7 @@ _MAY_BE_EMPTY: Final = (
     "AccessionNumber",
     "ReferringPhysicianName",
 )
-"""Attributes of patient and study that have to be there and may be empty (type 2)."""
+"""Attributes of patient and study that are required but may be empty (type 2)."""
 
 _DEIDENTIFICATION: Final = (
     "PatientIdentityRemoved",
@@ -48,26 +48,42 @@ _DEIDENTIFICATION: Final = (
     "DeidentificationMethodCodeSequence",
     "LongitudinalTemporalInformationModified",
 )
-"""What an image says of its de-identification, and what is made of it says too."""
+"""Attributes about de-identification, which pass on to objects derived from an image."""
 
 _NO_DATE, _NO_TIME = "19000101", "000000"
-"""What stands where a date and a time have to, if the image has none."""
+"""Replacements for a required date and time where the image has none."""
 
 _LABEL: Final = "Repaired"
 
 _Slices: TypeAlias = list[list[tuple[int, int]]]
-"""Of each file its slices: the number in the volume, and the number in the file."""
+"""Slices of each file: the number in the volume, and the number in the file."""
 
 
-def write_segmentation(
-    source: DicomSource, mask: Mask, path: Path, derivation: Derivation, *, restored: Path
-) -> None:
+class _Series(Protocol):
+    """The parts of the series that a mask belongs to; see `medpaint.io.dicom.source.DicomSource`."""
+
+    @property
+    def instances(self) -> tuple[File, ...]: ...
+
+    @property
+    def digests(self) -> tuple[str, ...]: ...
+
+    @property
+    def affine(self) -> Affine: ...
+
+    @property
+    def absent(self) -> tuple[int, ...]: ...
+
+    def slices_by_file(self) -> _Slices: ...
+
+
+def write_segmentation(source: _Series, mask: Mask, path: Path, derivation: Derivation, *, restored: Path) -> None:
     """Write a mask as a binary DICOM segmentation of one segment, which refers to the images that it touches.
 
-    These are the images of the scan; where slices of it were absent, those of the restored series, which has them.
+    These are the images of the scan or, if slices of it were absent, those of the restored series.
 
-    It lies in the study and the frame of reference of the scan, so that a viewer opens both together; frames
-    without a voxel of the mask are left out. Its identifiers follow from the source's and `derivation.key`.
+    It belongs to the study and the frame of reference of the scan, so that a viewer opens both together; frames
+    without a voxel of the mask are omitted. Its identifiers derive from the source's and `derivation.key`.
 
     Args:
         source: the series that the mask belongs to.
@@ -134,8 +150,8 @@ def _segmentation(images: list[FileDataset], frames: Array, derivation: Derivati
     return written
 
 
-def _say_how_far_apart(written: Dataset, slices: _Slices, source: DicomSource) -> None:
-    """Let a segmentation say the step of the scan's slices, also where its own frames are farther apart."""
+def _say_how_far_apart(written: Dataset, slices: _Slices, source: _Series) -> None:
+    """State the step of the scan's slices in a segmentation, even where its own frames are farther apart."""
     step_mm = float(np.linalg.norm(source.affine[:3, 2]))
     for item in written.SharedFunctionalGroupsSequence[0].get("PixelMeasuresSequence") or ():
         item.SpacingBetweenSlices = f"{step_mm:.10g}"
@@ -145,7 +161,7 @@ def _say_how_far_apart(written: Dataset, slices: _Slices, source: DicomSource) -
 
 
 def _make_repeatable(written: Dataset, image: Dataset) -> None:
-    """Let a segmentation be the same on every run: its dates are the image's, and no identifier is random."""
+    """Make a segmentation the same on every run: dates from the image, and no random identifiers."""
     for keyword in ("InstanceCreationDate", "InstanceCreationTime"):
         written.pop(keyword, None)
     written.ContentDate = text(image, "ContentDate") or text(image, "StudyDate") or _NO_DATE
@@ -157,7 +173,7 @@ def _make_repeatable(written: Dataset, image: Dataset) -> None:
         item.DimensionOrganizationUID = organization
 
 
-def _source_images(source: DicomSource, mask: Mask, secret: bytes) -> tuple[list[FileDataset], _Slices]:
+def _source_images(source: _Series, mask: Mask, secret: bytes) -> tuple[list[FileDataset], _Slices]:
     """Return the images of a scan that a mask touches, and their slices."""
     slices = source.slices_by_file()
     touched = [number for number, own in enumerate(slices) if any(mask[:, :, k].any() for k, _ in own)]
@@ -171,8 +187,8 @@ def _restored_images(folder: Path, mask: Mask) -> tuple[list[FileDataset], _Slic
     return [_completed(parsed(file.read_bytes(), file)) for _, file in touched], [[(k, 0)] for k, _ in touched]
 
 
-def _read(source: DicomSource, number: int, secret: bytes) -> FileDataset:
-    """Return one file of a series, parsed; with a secret, without what names a person."""
+def _read(source: _Series, number: int, secret: bytes) -> FileDataset:
+    """Return one file of a series, parsed and, with a secret, de-identified."""
     file = source.instances[number]
     dataset = parsed(unchanged(file, source.digests[number]), file)
     if secret:
@@ -181,7 +197,7 @@ def _read(source: DicomSource, number: int, secret: bytes) -> FileDataset:
 
 
 def _completed(dataset: FileDataset) -> FileDataset:
-    """Give a dataset the attributes that may be empty, its frames' geometry a common place; its pixels go."""
+    """Add attributes that may be empty, move the frames' geometry to the shared group, and drop the pixels."""
     del dataset.PixelData
     for keyword in _MAY_BE_EMPTY:
         if keyword not in dataset:

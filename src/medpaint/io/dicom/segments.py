@@ -1,4 +1,4 @@
-"""Segmentations: which segments there are, and where they lie."""
+"""Segmentations: their segments, and where these lie."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _HALF: Final = 0.5
 
 
 def segments_of(dataset: FileDataset) -> dict[int, str]:
-    """Return the segments by number, with their labels; a label map's background is none."""
+    """Return the segments by number, with their labels; without the background of a label map."""
     items = dataset.get("SegmentSequence") or ()
     found = {integer(item, "SegmentNumber", 0): text(item, "SegmentLabel") for item in items}
     found.pop(0, None)
@@ -37,7 +37,7 @@ def segments_of(dataset: FileDataset) -> dict[int, str]:
 def segmented(
     dataset: FileDataset, path: Path, wanted: Sequence[int], scan: Volume
 ) -> tuple[Mask, Affine, tuple[str, ...]]:
-    """Return the segments that are wanted, (I, J, K), the affine of that grid, and warnings.
+    """Return the chosen segments, (I, J, K), the affine of their grid, and warnings.
 
     Frames that lie on the scan's grid are put there, however few there are and however their axes are turned.
     Otherwise they are stacked on a grid of their own.
@@ -45,12 +45,12 @@ def segmented(
     Args:
         dataset: the segmentation.
         path: its file.
-        wanted: numbers of segments.
+        wanted: numbers of the chosen segments.
         scan: what it was drawn on.
 
     Raises:
         UnreadableError: the pixels cannot be decoded.
-        MaskError: a frame has no place, or the frames make no even stack.
+        MaskError: a frame has no position, or the frames do not form an even stack.
     """
     depths_mm = _depths_mm(dataset)
     planes = [(values, affine) for values, affine in _planes(dataset, path, wanted) if values.any()]
@@ -80,7 +80,7 @@ def _planes(dataset: FileDataset, path: Path, wanted: Sequence[int]) -> Iterator
 
 
 def _affine(frame: Dataset, path: Path) -> Affine:
-    """Return voxel (column, row, 0) to RAS+ mm of a frame; its depth is what it says of its slices."""
+    """Return voxel (column, row, 0) to RAS+ mm of a frame; its depth is that of the stated slices."""
     position, cosines = numbers(frame, "ImagePositionPatient", 3), numbers(frame, "ImageOrientationPatient", 6)
     spacing = numbers(frame, "PixelSpacing", 2)
     depth = numbers(frame, "SpacingBetweenSlices", 1) or numbers(frame, "SliceThickness", 1) or (1.0,)
@@ -97,7 +97,7 @@ def _affine(frame: Dataset, path: Path) -> Affine:
 
 
 def _depths_mm(dataset: FileDataset) -> set[float]:
-    """Return how deep the frames' voxels are, by step or by thickness; empty where nothing says so.
+    """Return the depth of the frames' voxels, by step and by thickness; empty if neither is stated.
 
     Where frames are left out, some writers state the step of those that are there: then the thickness is right.
     """
@@ -111,11 +111,11 @@ def _depths_mm(dataset: FileDataset) -> set[float]:
 
 
 def _same_edges(mapping: Affine, depths: Sequence[float]) -> bool:
-    """Whether the edges of a frame's voxels are those of the scan's; the third where it is known.
+    """Return whether the edges of a frame's voxels match the scan's; the third only if known.
 
     Args:
         mapping: voxel of the frame to voxel of the scan.
-        depths: of a frame's voxel, in multiples of what `mapping` takes it for; any of them may be right.
+        depths: possible depths of a frame's voxel, in multiples of the one in `mapping`.
     """
     in_plane = np.abs(mapping[:3, :2])
     candidates = [np.column_stack([in_plane, depth * np.abs(mapping[:3, 2])]) for depth in depths] or [in_plane]
@@ -126,7 +126,7 @@ def _same_edges(mapping: Affine, depths: Sequence[float]) -> bool:
 
 
 def _put(mask: Mask, values: Mask, affine: Affine, scan: Volume, depths_mm: set[float]) -> bool:
-    """Draw a plane into `mask` where its voxels are voxels of the scan; return whether they are."""
+    """Draw a plane into `mask` if its voxels are voxels of the scan; return whether they are."""
     mapping = np.linalg.inv(scan.affine) @ affine
     step_mm = float(np.linalg.norm(affine[:3, 2]))
     spots = np.argwhere(values)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,37 +9,44 @@ from pathlib import Path
 import numpy as np
 from pydicom import FileDataset, dcmread, dcmwrite
 
+from medpaint.core.checksum import checksum_outside
 from medpaint.core.encoding import Encoding
-from medpaint.core.errors import InputError, UnreadableError, UsageError
+from medpaint.core.errors import InputError, UnreadableError, UnsupportedError, UsageError
 from medpaint.core.geometry import LPS_TO_RAS
 from medpaint.core.types import Affine, Array, Mask
 from medpaint.io.archive import File, on_disk
 from medpaint.io.atomic import replacing_folder
-from medpaint.io.dicom.deidentified import deidentify
+from medpaint.io.dicom.deidentified import deidentify, replaced_uid
 from medpaint.io.dicom.derived import derived_uid, mark_derived, place_slice
 from medpaint.io.dicom.mosaic import is_mosaic
-from medpaint.io.dicom.parsing import PARSE_ERRORS, parsed, quiet
+from medpaint.io.dicom.parsing import PARSE_ERRORS, parsed, quiet, unchanged
 from medpaint.io.dicom.pixels import stored_slices, with_slices
+from medpaint.io.dicom.segmentation import write_segmentation
+from medpaint.io.dicom.slices import differing_slices
 from medpaint.io.dicom.stale import Extremes, set_extremes
 from medpaint.io.dicom.transfer import compress, is_compressed_so, set_stored_values, to_plain_syntax
-from medpaint.io.source import Derivation
+from medpaint.io.nifti import write_mask
+from medpaint.io.readback import refused
+from medpaint.io.selection import Selection
+from medpaint.io.source import Derivation, ReadBack
 
-__all__ = ["DicomSource", "unchanged"]
+__all__ = ["DicomSource"]
 
 
 @dataclass(frozen=True, eq=False)
 class DicomSource:
-    """One DICOM series, kept as its files' paths and hashes: pixels are read again when they are needed.
+    """One DICOM series, kept as paths and hashes of its files; pixels are read again when needed.
 
     Attributes:
         path: the file, folder or archive that was read.
         sha256: combined hash of `digests`.
+        selection: which volume was read.
         facts: modality, SOP class, series UID, transfer syntax, number of instances, axes.
         warnings: what was noticed while reading, a sentence each.
-        instances: what was read, in the order of their first slices.
+        instances: files or members that were read, in the order of their first slices.
         digests: SHA-256 of each instance.
-        places: of each slice that was read, the number of its file and its own number in that.
-        slots: of each slice that was read, its number in the volume.
+        places: for each slice that was read, the number of its file and its own number in that file.
+        slots: for each slice that was read, its number in the volume.
         affine: voxel to RAS+ mm, (4, 4).
         shape: of the volume that was read, (I, J, K).
         encoding: of the volume that was read.
@@ -50,6 +56,7 @@ class DicomSource:
 
     path: Path
     sha256: str
+    selection: Selection
     facts: Mapping[str, str | int | float]
     warnings: tuple[str, ...]
     instances: tuple[File, ...]
@@ -69,13 +76,24 @@ class DicomSource:
 
     @property
     def absent(self) -> tuple[int, ...]:
-        """Slices that were put back, which no file holds."""
+        """Slices that were put back; no file holds them."""
         return tuple(sorted(set(range(self.shape[2])) - set(self.slots)))
+
+    @property
+    def identity(self) -> str:
+        """The series instance UID and, of several volumes in the series, which."""
+        return f"{self.facts['series_uid']} {self.facts.get('part', '')}".strip()
+
+    def told(self, secret: bytes = b"") -> Mapping[str, str | int | float]:
+        """Return the facts; with a secret, the series UID is the one that de-identified products refer to."""
+        if not secret:
+            return self.facts
+        return {**self.facts, "series_uid": str(replaced_uid(str(self.facts["series_uid"]), secret))}
 
     def write(self, data: Array, mask: Mask, path: Path, derivation: Derivation) -> None:
         """Write `data` as a derived series: a folder with a file for each of the source's, ``0001.dcm`` onwards.
 
-        Study, patient, frame of reference, geometry, bits and rescaling stay; identifiers are new and follow
+        Study, patient, frame of reference, geometry, bits and rescaling stay; identifiers are new and derive
         from the source's and `derivation.key`. Multi-frame images stay so, and so do mosaics; frames that are not
         part of the volume stay as they are. Files that the mask does not touch keep their pixel data
         byte for byte unless it was compressed in another way than asked for; compressed and big-endian series
@@ -88,7 +106,7 @@ class DicomSource:
             data: stored values, (I, J, K), of the source's dtype, equal to the source's outside the mask.
             mask: True where `data` may differ, (I, J, K).
             path: the folder to make; replaced where it exists.
-            derivation: what to say about the change.
+            derivation: how the change came about.
 
         Raises:
             UsageError: the folder would lie in, on or around the source's.
@@ -106,36 +124,84 @@ class DicomSource:
                 if not mask.any() and not derivation.secret:
                     target.write_bytes(content)
                     continue
-                dataset = self._told(content, file, derivation)
+                dataset = self._dataset(content, file, derivation)
                 filled = _change_pixels(dataset, file, slices, change, derivation.compress)
                 _save(dataset, derivation, file, target, filled=filled)
             for k in self.absent:
                 self._put_between(k, change, derivation, folder / f"{k + 1:04d}.dcm")
 
+    def read_back(self, path: Path, data: Array, mask: Mask) -> ReadBack:
+        """Compare a product with the values that were to be written, file by file, so that it is never in memory.
+
+        Args:
+            path: the folder that `write` wrote.
+            data: the stored values that it was given, (I, J, K).
+            mask: True = repaired, (I, J, K).
+
+        Raises:
+            VerificationError: it does not hold the same values.
+        """
+        try:
+            differing, sha256 = differing_slices(path, data, series=self.selection.in_product().series)
+        except InputError as error:
+            raise refused(path, str(error)) from error
+        if differing:
+            raise refused(path, f"{differing} of {data.shape[2]} slices are not those that were to be written")
+        return ReadBack(sha256=sha256, checksum=checksum_outside(data, mask))
+
+    def write_mask(
+        self, mask: Mask, nifti: Path, segmentation: Path, *, restored: Path, derivation: Derivation
+    ) -> tuple[str, ...]:
+        """Write a mask as NIfTI on the scan's grid, and as a DICOM segmentation where that is possible.
+
+        Args:
+            mask: True = repaired, (I, J, K).
+            nifti: the file to make.
+            segmentation: the file to make unless the mask is empty; a file that is there is replaced or removed.
+            restored: folder of the restored series.
+            derivation: as for `write`.
+
+        Returns:
+            Why no segmentation was written, a sentence; nothing where it was, or where the mask is empty.
+
+        Raises:
+            InputError: a file of the source has changed since it was read.
+            MedpaintError: a file cannot be written.
+        """
+        write_mask(mask, self.affine, nifti, applied=True)
+        segmentation.unlink(missing_ok=True)
+        if not mask.any():
+            return ()
+        try:
+            write_segmentation(self, mask, segmentation, derivation, restored=restored)
+        except UnsupportedError as error:
+            return (str(error),)
+        return ()
+
     def slices_by_file(self) -> list[list[tuple[int, int]]]:
-        """Return for each file its slices: the number in the volume, and the number in the file."""
+        """Return the slices of each file: the number in the volume, and the number in the file."""
         found: list[list[tuple[int, int]]] = [[] for _ in self.instances]
         for k, (number, place) in zip(self.slots, self.places, strict=True):
             found[number].append((k, place))
         return found
 
-    def _told(self, content: bytes, file: File, derivation: Derivation) -> FileDataset:
-        """Return what is told of a file in a product: all, or what names nobody."""
+    def _dataset(self, content: bytes, file: File, derivation: Derivation) -> FileDataset:
+        """Return a file of a product, parsed and, with a secret, de-identified."""
         dataset = parsed(content, file)
         if derivation.secret:
             deidentify(dataset, derivation.secret)
         return dataset
 
     def _names(self) -> list[str]:
-        """Return what the files of a derived series are called: by their slice where others come between."""
+        """Return the names of the files of a derived series: numbered by slice where slices were put back."""
         numbers = self.slots if self.absent else range(len(self.instances))
         return [f"{number + 1:04d}.dcm" for number in numbers]
 
     def _put_between(self, k: int, change: _Change, derivation: Derivation, target: Path) -> None:
-        """Write an instance for a slice that was absent, after the image of its nearest neighbour."""
+        """Write an instance for a slice that was absent, modelled on its nearest neighbour."""
         number = min(range(len(self.slots)), key=lambda one: abs(self.slots[one] - k))
         file = self.instances[number]
-        dataset = self._told(unchanged(file, self.digests[number]), file, derivation)
+        dataset = self._dataset(unchanged(file, self.digests[number]), file, derivation)
         to_plain_syntax(dataset)
         values = change.data[:, :, k].T[np.newaxis]
         set_stored_values(dataset, values)
@@ -165,7 +231,7 @@ class DicomSource:
 
 @dataclass(frozen=True, eq=False)
 class _Change:
-    """What is to be written: stored values and where they may differ, (I, J, K), and the range of all."""
+    """The values to write and where they may differ, (I, J, K), and the range of all."""
 
     data: Array
     mask: Mask
@@ -175,7 +241,7 @@ class _Change:
 def _change_pixels(
     dataset: FileDataset, file: File, slices: Sequence[tuple[int, int]], change: _Change, how: str
 ) -> frozenset[int]:
-    """Put the values of the slices of one file into its dataset; return the numbers of its filled frames."""
+    """Put the values of a file's slices into its dataset and return the numbers of its filled frames."""
     stored, filled = stored_slices(dataset, file), set()
     for k, place in slices:
         values, hole = change.data[:, :, k].T, change.mask[:, :, k].T
@@ -197,34 +263,16 @@ def _change_pixels(
 
 
 def _writable(values: Array) -> Array:
-    """Return an array that may be changed."""
+    """Return the array, or a copy if it is read-only."""
     return values if values.flags.writeable else values.copy()
 
 
 def _check_apart(source: Path, target: Path) -> None:
-    """Refuse a target folder in, on or around the source: a series must never overwrite or join its source."""
+    """Refuse a target folder in, on or around the source: a product must never overwrite or join its source."""
     origin, goal = source.resolve(), target.resolve()
     if goal == origin or goal in origin.parents or (origin.is_dir() and origin in goal.parents):
         message = f"expected a folder apart from the source {source}, got {target}"
         raise UsageError(message)
-
-
-def unchanged(file: File, digest: str) -> bytes:
-    """Return the bytes of a file that is still what it was when it was read.
-
-    Raises:
-        InputError: it has changed.
-        UnreadableError: it is gone.
-    """
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        message = f"expected the file that was read, found none: {file}"
-        raise UnreadableError(message) from error
-    if hashlib.sha256(content).hexdigest() != digest:
-        message = f"expected the file that was read, got one that has changed since: {file}"
-        raise InputError(message)
-    return content
 
 
 def _save(

@@ -1,4 +1,4 @@
-"""Slices in space: their order, their affine, and whether they make an even stack."""
+"""Slices in space: their order, their affine, and whether they form an even stack."""
 
 from __future__ import annotations
 
@@ -43,15 +43,15 @@ _NAMED: Final = 3
 
 @dataclass(frozen=True, eq=False)
 class Stack:
-    """Slices in order, and what keeps them from being a volume.
+    """Slices in order, and the reasons why they do not form a volume.
 
     Attributes:
         order: index of the slice that comes first, second, ... along the normal.
-        affine: voxel (column, row, slice) to RAS+ mm, (4, 4); right only where there are no reasons.
+        affine: voxel (column, row, slice) to RAS+ mm, (4, 4); valid only without reasons.
         step_mm: distance between neighbouring slices.
-        slots: of each slice in order, its place on the even grid; with gaps where slices are absent.
-        reasons: why the slices are no volume, none where they are.
-        absent: the same for slices that are absent, which can be put back; empty where none is.
+        slots: index of each slice, in order, on the even grid; absent slices leave gaps.
+        reasons: why the slices do not form a volume; empty if they do.
+        absent: the same for absent slices, which can be put back; empty if none.
     """
 
     order: tuple[int, ...]
@@ -105,7 +105,7 @@ def stack_of(
 
 
 def orientation_is_valid(orientation: Sequence[float]) -> bool:
-    """Whether rows and columns are unit vectors at a right angle, as far as rounded headers can say."""
+    """Return whether rows and columns are unit vectors at a right angle, up to the rounding of headers."""
     rows, columns = np.reshape(orientation, (2, 3))
     products = np.array([rows @ rows - 1, columns @ columns - 1, rows @ columns])
     return bool(np.abs(products).max() < UNIT_TOLERANCE)
@@ -125,7 +125,7 @@ def _orientation_groups(orientations: Sequence[tuple[float, ...]]) -> list[tuple
 
 
 def orientation_reasons(orientations: Sequence[tuple[float, ...]]) -> list[str]:
-    """Say how many slices have which orientation, where there is more than one."""
+    """Return a reason where there are several orientations, with the number of slices of each."""
     groups = _orientation_groups(orientations)
     if len(groups) < 2:
         return []
@@ -142,17 +142,17 @@ def _axes(orientation: Sequence[float]) -> tuple[_Vectors, _Vectors, _Vectors]:
 
 
 def _plane(orientation: Sequence[float]) -> str:
-    """Return the anatomical plane that is nearest."""
+    """Return the nearest anatomical plane."""
     return ("sagittal", "coronal", "axial")[int(np.argmax(np.abs(_axes(orientation)[2])))]
 
 
 def _written(orientation: Sequence[float]) -> str:
-    """Return direction cosines as a message shows them."""
+    """Return direction cosines as text for a message."""
     return "(" + " ".join(f"{cosine:.3f}" for cosine in orientation) + ")"
 
 
 def _duplicate_reasons(slices: int, positions: int) -> list[str]:
-    """Say that several slices lie at one position."""
+    """Return a reason where several slices lie at one position."""
     if slices == positions:
         return []
     if positions == 1:
@@ -161,7 +161,7 @@ def _duplicate_reasons(slices: int, positions: int) -> list[str]:
 
 
 def _tilt_reasons(step: _Vectors, normal: _Vectors, slices: int, pixel_mm: float) -> list[str]:
-    """Say by which angle the stack leaves the normal, where it drifts by more than the tolerance."""
+    """Return a reason where the stack tilts away from the normal by more than the tolerance, with the angle."""
     along = float(step @ normal)
     drift = float(np.linalg.norm(step - along * normal))
     angle = float(np.degrees(np.arctan2(drift, along)))
@@ -171,7 +171,7 @@ def _tilt_reasons(step: _Vectors, normal: _Vectors, slices: int, pixel_mm: float
 
 
 def _slots(distances: _Vectors) -> tuple[NDArray[np.int64], float]:
-    """Return the place of each slice on the even grid, and the step that most have to the next."""
+    """Return the index of each slice on the even grid, and the most common step to the next."""
     steps = np.diff(distances)
     common = _common_step(steps)
     whole = np.maximum(np.rint(steps / common), 1)
@@ -180,7 +180,7 @@ def _slots(distances: _Vectors) -> tuple[NDArray[np.int64], float]:
 
 
 def _uneven_reasons(distances: _Vectors, slots: NDArray[np.int64], common: float) -> list[str]:
-    """Say that the steps are uneven, apart from slices that are absent."""
+    """Return a reason where the steps are uneven for another cause than absent slices."""
     even = distances[0] + slots * (distances[-1] - distances[0]) / slots[-1]
     if np.abs(distances - even).max() <= GRID_TOLERANCE * common:
         return []
@@ -188,14 +188,14 @@ def _uneven_reasons(distances: _Vectors, slots: NDArray[np.int64], common: float
 
 
 def _common_step(steps: _Vectors) -> float:
-    """Return the step that most steps are near, the smallest of several such."""
+    """Return the most common step; of several, the smallest."""
     ascending = np.sort(steps)
     near = np.abs(ascending[:, None] - ascending) <= GRID_TOLERANCE * ascending[:, None]
     return float(np.median(ascending[near[int(np.argmax(near.sum(axis=1)))]]))
 
 
 def _missing(distances: _Vectors, slots: NDArray[np.int64], common: float) -> str:
-    """Name the slices that are missing, empty where none is."""
+    """Describe the missing slices; empty if none."""
     steps, whole = np.diff(distances), np.diff(slots)
     gaps = np.flatnonzero(whole > 1)
     if not gaps.size:
@@ -211,7 +211,7 @@ def _missing(distances: _Vectors, slots: NDArray[np.int64], common: float) -> st
 
 
 def _uneven(distances: _Vectors, steps: _Vectors) -> str:
-    """Name the range of the steps."""
+    """Describe the range of the steps."""
     return (
         f"uneven spacing: steps from {steps.min():.3f} to {steps.max():.3f} mm between "
         f"{distances[0]:.2f} and {distances[-1]:.2f} mm along the normal"
@@ -219,7 +219,7 @@ def _uneven(distances: _Vectors, steps: _Vectors) -> str:
 
 
 def _shift_reasons(positions: _Vectors, distances: _Vectors, pixel_mm: float) -> list[str]:
-    """Say that slices are shifted in their plane, off the line from the first to the last."""
+    """Return a reason where slices are shifted in their plane, off the line from the first to the last."""
     part = ((distances - distances[0]) / (distances[-1] - distances[0]))[:, None]
     off = np.linalg.norm(positions - positions[0] - part * (positions[-1] - positions[0]), axis=1)
     worst = int(np.argmax(off))

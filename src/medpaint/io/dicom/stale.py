@@ -1,4 +1,4 @@
-"""What an image says of pixels that have changed: removed, or brought up to date."""
+"""Attributes that describe pixels which have changed: removed, or brought up to date."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from medpaint.core.types import Array
 __all__ = ["REMOVED", "REMOVED_PRIVATE", "Extremes", "remove_stale", "set_extremes"]
 
 REMOVED: Final = (
-    "IconImageSequence",  # a picture of the pixels as they were
-    "HistogramSequence",  # their distribution as it was
-    "DigitalSignaturesSequence",  # signs the dataset as it was
+    "IconImageSequence",  # a picture of the old pixels
+    "HistogramSequence",  # distribution of the old pixels
+    "DigitalSignaturesSequence",  # signs the old dataset
     "MACParametersSequence",  # belongs to the signatures
-    "SOPInstanceStatus",  # authorised was the source
+    "SOPInstanceStatus",  # the source was authorised, the derived image is not
     "SOPAuthorizationDateTime",
     "SOPAuthorizationComment",
     "AuthorizationEquipmentCertificationNumber",
-    "InstanceOriginStatus",  # imported was the source
+    "InstanceOriginStatus",  # the source was imported
     "InstanceCreationDate",  # the source's; a new one would make each run's bytes differ
     "InstanceCreationTime",
     "InstanceCreatorUID",
     "DataSetTrailingPadding",
 )
-"""Attributes that say something about the source's instance which is not true of the derived one."""
+"""Attributes that are true of the source's instance but not of the derived one."""
 
 REMOVED_PRIVATE: Final = (
     ("GEIIS", 0x0009, 0x10),  # thumbnail
@@ -49,7 +49,7 @@ REMOVED_PRIVATE: Final = (
     ("VEPRO VIM 5.0 DATA", 0x0055, 0x30),  # icon
     ("Voxar 2.16.124.113543.6003.1999.12.20.12.5.0", 0x1135, 0x02),  # icon
 )
-"""Private attributes of which the same is known: creator, group and element.
+"""Private attributes that are known to be stale likewise: creator, group and element.
 
 After the dictionary of pydicom, which holds those that vendors and others have published. All others stay: they
 describe the acquisition, or nobody knows what.
@@ -65,7 +65,7 @@ class Extremes:
 
 
 def remove_stale(dataset: Dataset) -> None:
-    """Remove what is not true of a derived image: `REMOVED` and `REMOVED_PRIVATE`."""
+    """Remove the attributes in `REMOVED` and `REMOVED_PRIVATE`, which are not true of a derived image."""
     for keyword in REMOVED:
         if keyword in dataset:
             del dataset[keyword]
@@ -79,7 +79,7 @@ def remove_stale(dataset: Dataset) -> None:
 
 
 def set_extremes(dataset: Dataset, values: Array, series: Extremes) -> None:
-    """Bring the smallest and largest values that a dataset states up to date; what it does not state stays so."""
+    """Update the smallest and largest values that a dataset states; add none."""
     own = Extremes(int(values.min()), int(values.max()))
     stated = {
         "SmallestImagePixelValue": own.smallest,

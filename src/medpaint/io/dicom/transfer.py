@@ -1,4 +1,4 @@
-"""Datasets from one transfer syntax to another, and stored values into a dataset."""
+"""Conversion of datasets between transfer syntaxes, and of stored values into pixel data."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _LOSSLESS: Final = {
     "jpeg-ls": (JPEGLSLossless, "pyjpegls"),
     "jpeg-2000": (JPEG2000Lossless, "pylibjpeg"),
 }
-"""Transfer syntaxes that lose nothing, and what encodes each."""
+"""Lossless transfer syntaxes, and the encoder of each."""
 
 _PIXEL_DATA: Final = Tag("PixelData")
 
 _OFFSET_TABLES: Final = (Tag("ExtendedOffsetTable"), Tag("ExtendedOffsetTableLengths"))
-"""Where the fragments of compressed pixel data start."""
+"""Tag with which the fragments of compressed pixel data start."""
 
 _WORD_BYTES: Final = {"OW": 2, "OF": 4, "OL": 4, "OD": 8, "OV": 8}
 """Width of the words whose bytes depend on the byte order (DICOM PS3.5, 6.2)."""
@@ -44,7 +44,7 @@ def to_plain_syntax(dataset: FileDataset) -> bool:
     explicit little endian (DICOM PS3.5, annex A).
 
     Returns:
-        Whether the pixel data as it stands is right for the new syntax; where not, it is to be set.
+        Whether the pixel data already suits the new syntax; otherwise it has to be set.
     """
     syntax = dataset.file_meta.TransferSyntaxUID
     if syntax == ExplicitVRBigEndian:
@@ -64,14 +64,14 @@ def compress(dataset: FileDataset, how: str) -> None:
     """Compress uncompressed pixel data without loss: ``rle``, ``jpeg-ls`` or ``jpeg-2000``.
 
     Raises:
-        UnsupportedError: that does not take pixels of this kind.
+        UnsupportedError: that way does not support pixels of this kind.
     """
     syntax, encoder = _LOSSLESS[how]
     try:
         dataset.compress(syntax, encoding_plugin=encoder, generate_instance_uid=False)
     except PARSE_ERRORS as error:
         bits = f"{dataset.BitsStored} of {dataset.BitsAllocated} bits, {dataset.Rows}x{dataset.Columns}"
-        message = f"expected pixels that {syntax.name} takes, got {bits}: choose another way to compress them"
+        message = f"expected pixels that {syntax.name} supports, got {bits}: choose another compression"
         raise UnsupportedError(message) from error
 
 
@@ -91,7 +91,7 @@ def set_stored_values(dataset: FileDataset, values: Array) -> None:
 
 
 def _embedded_overlay(dataset: Dataset) -> list[BaseTag]:
-    """Return the elements of overlays without data of their own, whose bits are among the pixel data's."""
+    """Return the elements of overlays without separate data, whose bits are inside the pixel data."""
     groups = [group for group in range(0x6000, 0x6020, 2) if dataset.group_dataset(group)]
     embedded = [group for group in groups if (group, 0x3000) not in dataset]
     return [tag for tag in dataset.keys() if tag.group in embedded]  # noqa: SIM118 - a dataset iterates over elements

@@ -1,4 +1,4 @@
-"""The mirror image of a scan is found where it is."""
+"""The symmetry of a scan is found where it has one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def lump(shape: tuple[int, int, int], seed: int) -> FloatArray:
 @pytest.mark.parametrize("axis", [0, 1, 2])
 @pytest.mark.parametrize("left_over", [0, 1, 2, 3])
 @pytest.mark.parametrize("offset", [0, 6])
-def test_finds_the_axis_and_the_place(axis: int, left_over: int, offset: int) -> None:
+def test_axis_and_shift_of_a_symmetric_scan_are_found(axis: int, left_over: int, offset: int) -> None:
     half = lump((40, 40, 40), 1)[:20]
     body = np.zeros((56 + left_over, 44, 42), dtype=np.float32)
     body[offset : offset + 40, 2:42, 1:41] = np.concatenate([half, half[::-1]])
@@ -40,12 +40,12 @@ def test_finds_the_axis_and_the_place(axis: int, left_over: int, offset: int) ->
     assert np.corrcoef(values.ravel(), image[window].ravel())[0, 1] > 0.9
 
 
-def test_nothing_is_found_in_noise_and_in_a_constant() -> None:
+def test_noise_and_a_constant_have_no_symmetry() -> None:
     assert symmetry_of(lump((40, 38, 36), 2), ISOTROPIC) is None
     assert symmetry_of(np.full((20, 20, 20), 3.0, dtype=np.float32), ISOTROPIC) is None
 
 
-def test_what_lies_beyond_the_scan_is_not_known() -> None:
+def test_voxels_beyond_the_scan_are_unknown() -> None:
     half = lump((40, 40, 40), 3)[:20]
     image = np.zeros((60, 40, 40), dtype=np.float32)
     image[:40] = np.concatenate([half, half[::-1]])
@@ -59,5 +59,5 @@ def test_what_lies_beyond_the_scan_is_not_known() -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 30, 40), (3, 3, 3), (1, 1, 9)])
-def test_small_and_flat_scans_are_looked_at_too(shape: tuple[int, int, int]) -> None:
+def test_small_and_flat_scans_are_accepted(shape: tuple[int, int, int]) -> None:
     symmetry_of(np.random.default_rng(0).random(shape, dtype=np.float32), (1.0, 1.0, 1.0))

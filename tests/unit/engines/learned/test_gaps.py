@@ -1,4 +1,4 @@
-"""Lost slices: which holes are such, and what a network is shown of them."""
+"""Lost slices: how they are recognised, and which slices a network sees."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ def test_lost_slices_have_an_axis(axis: int, count: int) -> None:
     assert lost_axis(lost(axis, slice(9, 9 + count))) == axis
 
 
-def test_several_gaps_count_one_by_one() -> None:
+def test_several_gaps_may_add_up_to_more() -> None:
     assert lost_axis(lost(1, slice(3, 8), slice(9, 14), slice(18, 25))) == 1
 
 
 @pytest.mark.parametrize("slices", [slice(9, 18), slice(0, 2), slice(27, 28)])
-def test_too_many_slices_or_those_at_an_end_have_none(slices: slice) -> None:
+def test_too_many_slices_in_a_row_or_at_an_end_have_no_axis(slices: slice) -> None:
     assert lost_axis(lost(2, slices)) is None
 
 
-def test_other_holes_have_none() -> None:
+def test_other_holes_have_no_axis() -> None:
     sheet = np.zeros(SHAPE, dtype=bool)
     sheet[5:25, 10:13, 5:20] = True
     assert lost_axis(sheet) is None
@@ -44,7 +44,7 @@ def test_other_holes_have_none() -> None:
     assert lost_axis(lost(0, slice(9, 10)) | lost(1, slice(9, 10))) is None
 
 
-def test_rows_of_an_image_are_no_slices() -> None:
+def test_rows_of_a_2d_image_have_no_axis() -> None:
     mask = np.zeros((1, 26, 28), dtype=bool)
     mask[0, 5:9] = True
     assert lost_axis(mask) is None
@@ -69,7 +69,7 @@ def channels(*gone: int, count: int = 20) -> np.ndarray:
         ((17, 18), 17, [15, 16, 17, 19, 19], [2, 1, 8, 2, 2]),
     ],
 )
-def test_a_lost_slice_is_shown_between_the_nearest_known_ones(
+def test_a_lost_slice_is_seen_between_the_nearest_known_ones(
     gone: tuple[int, ...], number: int, order: list[int], away: list[int]
 ) -> None:
     shown = channels(*gone)

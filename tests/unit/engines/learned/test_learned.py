@@ -1,4 +1,4 @@
-"""The engines of networks, with a tiny network whose answer is known."""
+"""The engines with networks, with tiny networks whose output is known."""
 
 from __future__ import annotations
 
@@ -6,22 +6,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
+from networks import tiny_weights
+from numpy.typing import NDArray
 
 import medpaint
-from medpaint.core.errors import UnreadableError, UsageError
-from medpaint.core.types import FloatArray, Mask
+from medpaint.core.errors import UsageError
+from medpaint.core.types import FloatArray, Mask, Spacing
+from medpaint.engines.base import Hole
 from medpaint.engines.learned.engine import Learned, resnet2d
-from medpaint.engines.learned.networks.build import built
 from medpaint.engines.learned.networks.names import NETWORKS, NetworkName
-from medpaint.engines.learned.start import CHANNELS, Start
-from medpaint.engines.learned.weights import WeightsFacts, load_weights, save_weights
+from medpaint.engines.learned.start import Start
+from medpaint.engines.learned.weights import load_weights
 from medpaint.engines.registry import ENGINES
 from medpaint.phantoms import head
-from medpaint.pipeline.restore import restore
 
 ISOTROPIC = (1.0, 1.0, 1.0)
-SIZE = 16
 
 each_network = pytest.mark.parametrize("name", NETWORKS)
 each_unet = pytest.mark.parametrize("name", ["unet3d", "unet2d"])
@@ -38,69 +37,70 @@ def hole(shape: tuple[int, ...], edge: int) -> Mask:
     return mask
 
 
-def constant(name: NetworkName, folder: Path, answer: float) -> Path:
-    """Write the weights of a network that gives one answer everywhere."""
-    inputs = NETWORKS[name].slices * len(CHANNELS)
-    torch.manual_seed(0)
-    network = built(name, inputs=inputs, channels=(4, 8), units=1)
-    *_, last = network.parameters()
-    with torch.no_grad():
-        last.fill_(answer)
-    facts = WeightsFacts(
-        network=name, channels=(4, 8), units=1, inputs=inputs, size=SIZE, recipe="t", recipe_sha256="", steps=0
-    )
-    path = folder / f"{name}-{answer}.safetensors"
-    save_weights(network, facts, path)
-    return path
+def corrected(engine: Learned, image: FloatArray, mask: Mask, spacing_mm: Spacing = ISOTROPIC) -> FloatArray:
+    """Return the image with the engine's fill in the mask."""
+    result = image.copy()
+    result[mask] = engine.fill(Hole(image, mask, spacing_mm), seed=4).values[0]
+    return result
+
+
+def fillers(engine: Learned, image: FloatArray, mask: Mask) -> NDArray[np.str_]:
+    """Return what filled each voxel, empty outside the mask, (I, J, K)."""
+    fill = engine.fill(Hole(image, mask, ISOTROPIC), seed=4)
+    names = np.full(mask.shape, "", dtype="<U10")
+    names[mask] = np.array(fill.fillers)[fill.filled_by]
+    return names
+
+
+def unet3d_with(weights: Path) -> Learned:
+    return Learned("unet3d", weights, pace="quick")
 
 
 @each_unet
 @pytest.mark.parametrize("spacing", [ISOTROPIC, (0.5, 0.5, 0.5), (1.0, 1.0, 4.0)])
 @pytest.mark.parametrize("edge", [3, 26])
-def test_adds_the_answer_to_the_first_fill(
+def test_the_output_is_added_to_the_first_fill(
     name: NetworkName, image: FloatArray, tmp_path: Path, spacing: tuple[float, float, float], edge: int
 ) -> None:
     mask = hole(image.shape, edge)
-    engine = Learned(name, constant(name, tmp_path, 0.25), pace=None)
-    filled = engine.fill(image, mask, spacing_mm=spacing, seed=0)
-    start = Start.of(image, mask, spacing_mm=spacing, seed=0, pace=None)
+    engine = Learned(name, tiny_weights(name, tmp_path, output=0.25), pace=None)
+    filled = corrected(engine, image, mask, spacing)
+    start = Start.of(image, mask, spacing_mm=spacing, seed=4, pace=None)
     expected = np.clip(start.filled + 0.25 * start.spread, image[~mask].min(), image[~mask].max())
     np.testing.assert_allclose(filled[mask], expected[mask], atol=1e-3)
 
 
 @each_unet
-def test_a_network_without_training_leaves_the_first_fill(
-    name: NetworkName, image: FloatArray, tmp_path: Path
-) -> None:
+def test_an_untrained_network_keeps_the_first_fill(name: NetworkName, image: FloatArray, tmp_path: Path) -> None:
     mask = hole(image.shape, 5)
-    engine = Learned(name, constant(name, tmp_path, 0.0), flips=True)
+    engine = Learned(name, tiny_weights(name, tmp_path, output=0.0), flips=True)
     start = Start.of(image, mask, spacing_mm=ISOTROPIC, seed=4)
-    filled = engine.fill(image, mask, spacing_mm=ISOTROPIC, seed=4)
+    filled = corrected(engine, image, mask)
     np.testing.assert_allclose(filled[mask], start.filled[mask], rtol=1e-6)
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
 @pytest.mark.parametrize("spacing", [ISOTROPIC, (0.5, 0.5, 0.5), (1.0, 1.0, 4.0)])
 @pytest.mark.parametrize("lost", [slice(17, 18), slice(12, 20), np.r_[8:10, 14:15, 24:29]])
-def test_adds_the_answer_to_the_smooth_fill_of_lost_slices(
+def test_the_output_is_added_to_the_smooth_fill_of_lost_slices(
     image: FloatArray, tmp_path: Path, axis: int, spacing: tuple[float, float, float], lost: slice | np.ndarray
 ) -> None:
     mask = np.zeros(image.shape, dtype=bool)
     np.moveaxis(mask, axis, 0)[lost] = True
-    engine = resnet2d(weights=constant("resnet2d", tmp_path, 0.25))
-    filled = engine.fill(image, mask, spacing_mm=spacing, seed=0)
-    start = Start.of(image, mask, spacing_mm=spacing, seed=0, pace=None)
+    engine = resnet2d(weights=tiny_weights("resnet2d", tmp_path, output=0.25))
+    filled = corrected(engine, image, mask, spacing)
+    start = Start.of(image, mask, spacing_mm=spacing, seed=4, pace=None)
     expected = np.clip(start.filled + 0.25 * start.spread, image[~mask].min(), image[~mask].max())
     np.testing.assert_allclose(filled[mask], expected[mask], atol=1e-3)
 
 
 @pytest.mark.parametrize("lost", [slice(12, 21), slice(0, 2), slice(34, 36)])
-def test_slices_that_are_no_gap_stay_smooth(image: FloatArray, tmp_path: Path, lost: slice) -> None:
+def test_slices_that_are_not_a_gap_stay_smooth(image: FloatArray, tmp_path: Path, lost: slice) -> None:
     mask = np.zeros(image.shape, dtype=bool)
     mask[:, :, lost] = True
-    engine = resnet2d(weights=constant("resnet2d", tmp_path, 0.25))
-    filled = engine.fill(image, mask, spacing_mm=ISOTROPIC, seed=0)
-    smooth = Start.of(image, mask, spacing_mm=ISOTROPIC, seed=0, pace=None).smooth
+    engine = resnet2d(weights=tiny_weights("resnet2d", tmp_path, output=0.25))
+    filled = corrected(engine, image, mask)
+    smooth = Start.of(image, mask, spacing_mm=ISOTROPIC, seed=4, pace=None).smooth
     np.testing.assert_array_equal(filled, smooth)
 
 
@@ -119,44 +119,55 @@ def test_the_shipped_weights_have_a_card_and_a_record(name: NetworkName) -> None
     assert (folder / f"{name}.safetensors").stat().st_size < 20e6
 
 
-def test_averaging_over_flips_makes_the_answer_symmetric(image: FloatArray) -> None:
+def test_averaging_over_flips_makes_the_output_symmetric(image: FloatArray) -> None:
     mirrored = np.minimum(image, np.flip(image, 1))
     mask = hole(image.shape, 4)
     engine = Learned("unet3d", pace=None, flips=True)
-    filled = engine.fill(mirrored, mask, spacing_mm=ISOTROPIC, seed=0)
+    filled = corrected(engine, mirrored, mask)
     np.testing.assert_allclose(filled, np.flip(filled, 1), atol=1e-4)
 
 
-def test_the_record_holds_the_hash_of_ones_own_weights(image: FloatArray, tmp_path: Path) -> None:
-    path = constant("unet3d", tmp_path, 0.1)
-    done = restore(image, hole(image.shape, 4), engine="unet3d", weights=str(path))
-    facts = done.record.engine
-    assert facts is not None
-    assert facts.weights_sha256 == load_weights("unet3d", path).sha256 != ENGINES["unet3d"].weights_sha256
-    assert facts.device == "cpu"
-    assert facts.options == {"pace": "brisk", "flips": False}
+def test_voxels_that_the_network_changed_are_reported_by_its_name(image: FloatArray, tmp_path: Path) -> None:
+    mask = hole(image.shape, 5)
+    engine = unet3d_with(tiny_weights("unet3d", tmp_path, output=0.1))
+    assert set(fillers(engine, image, mask)[mask]) == {"unet3d"}
 
 
-@pytest.mark.parametrize("engine", ["biharmonic", "auto"])
-def test_weights_without_the_network_that_they_are_for_are_refused(
-    image: FloatArray, engine: str, tmp_path: Path
-) -> None:
-    path = constant("unet3d", tmp_path, 0.1)
-    with pytest.raises(UsageError, match="expected weights with an engine out of unet3d, unet2d"):
-        restore(image, hole(image.shape, 4), engine=engine, weights=str(path))
+def test_a_network_that_changes_nothing_is_not_reported(image: FloatArray, tmp_path: Path) -> None:
+    mask = hole(image.shape, 5)
+    engine = unet3d_with(tiny_weights("unet3d", tmp_path, output=0.0))
+    assert set(fillers(engine, image, mask)[mask]) == {"exemplar"}
 
 
-def test_several_samples_are_refused(image: FloatArray) -> None:
-    with pytest.raises(UsageError, match="expected samples 1, for engine unet3d has one answer only, got 3"):
-        restore(image, hole(image.shape, 4), engine="unet3d", samples=3)
+def test_a_hole_without_exemplars_is_left_to_biharmonic(image: FloatArray, tmp_path: Path) -> None:
+    two = np.concatenate([image, np.zeros((60, *image.shape[1:]), image.dtype)])
+    mask = np.zeros(two.shape, dtype=bool)
+    mask[:40] = hole(image.shape, 5)
+    mask[80:84, 20:24, 16:20] = True
+    names = fillers(unet3d_with(tiny_weights("unet3d", tmp_path, output=0.1)), two, mask)
+    assert set(names[:40][mask[:40]]) == {"unet3d"}
+    assert set(names[40:][mask[40:]]) == {"biharmonic"}
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_a_device_that_is_not_there_is_refused(image: FloatArray) -> None:
-    with pytest.raises(UsageError, match="expected a device for networks that this machine has, got cuda"):
-        restore(image, hole(image.shape, 4), engine="unet3d", device="cuda")
+@pytest.mark.parametrize("name", ["unet3d", "resnet2d"])
+def test_a_flat_scan_needs_no_network(name: NetworkName) -> None:
+    mask = hole((20, 20, 20), 4)
+    engine = Learned(name, Path("nowhere.safetensors"), pace=None)
+    assert set(fillers(engine, np.ones(mask.shape, np.float32), mask)[mask]) == {"biharmonic"}
 
 
-def test_weights_that_are_not_there_are_refused(image: FloatArray) -> None:
-    with pytest.raises(UnreadableError, match="nowhere"):
-        restore(image, hole(image.shape, 4), engine="unet3d", weights="nowhere.safetensors")
+def test_the_network_for_lost_slices_leaves_other_holes_to_biharmonic(image: FloatArray) -> None:
+    mask = hole(image.shape, 5)
+    engine = resnet2d(weights=Path("nowhere.safetensors"))
+    assert set(fillers(engine, image, mask)[mask]) == {"biharmonic"}
+
+
+def test_a_missing_device_is_refused(image: FloatArray) -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    mask = np.zeros(image.shape, dtype=bool)
+    mask[:, :, 17] = True
+    with pytest.raises(UsageError, match="expected a device that this machine has, got cuda"):
+        resnet2d(device="cuda").fill(Hole(image, mask, ISOTROPIC), seed=0)

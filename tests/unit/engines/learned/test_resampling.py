@@ -1,4 +1,4 @@
-"""Crops at the voxel size of a network, and back."""
+"""Crops resampled to the voxel size of a network, and back."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from medpaint.engines.learned.resampling import resampled, working_shape, workin
 
 
 @pytest.mark.parametrize(("size_mm", "seen_mm"), [(0.75, 0.75), (1.0, 1.0), (1.5, 1.5), (0.5, 1.0), (3.0, 1.0)])
-def test_voxels_near_a_millimetre_are_left_alone(size_mm: float, seen_mm: float) -> None:
+def test_voxels_near_a_millimetre_are_not_resampled(size_mm: float, seen_mm: float) -> None:
     assert working_size(size_mm) == seen_mm
 
 
@@ -17,13 +17,13 @@ def test_a_shape_keeps_its_field_of_view() -> None:
     assert working_shape((40, 40, 10), (0.5, 1.0, 3.0)) == (20, 40, 30)
 
 
-def test_an_axis_that_is_kept_or_has_one_voxel_is_left_alone() -> None:
+def test_a_kept_axis_or_one_of_a_single_voxel_is_not_resampled() -> None:
     assert working_shape((40, 40, 10), (0.5, 0.5, 3.0), kept=2) == (20, 20, 10)
     assert working_shape((40, 40, 1), (0.5, 0.5, 3.0)) == (20, 20, 1)
     assert working_shape((2, 40, 10), (0.1, 1.0, 1.0)) == (2, 40, 10)
 
 
-def test_a_grid_that_fits_is_returned_as_it_is() -> None:
+def test_a_grid_that_fits_is_returned_unchanged() -> None:
     channels = np.random.default_rng(0).normal(size=(2, 5, 6, 7)).astype(np.float32)
     assert resampled(channels, (5, 6, 7)) is channels
 

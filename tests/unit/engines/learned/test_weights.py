@@ -8,18 +8,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-import torch
-from safetensors.torch import save_file
 
 from medpaint.core.errors import UnreadableError
 from medpaint.engines.learned import weights as module
-from medpaint.engines.learned.networks.base import CorrectionNetwork
-from medpaint.engines.learned.networks.build import built
 from medpaint.engines.learned.weights import WeightsFacts, load_weights, save_weights
 from medpaint.engines.registry import ENGINES, EngineInfo
+
+if TYPE_CHECKING:
+    from medpaint.engines.learned.networks.base import CorrectionNetwork
 
 FACTS = WeightsFacts(
     network="unet3d",
@@ -35,6 +34,10 @@ FACTS = WeightsFacts(
 
 
 def network(seed: int = 0) -> CorrectionNetwork:
+    import torch
+
+    from medpaint.engines.learned.networks.build import built
+
     torch.manual_seed(seed)
     made = built("unet3d", inputs=5, channels=(4, 8), units=1)
     with torch.no_grad():
@@ -47,7 +50,9 @@ def written(path: Path, facts: WeightsFacts = FACTS) -> str:
     return save_weights(network(), facts, path)
 
 
-def test_weights_come_back_in_half_precision(tmp_path: Path) -> None:
+def test_weights_are_kept_in_half_precision(tmp_path: Path) -> None:
+    import torch
+
     path = tmp_path / "w.safetensors"
     digest = written(path)
     loaded = load_weights("unet3d", path)
@@ -64,7 +69,9 @@ def test_the_same_weights_make_the_same_file(tmp_path: Path) -> None:
     assert written(tmp_path / "a.safetensors") == written(tmp_path / "b.safetensors")
 
 
-def test_a_loaded_network_says_what_the_saved_one_does(tmp_path: Path) -> None:
+def test_a_loaded_network_has_the_output_of_the_saved_one(tmp_path: Path) -> None:
+    import torch
+
     path = tmp_path / "w.safetensors"
     written(path)
     shown = torch.randn(1, 5, 16, 16, 16)
@@ -90,18 +97,21 @@ def test_shipped_weights_of_another_hash_are_refused(tmp_path: Path, monkeypatch
 
 
 @pytest.mark.parametrize("keep", [0, 5, 100, -1])
-def test_a_file_that_is_cut_off_is_refused(tmp_path: Path, keep: int) -> None:
+def test_a_truncated_file_is_refused(tmp_path: Path, keep: int) -> None:
     path = tmp_path / "w.safetensors"
     written(path)
     path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(UnreadableError, match=r"w\.safetensors: expected a safetensors file that medpaint train"):
+    with pytest.raises(UnreadableError, match=r"w\.safetensors: expected a safetensors file from medpaint train"):
         load_weights("unet3d", path)
 
 
-def test_a_safetensors_file_of_something_else_is_refused(tmp_path: Path) -> None:
+def test_another_safetensors_file_is_refused(tmp_path: Path) -> None:
+    import torch
+    from safetensors.torch import save_file
+
     path = tmp_path / "w.safetensors"
     save_file({"weight": torch.zeros(3)}, path)
-    with pytest.raises(UnreadableError, match="that medpaint train wrote, got something else"):
+    with pytest.raises(UnreadableError, match="from medpaint train, got something else"):
         load_weights("unet3d", path)
 
 
@@ -115,8 +125,11 @@ class Bomb:
         return Path.touch, (self.mark,)
 
 
-@pytest.mark.parametrize("write", [pickle.dump, torch.save])
-def test_a_pickle_is_refused_and_never_executed(tmp_path: Path, write: Any) -> None:
+@pytest.mark.parametrize("writer", ["pickle", "torch"])
+def test_a_pickle_is_refused_and_never_executed(tmp_path: Path, writer: str) -> None:
+    import torch
+
+    write: Any = {"pickle": pickle.dump, "torch": torch.save}[writer]
     path, mark = tmp_path / "w.safetensors", tmp_path / "executed"
     with path.open("wb") as file:
         write(Bomb(mark), file)
@@ -125,7 +138,7 @@ def test_a_pickle_is_refused_and_never_executed(tmp_path: Path, write: Any) -> N
     assert not mark.exists()
 
 
-def test_weights_of_the_other_network_are_refused(tmp_path: Path) -> None:
+def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "w.safetensors"
     written(path)
     with pytest.raises(UnreadableError, match="expected weights of unet2d, got those of unet3d"):
@@ -133,10 +146,10 @@ def test_weights_of_the_other_network_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("changes", [{"channels": (8, 16)}, {"inputs": 6}, {"channels": (4, 8, 16)}])
-def test_weights_that_do_not_fit_what_the_file_says_are_refused(tmp_path: Path, changes: dict[str, Any]) -> None:
+def test_weights_that_do_not_fit_their_metadata_are_refused(tmp_path: Path, changes: dict[str, Any]) -> None:
     path = tmp_path / "w.safetensors"
     written(path, FACTS.model_copy(update=changes))
-    with pytest.raises(UnreadableError, match="expected the weights of a unet3d with channels"):
+    with pytest.raises(UnreadableError, match="expected weights of a unet3d with channels"):
         load_weights("unet3d", path)
 
 

@@ -1,1 +1,1 @@
-"""Networks, put together from MONAI's."""
+"""Networks, built from MONAI's parts."""

@@ -1,4 +1,4 @@
-"""What the networks that correct a first fill have in common."""
+"""The base of the networks that correct a first fill."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ __all__ = ["Architecture", "CorrectionNetwork"]
 
 @dataclass(frozen=True)
 class Architecture:
-    """What decides the shape of a network's weights.
+    """What determines the shapes of a network's weights.
 
     Attributes:
-        ndim: axes that it convolves along, 2 or 3.
-        inputs: channels of its input.
+        ndim: number of axes that it convolves along, 2 or 3.
+        inputs: number of input channels.
         channels: features at each level of a U-Net, whose levels after the input halve the resolution, or after
             each unit of a network that keeps the resolution.
         units: convolutions in each residual unit.
@@ -28,12 +28,12 @@ class Architecture:
 
 
 class CorrectionNetwork(nn.Module):
-    """Says what to add to the first channel of its input, (B, C, ...): (B, 1, ...).
+    """Predicts what to add to the first channel of its input, (B, C, ...) to (B, 1, ...).
 
     Its last layer starts at zero: an untrained network adds nothing.
 
     Args:
-        architecture: what decides its shape.
+        architecture: what determines the shapes of its weights.
     """
 
     def __init__(self, architecture: Architecture) -> None:

@@ -1,4 +1,4 @@
-"""Networks made by name."""
+"""Networks built by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The networks by name, for what must not load torch."""
+"""The table of networks, for code that must not load torch."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ NetworkName = Literal["unet3d", "unet2d", "resnet2d"]
 
 @dataclass(frozen=True)
 class NetworkInfo:
-    """What is known of a network before it is built.
+    """What is known about a network before it is built.
 
     Attributes:
-        ndim: axes that it convolves along, 2 or 3.
-        slices: slices that a 2D network sees at once, the one that is filled in their middle; 1 in space.
-        for_lost_slices: it fills those alone, from the smooth fill and the known slices beside them; the others
-            fill any hole from exemplars and, in 2D, the slices next to each.
+        ndim: number of axes that it convolves along, 2 or 3.
+        slices: number of slices that a 2D network sees at once, with the one to fill in the middle; 1 in 3D.
+        for_lost_slices: it fills lost slices only, from the smooth fill and the known slices on either side; the
+            other networks fill any hole from exemplars and, in 2D, the adjacent slices.
     """
 
     ndim: Literal[2, 3]
@@ -29,7 +29,7 @@ class NetworkInfo:
 
     @property
     def reach(self) -> int:
-        """Slices that it sees on either side of the one that is filled."""
+        """Number of slices that it sees on either side of the one to fill."""
         return self.slices // 2
 
 
@@ -40,4 +40,4 @@ NETWORKS: Final[Mapping[NetworkName, NetworkInfo]] = MappingProxyType(
         "resnet2d": NetworkInfo(ndim=2, slices=11, for_lost_slices=True),
     }
 )
-"""What there is to know."""
+"""The networks by name."""

@@ -1,4 +1,4 @@
-"""A residual network that keeps the resolution, for what lies so near that no detail may be lost on the way."""
+"""A residual network that keeps full resolution, so that detail from adjacent slices is preserved."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ __all__ = ["CorrectionResNet"]
 
 @final
 class CorrectionResNet(CorrectionNetwork):
-    """Says what to add to a first fill, from residual units at full resolution.
+    """Predicts what to add to a first fill, by residual units at full resolution.
 
-    There is no normalisation, for intensities are what it is asked about. Each unit begins as the identity. After
-    the super-resolution network of Lim et al., CVPR Workshops 2017, 136-144; the units are MONAI's.
+    It has no normalisation, because absolute intensities matter. Each unit starts as the identity. After the
+    super-resolution network of Lim et al., CVPR Workshops 2017, 136-144; the units are MONAI's.
 
     Args:
-        architecture: numbers of channels, one a unit.
+        architecture: its number of channels per unit.
     """
 
     def __init__(self, architecture: Architecture) -> None:

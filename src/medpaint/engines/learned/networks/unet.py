@@ -1,4 +1,4 @@
-"""A residual U-Net with a head at full resolution, which says what to add to a first fill."""
+"""A residual U-Net with a head at full resolution, which predicts what to add to a first fill."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from medpaint.engines.learned.networks.base import Architecture, CorrectionNetwo
 __all__ = ["CorrectionUNet"]
 
 _FEATURES: Final = 8
-"""Channels that the U-Net hands to the head."""
+"""Number of channels from the U-Net to the head."""
 
 
 @final
 class CorrectionUNet(CorrectionNetwork):
-    """Says what to add to a first fill.
+    """Predicts what to add to a first fill.
 
-    The encoder begins with a stride, so that most of the work is done at half resolution or less; a head of two
+    The encoder starts with a stride, so that most of the work is done at half resolution or less; a head of two
     convolutions at full resolution sees the U-Net's features and the input. The U-Net is MONAI's, after Kerfoot
     et al. (STACOM 2018), LNCS 11395, 371-380.
 

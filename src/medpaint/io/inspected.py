@@ -1,4 +1,4 @@
-"""What is found when a file or folder is inspected."""
+"""What inspecting a file or folder finds."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["Finding"]
+__all__ = ["Inspection"]
 
 
 @dataclass(frozen=True)
-class Finding:
+class Inspection:
     """One image file or one DICOM series, and whether it can be restored.
 
     Attributes:
         path: the file, or the folder of the series.
         kind: ``nifti``, ``nrrd``, ``metaimage`` or ``dicom``.
-        name: what to call it by: the file's name, or the series instance UID.
+        name: the file's name, or the series instance UID.
         shape: voxels along each stored axis; empty where unknown.
         spacing_mm: voxel size along each spatial axis, in millimetres; empty where unknown.
         dtype: type of the stored values, such as ``int16``; empty where unknown.
-        modality: DICOM's word for it, such as ``MR``; empty where the format does not say.
+        modality: as DICOM names it, such as ``MR``; empty where the format does not say.
         axes: direction that each voxel axis points to, such as ``RAS``; empty where unknown.
         restorable: whether it can be read as one volume.
         reason: why not; empty where it can.
-        facts: what else a person asks. No patient data.
+        facts: further details. No patient data.
     """
 
     path: Path

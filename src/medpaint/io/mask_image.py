@@ -1,0 +1,44 @@
+"""A mask as it was read, before it is brought onto the scan's grid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from medpaint.core.errors import UsageError
+from medpaint.core.types import Affine, Array
+
+__all__ = ["MaskImage", "numbered"]
+
+
+@dataclass(frozen=True, eq=False)
+class MaskImage:
+    """What a mask file holds.
+
+    Attributes:
+        values: 0 = keep, anything else as drawn, (I, J, K).
+        affine: voxel index to RAS+ millimetres, (4, 4); the scan's where the mask was drawn on its grid.
+        sha256: hash of what was read.
+        warnings: what was noticed, a sentence each.
+        labels: values that still have to be chosen; empty where nothing is, or where the reader has chosen
+            already, as for DICOM segmentations and structure sets.
+    """
+
+    values: Array
+    affine: Affine
+    sha256: str
+    warnings: tuple[str, ...] = ()
+    labels: tuple[int, ...] = ()
+
+
+def numbered(labels: Sequence[int | str]) -> tuple[int, ...]:
+    """Return labels that are numbers.
+
+    Raises:
+        UsageError: a label is a name, which only DICOM's segments and regions have.
+    """
+    named = [label for label in labels if isinstance(label, str)]
+    if named:
+        message = f"expected labels by number, as the labels of this mask have no names, got {', '.join(named)}"
+        raise UsageError(message)
+    return tuple(label for label in labels if isinstance(label, int))

@@ -1,0 +1,47 @@
+"""Names of scans: those that users give, and those that files have."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+from medpaint.core.errors import UsageError
+
+__all__ = ["PRODUCT_ENDINGS", "SCAN_ID", "checked_name", "own_name"]
+
+SCAN_ID: Final = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$"
+"""Pattern of the names that users may give; they become part of file names."""
+
+PRODUCT_ENDINGS: Final = ("", ".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".raw", ".raw.gz", ".zraw")
+"""Endings of the files that products of any format consist of; the empty one is the folder of a series."""
+
+_ENDINGS: Final = re.compile(
+    r"(\.nii)?(\.gz)?$|\.(nrrd|nhdr|mha|mhd|dcm|ima|zip|tgz|tbz2|txz)$|\.tar(\.gz|\.bz2|\.xz)?$", re.IGNORECASE
+)
+"""Endings of images and archives."""
+
+
+def own_name(path: Path) -> str:
+    """Return the name of a scan without its endings, with dashes for characters that names may not have.
+
+    Args:
+        path: the file, folder or archive.
+    """
+    own = _ENDINGS.sub("", path.resolve().name)
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", own).strip(".-") or "scan"
+
+
+def checked_name(name: str) -> str:
+    """Return a name that a user gave, if it matches `SCAN_ID`.
+
+    Raises:
+        UsageError: the name does not match.
+    """
+    if not re.fullmatch(SCAN_ID, name):
+        message = (
+            "expected a name of at most 128 letters, digits, dots, dashes and underscores that starts with a "
+            f"letter or digit, got {name!r}"
+        )
+        raise UsageError(message)
+    return name

@@ -1,0 +1,57 @@
+"""The fourth step: the fill is blended into the scan."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from time import perf_counter
+
+import numpy as np
+
+from medpaint.blend import alpha_in_mask, blended
+from medpaint.core.boxes import bounding_box, grown
+from medpaint.core.checksum import checksum_outside
+from medpaint.core.types import FloatArray, Mask
+from medpaint.core.volume import Volume
+from medpaint.metrics.seam import REACH, seam_score
+from medpaint.parameters import WriteParameters
+from medpaint.pipeline.case import Blended, Filled
+from medpaint.record.entries import BlendEntry
+
+__all__ = ["blend"]
+
+
+def blend(volume: Volume, filled: Filled, parameters: WriteParameters) -> Blended:
+    """Blend a fill into the scan that it was made for.
+
+    Args:
+        volume: the scan.
+        filled: the fill of its mask.
+        parameters: width of the soft edge.
+    """
+    started = perf_counter()
+    alpha = alpha_in_mask(filled.mask, volume.spacing_mm, parameters.edge_mm)
+    checksum = checksum_outside(volume.data, filled.mask)
+    restored = replace(volume, data=blended(volume, filled.mask, filled.values, alpha))
+    entry = BlendEntry(
+        seam=_seam(restored, filled.mask),
+        warnings=_faint(alpha),
+        seconds=round(perf_counter() - started, 4),
+    )
+    return Blended(restored, filled.mask, checksum, filled.draft.blended(entry, parameters))
+
+
+def _faint(alpha: FloatArray) -> tuple[str, ...]:
+    """Warn where the fill has its full weight nowhere."""
+    if not alpha.size or alpha.max() >= 1.0:
+        return ()
+    return (f"the soft edge is wider than the mask: the fill weighs {alpha.max():.2g} at most, the scan the rest",)
+
+
+def _seam(restored: Volume, mask: Mask) -> float | None:
+    """Return the seam score, rounded; None where there is none."""
+    box = bounding_box(mask)
+    if box is None:
+        return None
+    window = grown(box, (REACH, REACH, REACH), mask.shape)
+    score = seam_score(restored.intensities(window), mask[window], restored.spacing_mm)
+    return round(score, 4) if np.isfinite(score) else None

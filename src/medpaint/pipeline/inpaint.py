@@ -1,0 +1,42 @@
+"""The third step: an engine fills the mask."""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+import numpy as np
+
+from medpaint.core.types import Progress
+from medpaint.engines.choice import choose
+from medpaint.engines.filling import fill
+from medpaint.parameters import FillParameters
+from medpaint.pipeline.case import Case, Filled
+from medpaint.record.entries import InpaintEntry
+
+__all__ = ["inpaint"]
+
+
+def inpaint(case: Case, parameters: FillParameters, *, progress: Progress | None = None) -> Filled:
+    """Fill the mask of a case with the engine that `parameters` ask for.
+
+    Raises:
+        UsageError: unknown engine, or one that cannot do what the parameters ask for.
+        MedpaintError: the engine failed.
+    """
+    started = perf_counter()
+    chosen = choose(parameters, case.mask, case.volume.spacing_mm)
+    if not case.mask.any():
+        nothing = np.empty(0, case.volume.encoding.intensity_dtype)
+        return Filled(case.mask, nothing, case.draft.inpainted(None, parameters))
+    filling = fill(case.volume, case.mask, chosen.engine, seed=parameters.seed, progress=progress)
+    entry = InpaintEntry(
+        engine=chosen.name,
+        reason=chosen.reason,
+        filled_by=filling.filled_by,
+        device=chosen.device(filling),
+        weights_sha256=chosen.weights_sha256(filling),
+        options=dict(chosen.options),
+        windows=filling.windows,
+        seconds=round(perf_counter() - started, 4),
+    )
+    return Filled(case.mask, filling.values[0], case.draft.inpainted(entry, parameters))

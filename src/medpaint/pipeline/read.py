@@ -1,0 +1,65 @@
+"""The first step: a scan is read."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+
+from medpaint.core.volume import Volume
+from medpaint.io.reading import read_selected
+from medpaint.io.selection import Selection
+from medpaint.io.source import Source
+from medpaint.parameters import Parameters
+from medpaint.pipeline.case import Scan, ScanLike
+from medpaint.record.entries import Draft, ReadEntry
+
+__all__ = ["read"]
+
+
+def read(scan: ScanLike, selection: Selection) -> Scan:
+    """Read a scan, or take an array or a volume as one.
+
+    Args:
+        scan: a file, the folder or archive of a DICOM series, a `Volume`, or an array (I, J, K) on a 1 mm grid.
+        selection: which volume, where a file or folder holds several.
+
+    Raises:
+        InputError: the scan is refused.
+    """
+    started = perf_counter()
+    volume, source = _volume(scan, selection)
+    entry = _entry(volume, source, round(perf_counter() - started, 4))
+    return Scan(volume, source, Draft(read=entry, parameters=Parameters(read=selection)))
+
+
+def _volume(scan: ScanLike, selection: Selection) -> tuple[Volume, Source | None]:
+    """Return the scan as a volume, and its source where it has one."""
+    if isinstance(scan, Volume):
+        return scan, None
+    if isinstance(scan, str | Path):
+        return read_selected(Path(scan), selection)
+    array = np.asarray(scan)
+    return Volume.of(array[..., np.newaxis] if array.ndim == 2 else array), None
+
+
+def _entry(volume: Volume, source: Source | None, seconds: float) -> ReadEntry:
+    """Return the record's entry of the scan."""
+    return ReadEntry(
+        path=str(source.path) if source else "",
+        sha256=source.sha256 if source else _digest(volume),
+        kind=source.kind if source else "array",
+        shape=volume.shape,
+        spacing_mm=volume.spacing_mm,
+        dtype=volume.data.dtype.name,
+        facts=dict(source.facts) if source else {},
+        warnings=source.warnings if source else (),
+        seconds=seconds,
+    )
+
+
+def _digest(volume: Volume) -> str:
+    """Return the hash of an array's values."""
+    return hashlib.sha256(np.ascontiguousarray(volume.data).data).hexdigest()

@@ -1,0 +1,35 @@
+"""Weights of tiny networks, for tests of the engines that use them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from medpaint.engines.learned.networks.names import NETWORKS, NetworkName
+
+__all__ = ["SIZE", "tiny_weights"]
+
+SIZE = 16
+"""Edge in voxels of the windows that the tiny networks see."""
+
+
+def tiny_weights(name: NetworkName, folder: Path, *, output: float, varied: float = 0.0) -> Path:
+    """Write the weights of a network whose output is `output` everywhere, or varies around it by `varied`."""
+    import torch
+
+    from medpaint.engines.learned.networks.build import built
+    from medpaint.engines.learned.start import CHANNELS
+    from medpaint.engines.learned.weights import WeightsFacts, save_weights
+
+    inputs = NETWORKS[name].slices * len(CHANNELS)
+    torch.manual_seed(0)
+    network = built(name, inputs=inputs, channels=(4, 8), units=1)
+    *_, last, bias = network.parameters()
+    with torch.no_grad():
+        last.normal_(0.0, varied / last[0].numel() ** 0.5)
+        bias.fill_(output)
+    facts = WeightsFacts(
+        network=name, channels=(4, 8), units=1, inputs=inputs, size=SIZE, recipe="t", recipe_sha256="", steps=0
+    )
+    path = folder / f"{name}-{output}-{varied}.safetensors"
+    save_weights(network, facts, path)
+    return path

@@ -1,0 +1,88 @@
+"""Tab-separated tables are read strictly and written so that they read back the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from medpaint.core.errors import InputError, UnreadableError, UsageError
+from medpaint.io.tables import Row, read_rows, write_rows
+
+COLUMNS = ("image", "scan", "frame")
+
+
+def table(folder: Path, content: str | bytes) -> Path:
+    """Write a file and return its path."""
+    path = folder / "table.tsv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def read(path: Path) -> list[Row]:
+    """Read a table of scans."""
+    return read_rows(path, columns=COLUMNS, required=("image",), what="a table of scans")
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_rows_have_values_and_line_numbers(tmp_path: Path, mark: bytes, end: bytes) -> None:
+    path = table(tmp_path, mark + end.join([b"image\tscan", b"a.nii\tone", b"", b"b.nii", b'"c"\td\'', b""]))
+    assert read(path) == [
+        Row(2, {"image": "a.nii", "scan": "one"}),
+        Row(4, {"image": "b.nii", "scan": ""}),
+        Row(5, {"image": '"c"', "scan": "d'"}),
+    ]
+
+
+def test_a_row_with_too_many_cells_is_refused_with_its_line(tmp_path: Path) -> None:
+    path = table(tmp_path, "image\tscan\na\tb\n\nc\td\te\n")
+    with pytest.raises(UsageError, match=r"table\.tsv, line 4: expected 2 cells, .* got 3"):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        ("image\tengine\n", "the first line holds 'image', 'engine'"),
+        ("scan\n", "the first line holds 'scan'"),
+        ("image\timage\n", "the first line holds 'image', 'image'"),
+        ("", "the file is empty"),
+    ],
+)
+def test_other_columns_are_refused_with_what_was_expected(tmp_path: Path, content: str, found: str) -> None:
+    expected = "a table of scans with only the columns image, scan, frame, of which image must be there"
+    with pytest.raises(UsageError, match=f"expected {expected}; {found}"):
+        read(table(tmp_path, content))
+
+
+def test_any_columns_are_read_where_none_are_named(tmp_path: Path) -> None:
+    path = table(tmp_path, "a\tb\n1\t2\n")
+    assert [row.values for row in read_rows(path, columns=None, what="scores")] == [{"a": "1", "b": "2"}]
+    with pytest.raises(InputError, match="with the columns c; the first line holds"):
+        read_rows(path, columns=None, required=["c"], what="scores", refusal=UnreadableError)
+    assert read_rows(table(tmp_path, ""), columns=None, what="scores") == []
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"image\n" + b"x" * 200_000])
+def test_a_file_that_is_not_a_table_is_refused(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(UnreadableError, match="expected a table of scans, as text in UTF-8"):
+        read(table(tmp_path, content))
+
+
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableError, match="cannot be read: No such file"):
+        read(tmp_path / "none.tsv")
+
+
+def test_what_is_written_reads_back(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "table.tsv"
+    write_rows(path, COLUMNS, [{"image": 'a "b"', "frame": 3}, {"image": "two\nlines\tand more", "scan": None}])
+    assert path.read_bytes() == b'image\tscan\tframe\na "b"\t\t3\ntwo lines and more\t\t\n'
+    assert [row.values["image"] for row in read(path)] == ['a "b"', "two lines and more"]
+
+
+def test_a_cell_of_an_unknown_column_is_a_programming_error(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="got engine too"):
+        write_rows(tmp_path / "table.tsv", COLUMNS, [{"engine": "x"}])
+    assert list(tmp_path.iterdir()) == []

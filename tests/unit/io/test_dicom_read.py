@@ -9,7 +9,7 @@ import numpy as np
 import pydicom
 import pytest
 from dicom_phantom import AXIAL, CORONAL, OBLIQUE, SAGITTAL, Phantom
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom import Dataset, FileDataset
 from pydicom.data import get_testdata_file
@@ -22,6 +22,7 @@ from pydicom.uid import (
 )
 
 from medpaint.core.errors import AmbiguousError, InputError, UnreadableError
+from medpaint.io.atomic import replacing_folder
 from medpaint.io.dicom import list_series, read_series
 from medpaint.io.digest import combined_digest
 
@@ -54,6 +55,7 @@ angle = st.floats(-np.pi, np.pi)
 length = st.floats(0.1, 9.0).map(lambda value: round(value, 3))
 
 
+@settings(max_examples=40)
 @given(
     angles=st.tuples(angle, angle, angle),
     spacing=st.tuples(length, length),
@@ -93,6 +95,14 @@ def test_subfolders_are_searched_and_other_files_skipped(tmp_path: Path) -> None
     directory = get_testdata_file("DICOMDIR")
     (tmp_path / "DICOMDIR").write_bytes(Path(str(directory)).read_bytes())
     assert read_series(tmp_path)[0].shape == (5, 6, 4)
+
+
+def test_a_series_that_is_still_being_written_is_not_read(tmp_path: Path) -> None:
+    Phantom().write(tmp_path / "scan")
+    with replacing_folder(tmp_path / "scan" / "copy") as part:
+        Phantom(series="1.2.3.5").write(part)
+        assert len(list_series(tmp_path / "scan")) == 1
+    assert len(list_series(tmp_path / "scan")) == 2
 
 
 def test_one_file_is_read_as_one_slice(tmp_path: Path) -> None:

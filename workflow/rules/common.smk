@@ -5,8 +5,8 @@ from importlib.metadata import version
 from snakemake.exceptions import WorkflowError
 
 from medpaint.cohort.plan import make_plan
-from medpaint.cohort.table import SCAN_ID
 from medpaint.core.errors import MedpaintError
+from medpaint.io.naming import SCAN_ID
 
 try:
     PLAN = make_plan(config)

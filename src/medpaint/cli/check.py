@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 from pathlib import Path
 
 from medpaint.core.errors import InputError, PartialFailureError
+from medpaint.io.tables import read_rows
 
 __all__ = ["configure", "execute", "failures"]
 
@@ -30,14 +30,11 @@ def execute(parsed: argparse.Namespace) -> int:
 
 
 def failures(summary: Path) -> dict[str, str]:
-    """Return the scans that failed, with their reasons."""
-    try:
-        with summary.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file, delimiter="\t"))
-    except (OSError, UnicodeDecodeError) as error:
-        message = f"{summary}: expected the table that summary wrote: {error}"
-        raise InputError(message) from error
-    if rows and not {"scan", "status", "reason"} <= set(rows[0]):
-        message = f"{summary}: expected the table that summary wrote, got columns {', '.join(map(str, rows[0]))}"
-        raise InputError(message)
-    return {row["scan"]: row["reason"] for row in rows if row["status"] == "failed"}
+    """Return the scans that failed, with their reasons.
+
+    Raises:
+        InputError: the file cannot be read, or is not a summary.
+    """
+    columns = ("scan", "status", "reason")
+    rows = read_rows(summary, columns=None, required=columns, what="the summary of a cohort", refusal=InputError)
+    return {row.values["scan"]: row.values["reason"] for row in rows if row.values["status"] == "failed"}

@@ -15,7 +15,8 @@ from typing import Any, Final, Protocol
 
 from medpaint.cohort.config import CohortConfig, PacsConfig, read_config
 from medpaint.cohort.table import ScanRow, read_table
-from medpaint.core.errors import UsageError
+from medpaint.core.errors import MedpaintError, UsageError
+from medpaint.io.reading import scan_files
 from medpaint.parameters import FillParameters, MaskParameters, WriteParameters
 
 __all__ = ["BatchWildcards", "Plan", "ScanWildcards", "flags", "make_plan"]
@@ -193,15 +194,11 @@ def _watched_files(path: str) -> list[str]:
 
     Names with braces are left out, because Snakemake would take them for wildcards; `ingest` reads them too.
     """
-    return [str(file) for file in _scan_files(Path(path)) if not set(str(file)) & set("{}")] if path else []
-
-
-def _scan_files(path: Path) -> list[Path]:
-    """Return the files that a scan consists of, sorted; empty where there are none."""
-    if path.is_dir():
-        return sorted(file for file in path.rglob("*") if file.is_file())
-    if not path.exists():
+    place = Path(path)
+    if not path or not place.exists():
         return []
-    if path.suffix in {".mhd", ".nhdr"}:
-        return sorted(file for file in path.parent.iterdir() if file.stem == path.stem)
-    return [path]
+    try:
+        files = scan_files(place)
+    except MedpaintError:  # ingest reports it; a file that is replaced is then read again
+        files = () if place.is_dir() else (place,)
+    return [str(file) for file in files if not set(str(file)) & set("{}")]

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections import Counter
-from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from medpaint.core.errors import UnreadableError, UsageError
+from medpaint.core.errors import UsageError
+from medpaint.io.naming import SCAN_ID
+from medpaint.io.tables import read_rows
 from medpaint.parameters import ENGINE_NAME
 
-__all__ = ["FETCHED_SERIES", "SCAN_ID", "ScanRow", "read_table"]
-
-SCAN_ID: Final = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$"
-"""A scan's name becomes part of file names: no separators, and no dot or dash at the start."""
+__all__ = ["FETCHED_SERIES", "ScanRow", "read_table"]
 
 FETCHED_SERIES: Final = r"^[0-9]+(\.[0-9]+)*(#.*)?$"
 """The series of a scan that is fetched: its UID, and after a # which of its volumes to restore."""
@@ -83,9 +78,9 @@ def read_table(path: Path) -> list[ScanRow]:
         UnreadableError: the file cannot be read.
         UsageError: an unknown or missing column, a bad value, or two rows of one name; the message says where.
     """
-    names = ScanRow.model_fields
+    columns = tuple(ScanRow.model_fields)
     rows = []
-    for row in _read_rows(path, columns=names, required=["scan"], what="the table of a cohort's scans"):
+    for row in read_rows(path, columns=columns, required=("scan",), what="the table of a cohort's scans"):
         try:
             rows.append(ScanRow.model_validate(row.values))
         except ValidationError as error:
@@ -98,52 +93,4 @@ def read_table(path: Path) -> list[ScanRow]:
     if twice:
         message = f"{path}: expected each scan once, got {', '.join(sorted(twice))} more than once"
         raise UsageError(message)
-    return rows
-
-
-@dataclass(frozen=True)
-class _Row:
-    """A row of a table.
-
-    Attributes:
-        line: its line in the file, counted from 1.
-        values: its values by column; empty where the row ends early.
-    """
-
-    line: int
-    values: dict[str, str]
-
-
-def _read_rows(path: Path, *, columns: Collection[str], required: Collection[str], what: str) -> list[_Row]:
-    """Return the rows of a table in UTF-8, with tabs between the columns.
-
-    Args:
-        path: the file.
-        columns: names that a column may have.
-        required: columns that the table must have.
-        what: what the table is, for messages.
-
-    Raises:
-        UnreadableError: the file cannot be read.
-        UsageError: an unknown or missing column, or a row with more values than columns.
-    """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        message = f"{path}: expected {what}, in UTF-8: {error}"
-        raise UnreadableError(message) from error
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter="\t", quoting=csv.QUOTE_NONE)
-    found = reader.fieldnames or []
-    unknown = [name for name in found if name not in columns]
-    missing = [name for name in required if name not in found]
-    if unknown or missing:
-        problem = f"got an unknown column {unknown[0]!r}" if unknown else f"got no column {missing[0]}"
-        message = f"{path}, line 1: expected the columns of {what} ({', '.join(columns)}), {problem}"
-        raise UsageError(message)
-    rows = []
-    for values in reader:
-        if None in values:
-            message = f"{path}, line {reader.line_num}: expected {len(found)} values, as in line 1, got more"
-            raise UsageError(message)
-        rows.append(_Row(reader.line_num, {name: value or "" for name, value in values.items()}))
     return rows

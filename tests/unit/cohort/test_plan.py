@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from cohorts import planned
+from dicom_phantom import Phantom
 from snakemake.exceptions import WorkflowError
 
 from medpaint.cohort.config import RestoreConfig
@@ -99,13 +100,17 @@ def test_the_engine_of_a_row_replaces_the_configured_one() -> None:
 
 
 def test_all_files_of_a_scan_are_watched(folder: Path) -> None:
-    for name in ("b.mhd", "b.raw", "c.raw", "series/2.dcm", "series/below/1.dcm", "series/{x}.dcm"):
-        (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).touch()
-    plan = plan_of("b\tb.mhd\t\t\tabsent.nii\t\t", "s\tseries\t\t\t\t\t")
-    assert plan.image_files(Wildcards(scan="b")) == ["b.mhd", "b.raw"]
-    assert plan.image_files(Wildcards(scan="s")) == ["series/2.dcm", "series/below/1.dcm"]
-    assert plan.mask_files(Wildcards(scan="b")) == plan.mask_files(Wildcards(scan="s")) == []
+    header = "NDims = 3\nDimSize = 2 2 2\nElementType = MET_UCHAR\nElementDataFile = voxels.raw\n"
+    (folder / "a.mhd").write_text(header)
+    (folder / "voxels.raw").write_bytes(bytes(8))
+    names = ["1.dcm", "2.dcm", "3.dcm", "{x}.dcm"]
+    Phantom().write(folder / "series", names)
+    (folder / "broken.nii").write_bytes(b"nothing")
+    plan = plan_of("a\ta.mhd\t\t\tabsent.nii\t\t", "s\tseries\t\t\tbroken.nii\t\t")
+    assert sorted(plan.image_files(Wildcards(scan="a"))) == ["a.mhd", "voxels.raw"]
+    assert plan.image_files(Wildcards(scan="s")) == [f"series/{name}" for name in names[:3]]
+    assert plan.mask_files(Wildcards(scan="a")) == []
+    assert plan.mask_files(Wildcards(scan="s")) == ["broken.nii"]
 
 
 @pytest.mark.parametrize(

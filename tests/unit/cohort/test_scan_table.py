@@ -14,11 +14,9 @@ from medpaint.core.errors import MedpaintError
     ("content", "message"),
     [
         (b"scan\timage\na b\tx\n", r"line 2 \(a b\), column scan: string should match pattern"),
-        (b"scan\timage\na\tx\ty\n", "line 2: expected 2 values, as in line 1, got more"),
-        (b"image\nx\n", "line 1: .*scan"),
-        (b"scan\timage\tcolour\na\tx\tred\n", "line 1: .*colour"),
+        (b"image\nx\n", "the first line holds 'image'"),
+        (b"scan\timage\tcolour\na\tx\tred\n", "only the columns .* the first line holds .*'colour'"),
         (b"scan\timage\na\tx\na\ty\n", "expected each scan once, got a more than once"),
-        (b"scan\timage\na\t\xfc\n", "UTF-8"),
         (
             b"scan\timage\tstudy\tseries\na\tx\t1.2\t1.2.3\n",
             "expected an image, or a study and a series .* got both",
@@ -34,8 +32,3 @@ def test_wrong_tables_are_refused(tmp_path: Path, content: bytes, message: str) 
         read_table(tmp_path / "scans.tsv")
     assert str(caught.value).startswith(f"{tmp_path / 'scans.tsv'}")
     assert "\n" not in str(caught.value)
-
-
-def test_byte_order_marks_windows_line_ends_and_quotes_are_read(tmp_path: Path) -> None:
-    (tmp_path / "scans.tsv").write_bytes(b'\xef\xbb\xbfscan\timage\r\na\t"odd\r\nb\tx\r\n')
-    assert [(row.scan, row.image) for row in read_table(tmp_path / "scans.tsv")] == [("a", '"odd'), ("b", "x")]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import sys
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from medpaint.cli.pacs.server import add_server, server_of
 from medpaint.cli.progress import progress_bar
 from medpaint.cli.subcommands import add_subcommand
 from medpaint.core.errors import AbsentError, InputError, UsageError
+from medpaint.io.tables import read_rows
 
 if TYPE_CHECKING:
     from medpaint.cli.subcommands import Commands
@@ -153,15 +153,11 @@ def _read_restored(summary: Path) -> list[Path]:
     """Return the folders of the scans that a cohort's summary lists as restored.
 
     Raises:
+        UnreadableError: the file cannot be read.
         UsageError: not a summary.
     """
-    try:
-        with summary.open(encoding="utf-8", newline="") as stream:
-            rows = list(csv.DictReader(stream, delimiter="\t"))
-        products = [row["restored"] for row in rows if row["status"] == "restored"]
-    except (OSError, KeyError, UnicodeDecodeError) as error:
-        message = f"{summary}: expected the summary of a cohort"
-        raise UsageError(message) from error
+    rows = read_rows(summary, columns=None, required=("status", "restored"), what="the summary of a cohort")
+    products = [row.values["restored"] for row in rows if row.values["status"] == "restored"]
     return [(summary.parent / product).parent for product in products]
 
 
@@ -169,13 +165,8 @@ def _read_wanted(path: Path) -> list[tuple[str, str]]:
     """Return the study and the series in each row of a table.
 
     Raises:
-        UsageError: the table cannot be read, or lacks a column.
+        UnreadableError: the file cannot be read.
+        UsageError: a column is missing.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            rows = csv.DictReader(stream, delimiter="\t")
-            return [(row["study"] or "", row["series"] or "") for row in rows]
-    except (OSError, KeyError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "something else"
-        message = f"{path}: expected a table with the columns study and series, got: {reason.lower()}"
-        raise UsageError(message) from error
+    rows = read_rows(path, columns=None, required=("study", "series"), what="a table of series")
+    return [(row.values["study"], row.values["series"]) for row in rows]

@@ -50,9 +50,10 @@ def deformed(labels: FloatArray, spacing_mm: Spacing, *, seed: int) -> FloatArra
 def synthesised(labels: FloatArray, spacing_mm: Spacing, classes: dict[int, int], *, seed: int) -> FloatArray:
     """Synthesise a scan in which each class of tissue has a random intensity and texture.
 
-    The borders of the label map are blurred, and a bias field and noise are added. Label 0 stays dark. After
-    Billot et al., SynthSeg: segmentation of brain MRI scans of any contrast and resolution without retraining. Medical
-    Image Analysis 86 (2023) 102789.
+    The borders of the label map are blurred, and a bias field and noise are added. Label 0 stays dark.
+
+    After Billot et al.: SynthSeg: segmentation of brain MRI scans of any contrast and resolution without
+    retraining. Medical Image Analysis 86 (2023) 102789.
 
     Args:
         labels: whole numbers, 0 = background, (I, J, K).

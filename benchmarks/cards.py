@@ -23,7 +23,7 @@ from medpaint.evaluation.tables import read_scores, summarised
 ABOUT: Final = {
     "unet3d": """\
 It fills holes in medical volumes: a first fill by exemplars of the same scan is
-corrected by a residual U-Net, in space, on patches of the scan at about 1 mm.""",
+corrected by a residual U-Net, in 3D, on patches of the scan at about 1 mm.""",
     "unet2d": """\
 It fills holes in medical volumes: a first fill by exemplars of the same scan is
 corrected by a residual U-Net, slice by slice, with the neighbouring slices as channels, at about 1 mm in the
@@ -40,7 +40,7 @@ Shapes of holes: lesion masks of stroke, LESYMAP, Apache-2.0; blobs, lost slices
 medpaint."""
 
 LIMITS: Final = {
-    "resnet2d": "- Not for holes that are no gaps between known slices: the engine leaves those to `biharmonic`.\n"
+    "resnet2d": "- Not for holes other than gaps between known slices: the engine leaves those to `biharmonic`.\n"
 }
 """What a network cannot do at all."""
 
@@ -53,7 +53,7 @@ CREDITS: Final = {
     "t2w-head": "T2w MRI of the head in slices of 5 mm, OpenfMRI ds000011, PDDL",
     "ms-head": "FLAIR, T1w and T2w MRI of a person with multiple sclerosis, Lesjak et al. 2017, CC BY",
     "ct-thigh": "CT of the thighs, Soft-tissue-Sarcoma (TCIA), as prepared by the IBSI, CC BY 3.0",
-    "labels": "label maps that scans are synthesised from, SynthSeg, Apache-2.0",
+    "labels": "label maps from which scans are synthesised, SynthSeg, Apache-2.0",
 }
 """What each source of the shipped recipes is, and its licence."""
 
@@ -88,7 +88,7 @@ def card_of(record: dict[str, Any], rows: Sequence[Row], start: str) -> str:
         device=record["device"],
         created=record["created"][:10],
         cases=recipe["pairs"]["cases"],
-        start=f"\n- **Begun** with other weights, `{record['start_sha256'][:12]}`: {start}" if start else "",
+        start=f"\n- **Started** from other weights, `{record['start_sha256'][:12]}`: {start}" if start else "",
         data=data_table(record),
         held_out=", ".join(recipe["held_out"]),
         validation=", ".join(recipe["validation"]),
@@ -164,24 +164,24 @@ Weights of the engine `{name}`. {about} Channels: {channels}.
 
 ## Data
 
-Scans of how many people:
+Number of scans, of how many people:
 
 {data}
 
 {shapes}
 
-Never looked at, in training or in choosing weights: {held_out}.
-The weights that did best on these people were kept: {validation}.
+Never used, in training or in choosing weights: {held_out}.
+The weights with the lowest error on these people were kept: {validation}.
 
 ## What the network adds
 
-Error (RMSE) in the holes of the validation's people, relative to that of the first fill that it was given:
+Error (RMSE) in the holes of the validation's people, relative to that of its first fill:
 
 {gains}
 
 ## Scores
 
-Error in the hole relative to that of `harmonic`, on people who were held out; below 1 is nearer to the truth.
+Error in the hole relative to that of `harmonic`, on people who were held out; below 1 is closer to the truth.
 [All engines](../../../docs/reference/engines-measured.md).
 
 {scores}
@@ -189,10 +189,10 @@ Error in the hole relative to that of `harmonic`, on people who were held out; b
 ## Where not to use it
 
 {limits}- Not for diagnosis. A filled voxel is an invention; do not measure in it.
-- The training saw brains, heads, thighs. In other parts of the body the first fill does most of the work.
-- It saw healthy tissue, and a few lesions. It does not restore what a disease looks like.
-- What it finds on the other side of the body it takes for likely on this one: not for studies of asymmetry.
-- The scans of one kind come from one scanner each. Other scanners, field strengths and reconstructions may do
+- It was trained on brains, heads and thighs. In other parts of the body the first fill does most of the work.
+- It was trained on healthy tissue and a few lesions. It does not restore the look of a disease.
+- It assumes that both sides of the body look alike: not for studies of asymmetry.
+- The scans of each kind come from one scanner. Other scanners, field strengths and reconstructions may do
   worse: [evaluate on your own](../../../docs/how-to/evaluate.md).
 - Voxels far from 1 mm are resampled for the network: from below 0.75 mm it adds no detail.
 """

@@ -12,6 +12,7 @@ from scipy.ndimage import binary_dilation
 
 from medpaint.core.types import FloatArray, Mask
 from medpaint.corrupt import lesion_blob, missing_slices
+from medpaint.engines.base import Hole
 from medpaint.engines.registry import load_engine
 from medpaint.engines.windows import windows
 from medpaint.metrics import rmse
@@ -34,7 +35,7 @@ def restored(name: str, image: FloatArray, mask: Mask) -> FloatArray:
     for window in windows(mask, SPACING_MM, engine.context_mm):
         hole = mask[window]
         part = np.where(hole, np.float32(np.nan), image[window])
-        filled[window][hole] = engine.fill(part, hole, spacing_mm=SPACING_MM, seed=0)[hole]
+        filled[window][hole] = engine.fill(Hole(part, hole, SPACING_MM), seed=0).values[0]
     return filled
 
 

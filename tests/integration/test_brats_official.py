@@ -78,7 +78,7 @@ def assert_agreement(python: Path, folder: Path, truth: FloatArray, image: Float
 
 def filled(truth: FloatArray, mask: Mask, engine: str) -> FloatArray:
     image = truth.copy()
-    image[mask] = fill(Volume.of(truth), mask, load_engine(engine))[0]
+    image[mask] = fill(Volume.of(truth), mask, load_engine(engine)).values[0]
     return image
 
 

@@ -20,9 +20,10 @@ from typing import Final
 from medpaint.datasets.lesion_shapes import LesionFolder
 from medpaint.datasets.subjects import LeftOut, Subject
 from medpaint.engines.registry import engine_names
-from medpaint.evaluation.folder import trial_of
 from medpaint.evaluation.kinds import HoleKind, hole_kinds
-from medpaint.evaluation.run import Plan, Row, engine_of, evaluate
+from medpaint.evaluation.pictures import hole_of
+from medpaint.evaluation.plan import Plan
+from medpaint.evaluation.run import Row, evaluate
 from medpaint.evaluation.tables import Estimate, SummaryRow, summarised, write_table
 from medpaint.report.sheets import SheetRow, draw_sheet
 
@@ -209,13 +210,13 @@ def range_of(rows: Sequence[Row], subjects: Sequence[Subject], plan: Plan) -> li
     ordered = sorted(own, key=lambda row: row.rmse_vs_harmonic)
     picked = {"best": ordered[0], "median": ordered[len(ordered) // 2], "worst": ordered[-1]} if ordered else {}
     return [
-        sheet_of(title, [row for row in rows if hole_of(row) == hole_of(case)], subjects, plan)
+        sheet_of(title, [row for row in rows if key_of(row) == key_of(case)], subjects, plan)
         for title, case in picked.items()
     ]
 
 
-def hole_of(row: Row) -> tuple[str, str, str, int]:
-    """Return which hole a row is about."""
+def key_of(row: Row) -> tuple[str, str, str, int]:
+    """Return what identifies the hole of a row."""
     return row.scan, row.kind, row.bin, row.hole
 
 
@@ -233,11 +234,11 @@ def sheet_row(
 
 def sheet_of(title: str, case: Sequence[Row], subjects: Sequence[Subject], plan: Plan) -> SheetRow:
     """Return one hole, filled by every engine."""
-    trial = trial_of(case[0], subjects, plan)
-    columns = {"truth": trial.truth}
-    columns |= {row.engine: trial.restored(engine_of(row.engine, plan), plan.seed) for row in case}
+    hole = hole_of(case[0], subjects, plan)
+    columns = {"truth": hole.truth}
+    columns |= {row.engine: hole.restored(hole.chosen(plan.fill(row.engine)).engine, plan.seed) for row in case}
     notes = {row.engine: f"{row.psnr:.1f} dB" for row in case} | {"truth": f"{case[0].hole_ml:.1f} ml"}
-    return SheetRow(title, trial.truth, trial.yardstick.mask, columns, notes)
+    return SheetRow(title, hole.truth, hole.reference.mask, columns, notes)
 
 
 PAGE: Final = """\

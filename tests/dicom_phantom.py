@@ -114,7 +114,7 @@ class Phantom:
 
 
 def _describe(dataset: Dataset, modality: str, series: str, index: int) -> None:
-    """Fill in what every CT or MR image has."""
+    """Set the attributes that every CT or MR image has."""
     dataset.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL" if modality == "CT" else "OTHER"]
     dataset.Modality = modality
     dataset.StudyDate, dataset.StudyTime = "20200102", "030405"
@@ -138,7 +138,7 @@ def _describe(dataset: Dataset, modality: str, series: str, index: int) -> None:
 
 
 def validator_errors(file: Path) -> set[str]:
-    """Return what dciodvfy calls an error, but for Synthetic Data, which is younger than the validator."""
+    """Return the errors that dciodvfy reports, except about Synthetic Data, which is newer than the validator."""
     found = subprocess.run(["dciodvfy", "-new", file], capture_output=True, text=True, check=False)
     lines = {line for line in found.stderr.splitlines() if line.startswith("Error")}
     return {line for line in lines if "(0008,001c)" not in line}

@@ -16,7 +16,7 @@ from pydicom.uid import EnhancedMRImageStorage
 def enhanced(
     path: Path, *, order: tuple[int, ...] = (2, 0, 3, 1), echoes: int = 1, shared: bool = True, slope: float = 2.0
 ) -> Phantom:
-    """Write an enhanced image whose frames come in another order than their places, and return what it shows."""
+    """Write an enhanced image whose frames are not in the order of their positions, and return its phantom."""
     phantom = Phantom(modality="MR", dtype="uint16", orientation=SAGITTAL)
     (first, *_) = phantom.write(path.parent / "single")
     dataset = pydicom.dcmread(first)

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from medpaint.engines.learned.networks.names import NETWORKS, NetworkName
 
-__all__ = ["SIZE", "tiny_weights"]
+__all__ = ["SIZE", "one_thread", "tiny_weights"]
 
 SIZE = 16
 """Edge in voxels of the windows that the tiny networks see."""
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute with one thread: small arrays are slower with more."""
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with threadpool_limits(1):
+        yield
+    torch.set_num_threads(threads)
 
 
 def tiny_weights(name: NetworkName, folder: Path, *, output: float, varied: float = 0.0) -> Path:

@@ -1,4 +1,4 @@
-"""Small trainings, for tests of what they are made of."""
+"""Parts of small trainings, for tests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ONE_MM: Spacing = (1.0, 1.0, 1.0)
 
 
 def recipe(**changes: Any) -> Recipe:
-    """Return a recipe of the smallest size, with other values for some of its parts."""
+    """Return a tiny recipe with some values changed."""
     values: dict[str, Any] = {
         "name": "tiny",
         "holes": [{"kind": "blob", "sizes": [0.2, 0.5], "weight": 1.0}],

@@ -17,7 +17,7 @@ from medpaint.evaluation.tables import read_scores
 pytestmark = pytest.mark.slow
 
 
-def test_a_cohort_is_evaluated_on_its_own_scans(tmp_path: Path) -> None:
+def test_cohort_is_evaluated_on_its_own_scans(tmp_path: Path) -> None:
     save_pair(tmp_path / "scans", "a")
     save(phantom(), tmp_path / "scans" / "b.nii.gz")
     (tmp_path / "scans" / "c.nii.gz").write_bytes(b"nothing")
@@ -25,7 +25,7 @@ def test_a_cohort_is_evaluated_on_its_own_scans(tmp_path: Path) -> None:
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "scans.tsv").write_text("\n".join([*rows, "bad\tscans/c.nii.gz\t"]) + "\n")
     (tmp_path / "config" / "config.yaml").write_text(
-        "restore:\n  seed: 3\nevaluate:\n  engines: [harmonic, unet3d]\n  kinds: ['blob:1-3', 'slices:1-2']\n"
+        "restore:\n  seed: 3\nevaluate:\n  engines: [harmonic, nearest]\n  kinds: ['blob:1-3', 'slices:1-2']\n"
     )
     command = snakemake_command(["--directory", str(tmp_path), "--cores", "2", "evaluate"])
     places = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
@@ -35,7 +35,7 @@ def test_a_cohort_is_evaluated_on_its_own_scans(tmp_path: Path) -> None:
     rows_found = read_scores(results / "scores.tsv")
     assert {row.scan for row in rows_found} == {"with-mask", "clean"}
     assert {(row.engine, row.bin) for row in rows_found} == {
-        (engine, size) for engine in ("harmonic", "unet3d") for size in ("1-3 ml", "1-2 slices")
+        (engine, size) for engine in ("harmonic", "nearest") for size in ("1-3 ml", "1-2 slices")
     }
     record = json.loads((results / "record.json").read_text())
     assert record["seed"] == 3

@@ -11,9 +11,9 @@ from medpaint.datasets.clean import Clean, read_clean
 from medpaint.datasets.lesion_shapes import LesionFolder
 from medpaint.datasets.manifest import read_manifest
 from medpaint.datasets.subjects import Subject
-from medpaint.engines.registry import load_engine
-from medpaint.evaluation.hole import trial_in
+from medpaint.evaluation.hole import EvaluationHole, hole_in
 from medpaint.evaluation.kinds import hole_kinds
+from medpaint.parameters import FillParameters
 
 pytestmark = pytest.mark.real
 
@@ -26,6 +26,12 @@ def brain(real_data: Path) -> Clean:
     return read_clean(Subject.of(path), read_manifest(RECORD))
 
 
+def error(hole: EvaluationHole, engine: str) -> float:
+    """Return the RMSE of an engine in a hole."""
+    restored = hole.restored(hole.chosen(FillParameters(engine=engine)).engine, 0)
+    return hole.reference.scores(restored.intensities()).rmse
+
+
 @pytest.mark.parametrize(
     ("kind", "most"), [("blob:0.4-2", 0.75), ("lesion:8-15", 0.8), ("lesion:30-50", 0.85), ("slices:1-3", 0.7)]
 )
@@ -33,20 +39,14 @@ def test_comes_nearer_to_hidden_tissue_than_smooth_fills(
     brain: Clean, real_data: Path, kind: str, most: float
 ) -> None:
     shapes = LesionFolder(real_data / "lesion-masks" / "stroke-lesymap")
-    trial = trial_in(brain, hole_kinds([kind], shapes)[0], 0, seed=11, shapes=shapes)
-    errors = {
-        name: trial.yardstick.scores(trial.restored(load_engine(name), 0).intensities()).rmse
-        for name in ("harmonic", "biharmonic", "unet3d")
-    }
+    hole = hole_in(brain, hole_kinds([kind], shapes)[0], 0, seed=11, shapes=shapes)
+    errors = {name: error(hole, name) for name in ("harmonic", "biharmonic", "unet3d")}
     assert errors["unet3d"] < most * errors["harmonic"]
     assert errors["unet3d"] < errors["biharmonic"]
 
 
 @pytest.mark.parametrize("kind", ["slices:1-3", "slab-i:1-3", "slab-j:4-8"])
 def test_comes_nearer_to_lost_slices_than_exemplars(brain: Clean, kind: str) -> None:
-    trial = trial_in(brain, hole_kinds([kind])[0], 0, seed=3)
-    errors = {
-        name: trial.yardstick.scores(trial.restored(load_engine(name), 0).intensities()).rmse
-        for name in ("exemplar", "resnet2d")
-    }
+    hole = hole_in(brain, hole_kinds([kind])[0], 0, seed=3)
+    errors = {name: error(hole, name) for name in ("exemplar", "resnet2d")}
     assert errors["resnet2d"] < errors["exemplar"]

@@ -60,7 +60,7 @@ ALLOWED: dict[str, set[str]] = {
         *("blend", "core", "corrupt", "datasets", "engines", "io", "metrics", "parameters", "record", "report"),
     },
     "audit": {"core", "io", "layouts", "record"},
-    "demo": {"audit", "cohort", "core", "corrupt", "engines", "io", "metrics", "record", "report"},
+    "demo": {"cohort", "core", "corrupt", "engines", "io", "metrics", "parameters", "record", "report"},
     "cli": {
         *("__about__", "audit", "cohort", "core", "datasets", "demo", "engines", "evaluation", "io", "pacs"),
         *("parameters", "pipeline", "record", "training"),

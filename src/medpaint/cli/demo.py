@@ -1,4 +1,4 @@
-"""`medpaint demo`: the workflow on real scans, damaged and scored."""
+"""`medpaint demo`: damage real scans, restore them with the workflow, and score the results."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(parsed: argparse.Namespace) -> int:
-    """Make the cohort, restore it, say where it is and how good."""
+    """Make the cohort, restore it, score it, and print the scores."""
     from medpaint.cohort.launch import run_snakemake
     from medpaint.demo.cohort import make_cohort
     from medpaint.demo.scores import score_cohort
@@ -37,7 +37,7 @@ def execute(parsed: argparse.Namespace) -> int:
     options = ["--directory", str(parsed.output), "--cores", str(parsed.cores)]
     code = run_snakemake(options, to_stderr=True)
     if code:
-        message = f"the workflow did not finish, see {parsed.output / 'results' / 'logs'}"
+        message = f"expected the workflow to finish, but it failed: see {parsed.output / 'results' / 'logs'}"
         raise PartialFailureError(message)
     print("scoring against the undamaged scans ...", file=sys.stderr)
     scores = score_cohort(parsed.output)
@@ -50,12 +50,12 @@ def execute(parsed: argparse.Namespace) -> int:
 
 
 def _finite(value: object) -> object:
-    """Return `value`, or None for numbers that JSON does not have."""
+    """Return `value`, or None for numbers that JSON lacks."""
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _print(scores: Sequence[Score], output: Path) -> None:
-    """Say it to a person."""
+    """Print the scores as a table."""
     print(f"\n{'':<73} {'PSNR in the mask, dB':^34}")
     head = f"{'scan':<14} {'what':<40} {'ml':>7} {'engine':<10}"
     print(f"{head} {'damaged':>7} {'smooth':>7} {'exemplar':>8} {'restored':>8}  outside the mask")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from medpaint.core.errors import InputError, UnreadableError, UsageError
+from medpaint.core.errors import InputError, UsageError
 from medpaint.io.inspection import inspect
+from medpaint.io.tables import read_rows
 
 __all__ = ["TABLE_COLUMNS", "LeftOut", "Subject", "find_subjects"]
 
@@ -97,31 +97,15 @@ def _in_folder(folder: Path) -> Iterator[Subject | LeftOut]:
 
 def _in_table(path: Path) -> Iterator[Subject]:
     """Yield the rows of a table of scans; its paths are relative to the working folder, like a cohort's."""
-    rows = _read_rows(path)
+    rows = read_rows(path, columns=TABLE_COLUMNS, required=("image",), what="a table of scans")
     if not rows:
         message = f"{path}: expected at least one scan, got none"
         raise InputError(message)
-    for number, row in enumerate(rows, start=2):
-        yield _subject(row, f"{path}, line {number}")
+    for row in rows:
+        yield _subject(row.values, f"{path}, line {row.line}")
 
 
-def _read_rows(path: Path) -> list[dict[str, str]]:
-    """Return the rows of a table, with all of its columns."""
-    try:
-        reader = csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines(), delimiter="\t")
-        rows = [{str(column): value or "" for column, value in row.items()} for row in reader]
-    except (OSError, UnicodeDecodeError) as error:
-        message = f"{path}: {getattr(error, 'strerror', None) or 'not a text file in UTF-8'}"
-        raise UnreadableError(message) from error
-    columns = reader.fieldnames or ()
-    if rows and ("image" not in columns or not set(rows[0]) <= set(TABLE_COLUMNS)):
-        message = f"{path}: expected the columns {', '.join(TABLE_COLUMNS)}, of which image is required, "
-        message += f"got {', '.join(rows[0])}"
-        raise UsageError(message)
-    return rows
-
-
-def _subject(row: dict[str, str], where: str) -> Subject:
+def _subject(row: Mapping[str, str], where: str) -> Subject:
     """Return one row of a table."""
     frame, avoid = row.get("frame", ""), row.get("avoid", "")
     if not row["image"] or (frame and not frame.isdigit()):

@@ -38,7 +38,7 @@ class Detection:
 
     Attributes:
         mask: True = damaged, (I, J, K): the union of the findings' masks.
-        findings: the damage by kind; empty where there is none.
+        findings: the damage by kind; empty if nothing was found.
         warnings: what was seen and left alone, one sentence each.
     """
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -12,7 +11,7 @@ from typing import Any, Final, cast, get_type_hints
 
 from medpaint.core.errors import UnreadableError
 from medpaint.evaluation.run import Row
-from medpaint.io.atomic import replacing
+from medpaint.io.tables import read_rows, write_rows
 
 __all__ = [
     "CONFIDENCE",
@@ -98,10 +97,7 @@ def write_table(rows: Sequence[Row] | Sequence[SummaryRow], path: Path) -> None:
     """Write rows as tab-separated columns; NaN becomes an empty cell."""
     cells = [row.cells() if isinstance(row, SummaryRow) else asdict(row) for row in rows]
     columns = list(cells[0]) if cells else [field.name for field in fields(Row)]
-    with replacing(path) as part, part.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, columns, delimiter="\t", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({name: _text(value) for name, value in row.items()} for row in cells)
+    write_rows(path, columns, ({name: _text(value) for name, value in row.items()} for row in cells))
 
 
 def read_scores(path: Path) -> list[Row]:
@@ -110,17 +106,20 @@ def read_scores(path: Path) -> list[Row]:
     Raises:
         UnreadableError: the file is missing, or another table.
     """
+    columns = [field.name for field in fields(Row)]
+    read = read_rows(
+        path, columns=columns, required=columns, what="a table of scores by evaluate", refusal=UnreadableError
+    )
+    return [_row(row.values, f"{path}, line {row.line}") for row in read]
+
+
+def _row(values: Mapping[str, str], where: str) -> Row:
+    """Return one row of a table of scores."""
     types = get_type_hints(Row)
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            read = list(csv.DictReader(file, delimiter="\t"))
-        values = [{name: _value(types[name], text) for name, text in row.items()} for row in read]
-        return [Row(**cast("dict[str, Any]", row)) for row in values]
-    except OSError as error:
-        message = f"{path}: {error.strerror}"
-        raise UnreadableError(message) from error
-    except (KeyError, TypeError, ValueError) as error:
-        message = f"{path}: expected a table of scores by medpaint evaluate, got another ({error})"
+        return Row(**cast("dict[str, Any]", {name: _value(types[name], text) for name, text in values.items()}))
+    except ValueError as error:
+        message = f"{where}: expected scores by evaluate, got another value ({error})"
         raise UnreadableError(message) from error
 
 

@@ -1,4 +1,4 @@
-"""Load what engines load at their first fill ahead of it, so that it does not count as time of a fill."""
+"""Load what engines load at their first fill ahead of it, so that loading does not count as time of a fill."""
 
 from __future__ import annotations
 

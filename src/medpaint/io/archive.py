@@ -239,7 +239,7 @@ def _in_tar(path: Path, file: BinaryIO, wanted: _Look) -> list[_Entry]:
 def _check_end(file: BinaryIO, offset: int) -> None:
     """Refuse a tar that does not end with zeros only: to the library, damage looks like the end.
 
-    This also refuses two tars one after the other, of which only the first would be read.
+    This also refuses two tars in one file, of which only the first would be read.
     """
     file.seek(offset)
     if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):

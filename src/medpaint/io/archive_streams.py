@@ -39,7 +39,7 @@ class Guarded:
         """Return the next bytes.
 
         Raises:
-            ValueError: too many were asked for.
+            ValueError: more than allowed.
         """
         content = self._file.read(self._most + 1 if size < 0 else min(size, self._most + 1))
         if self._left is not None:

@@ -24,7 +24,7 @@ from typing import Final
 from medpaint.core.errors import MedpaintError
 from medpaint.io.locks import is_still, try_lock, wait_for_lock
 
-__all__ = ["hidden_folder", "replacing", "replacing_folder"]
+__all__ = ["hidden_folder", "is_part", "replacing", "replacing_folder"]
 
 _PART: Final = re.compile(r"\.part\.[0-9a-f]{16}")
 """Names of hidden folders: eight digits of the machine, eight at random."""
@@ -81,6 +81,11 @@ def replacing_folder(path: Path) -> Iterator[Path]:
             _swap(part, path)
 
 
+def is_part(name: str) -> bool:
+    """Return whether a folder of this name holds files that are not yet complete."""
+    return bool(_PART.fullmatch(name))
+
+
 @contextmanager
 def hidden_folder(parent: Path) -> Iterator[Path]:
     """Yield a new hidden folder in `parent`, locked while the block runs and removed after it.
@@ -129,11 +134,10 @@ def _machine() -> str:
 
 def _sweep(parent: Path) -> None:
     """Remove the hidden folders in `parent` whose processes have ended."""
-    with os.scandir(parent) as entries:
-        found = [
-            Path(entry.path)
-            for entry in entries
-            if _PART.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False)
+    found: list[Path] = []
+    with suppress(PermissionError), os.scandir(parent) as entries:  # a folder may be writable but not readable
+        found += [
+            Path(entry.path) for entry in entries if is_part(entry.name) and entry.is_dir(follow_symlinks=False)
         ]
     for hidden in found:
         with suppress(OSError):  # another process is removing it, or it belongs to another user

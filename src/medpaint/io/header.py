@@ -131,7 +131,7 @@ def frame_of(selection: Selection, path: Path) -> int | None:
 
 
 def frame_name(sha256: str, frame: int | None) -> str:
-    """Return what tells a volume from all others: the hash of its file and, of several frames, which."""
+    """Return what distinguishes a volume from all others: the hash of its file and the frame, if selected."""
     return sha256 if frame is None else f"{sha256} frame {frame}"
 
 

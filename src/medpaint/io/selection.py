@@ -1,4 +1,4 @@
-"""Which volume of a file or series is meant."""
+"""The choice of a volume in a file or series."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a scan came from, and all that depends on its format."""
+"""The origin of a scan, and everything that depends on its format."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ __all__ = ["Derivation", "ReadBack", "Source"]
 
 @dataclass(frozen=True)
 class Derivation:
-    """How a restored scan came about, for formats that say so in their headers.
+    """How a restored scan came about, for formats that record it in their headers.
 
     Attributes:
         description: one plain sentence.
-        key: text that is the same whenever scan, mask and parameters are; new identifiers derive from it.
-        compress: ``none``, or how pixels are compressed without loss, for formats that have such ways.
-        secret: with one, what names a person is taken out, and identifiers that take the place of others follow
-            from it; empty leaves everything in. For formats that say who was scanned.
+        key: the same for the same scan, mask and parameters; new identifiers derive from it.
+        compress: ``none``, or a lossless compression of pixels, for formats that support it.
+        secret: if given, the product is de-identified, and its identifiers derive from the secret; empty leaves
+            everything in. For formats that identify the patient.
     """
 
     description: str
@@ -33,7 +33,7 @@ class Derivation:
 
 @dataclass(frozen=True)
 class ReadBack:
-    """A product as it lies on the disk.
+    """A product as it is on the disk.
 
     Attributes:
         sha256: hash of its bytes, as `Source.sha256` counts them.
@@ -50,15 +50,15 @@ class Source(Protocol):
     Attributes:
         path: what was read, as the caller named it: a file, or the folder or archive of a series.
         files: every file that was read.
-        kind: ``nifti``, ``nrrd``, ``metaimage`` or ``dicom``; for people, nothing branches on it.
+        kind: ``nifti``, ``nrrd``, ``metaimage`` or ``dicom``; for people, no code branches on it.
         suffix: ending of a product of the same kind, such as ``.nii.gz``; empty where it is a folder.
         sha256: hash of the file's bytes; for a series, of its files' hashes in slice order.
         selection: which volume of the file or series was read.
-        identity: what tells this volume from others in its file or series, and what new identifiers derive from;
-            of a DICOM series its UID, and which of its volumes.
-        facts: what else a person asks about the scan: modality, axes, frames, transfer syntax. No patient data.
-        warnings: what was noticed while reading and did not prevent it, a sentence each.
-        absent: slices along K that were absent and put back, to be filled.
+        identity: distinguishes this volume from others, also in its own file or series; new identifiers
+            derive from it. For a file the hash and the frame, for a DICOM series its UID and the volume.
+        facts: further details for people: modality, axes, frames, transfer syntax. No patient data.
+        warnings: problems that did not prevent reading, a sentence each.
+        absent: slices along K that were absent and have been put back, to be filled.
     """
 
     @property
@@ -93,7 +93,7 @@ class Source(Protocol):
 
     @property
     def identity(self) -> str:
-        """What tells this volume from others."""
+        """What distinguishes this volume from others."""
         ...
 
     @property
@@ -122,7 +122,7 @@ class Source(Protocol):
             data: stored values, (I, J, K), of the dtype of the volume that was read.
             mask: True where `data` may differ from what was read, (I, J, K).
             path: the file, or for a series the folder, to make; replaced where it exists.
-            derivation: what to say about the change.
+            derivation: how the change came about.
         """
         ...
 

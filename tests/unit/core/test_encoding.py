@@ -13,7 +13,7 @@ from medpaint.core.volume import Volume
 
 
 @pytest.mark.parametrize("dtype", ["u1", "i1", "u2", "i2", "u4", "i4", "f4", "f8"])
-def test_decoding_and_encoding_give_the_stored_values_back(dtype: str) -> None:
+def test_decoding_then_encoding_restores_the_stored_values(dtype: str) -> None:
     encoding = Encoding.of(np.dtype(dtype), slope=0.25, intercept=-1024.0)
     stored = np.array([0, 1, 7, 100], dtype)
     assert np.array_equal(encoding.encode(encoding.decode(stored)), stored)
@@ -27,14 +27,14 @@ def test_whole_numbers_are_rounded_and_kept_within_the_limits(value: float) -> N
 
 
 @pytest.mark.parametrize("dtype", ["i8", "u8", "i4", "u4", "i2", "u1"])
-def test_values_beyond_the_dtype_stay_at_its_ends(dtype: str) -> None:
+def test_values_beyond_the_dtype_are_clipped(dtype: str) -> None:
     encoded = Encoding.of(np.dtype(dtype)).encode(np.array([-1e30, 1e30]))
     info = np.iinfo(dtype)
     assert encoded[0] == info.min
     assert info.max * 0.999999 < float(encoded[1]) <= info.max
 
 
-def test_a_slope_for_each_slice_is_cut_with_the_window() -> None:
+def test_a_slope_per_slice_is_cropped_with_the_window() -> None:
     slope = np.array([1.0, 2.0, 3.0]).reshape(1, 1, 3)
     volume = Volume(np.ones((2, 2, 3), "i2"), np.eye(4), Encoding.of(np.dtype("i2"), slope=slope))
     window = (slice(0, 2), slice(1, 2), slice(1, 3))
@@ -44,13 +44,13 @@ def test_a_slope_for_each_slice_is_cut_with_the_window() -> None:
     assert volume.encoding.at(mask, volume.shape).decode(volume.data[mask]).tolist() == [3.0, 1.0]
 
 
-def test_32_bit_integers_are_told_apart() -> None:
+def test_32_bit_integers_stay_distinct() -> None:
     stored = np.array([2**31 - 2, 2**31 - 1], "i4")
     decoded = Encoding.of(stored.dtype).decode(stored)
     assert decoded[0] != decoded[1]
 
 
-def test_a_volume_cannot_be_written_to() -> None:
+def test_a_volume_is_read_only() -> None:
     volume = Volume.of(np.zeros((2, 2, 2)))
     with pytest.raises(ValueError, match="read-only"):
         volume.data[0, 0, 0] = 1
@@ -71,6 +71,6 @@ def test_a_volume_leaves_the_array_it_was_made_from_writable() -> None:
         (np.zeros((2, 2, 2), bool), UnsupportedError),
     ],
 )
-def test_what_is_no_volume_of_real_numbers_is_refused(array: np.ndarray, error: type[Exception]) -> None:
+def test_arrays_other_than_real_volumes_are_refused(array: np.ndarray, error: type[Exception]) -> None:
     with pytest.raises(error):
         Volume(array, np.eye(4), Encoding.of(np.dtype("f4")))

@@ -25,7 +25,7 @@ ALL = [affine_of(order, signs) for order, signs in product(permutations(range(3)
 every_orientation = pytest.mark.parametrize("affine", ALL, ids=axis_codes)
 
 
-def test_there_are_48() -> None:
+def test_there_are_48_orientations() -> None:
     found = [Orientation.of(affine) for affine in ALL]
     assert len({(one.axes, one.flips) for one in found}) == len(ALL) == 48
 
@@ -54,7 +54,7 @@ def test_spacing_follows_the_axes(affine: Affine) -> None:
     assert Orientation.of(affine).spacing((i, j, k)) == pytest.approx(SIZES)
 
 
-def test_an_oblique_grid_is_turned_as_its_nearest_axes_are() -> None:
+def test_an_oblique_grid_is_turned_by_its_nearest_axes() -> None:
     angle = 0.4
     turn = np.eye(4)
     turn[:2, :2] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]

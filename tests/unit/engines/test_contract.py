@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from networks import tiny_weights
-from threadpoolctl import threadpool_limits
+from networks import one_thread, tiny_weights
 
 from medpaint.core.types import FloatArray, Mask, Spacing
 from medpaint.engines.base import Engine, Fill, Hole
@@ -59,15 +58,9 @@ def filler(name: str) -> str:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Compute with one thread: arrays this small are slower with more."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with threadpool_limits(1):
+def threads() -> Iterator[None]:
+    with one_thread():
         yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

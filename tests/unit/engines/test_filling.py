@@ -137,6 +137,6 @@ def test_an_empty_mask_has_no_values() -> None:
 
 
 def test_progress_goes_from_nothing_to_all() -> None:
-    told: list[float] = []
-    fill(volume(), two_holes(), Nearest(), progress=lambda _, done: told.append(done))
-    assert told == [0.0, 0.5, 1.0]
+    fractions: list[float] = []
+    fill(volume(), two_holes(), Nearest(), progress=lambda _, done: fractions.append(done))
+    assert fractions == [0.0, 0.5, 1.0]

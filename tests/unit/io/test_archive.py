@@ -1,4 +1,4 @@
-"""Zip and tar archives of DICOM files: read like folders, whatever their members are called or claim."""
+"""Zip and tar archives of DICOM files are read like folders, whatever the names and sizes of their members."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SHAPE = (6, 5, 4)
 
 
 def pack(path: Path, contents: Mapping[str, bytes]) -> Path:
-    """Make an archive of the kind that its name says, its members called as they are asked to be."""
+    """Make an archive of the kind that its name shows, with members under the given names."""
     if path.suffix == ".zip":
         method = zipfile.ZIP_STORED if path.name.endswith("stored.zip") else zipfile.ZIP_DEFLATED
         with zipfile.ZipFile(path, "w", method) as target:
@@ -55,7 +55,7 @@ def series(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def contents(series: Path) -> dict[str, bytes]:
-    """Members of an archive that should not be unpacked under their names, and a file that is no image."""
+    """Return members whose names must not be used for files, and a file that is not an image."""
     files = sorted(series.iterdir())
     found = {f"../../deep/{file.name}": file.read_bytes() for file in files[:2]}
     found |= {f"/elsewhere/{file.name}": file.read_bytes() for file in files[2:]}
@@ -97,7 +97,7 @@ def test_products_of_an_archive_are_those_of_the_folder(
     assert product_name(path, Selection()) == "scan"
 
 
-def test_links_are_refused_as_their_files_are_not_there(tmp_path: Path, series: Path) -> None:
+def test_links_are_refused_because_their_targets_are_missing(tmp_path: Path, series: Path) -> None:
     with tarfile.open(tmp_path / "scan.tar", "w") as tar:
         tar.add(series, "series")
         link = tarfile.TarInfo("link")
@@ -112,7 +112,7 @@ def test_links_are_refused_as_their_files_are_not_there(tmp_path: Path, series: 
             read_scan(tmp_path / f"scan.{kind}")
 
 
-def test_hard_links_are_the_files_that_they_link_to(tmp_path: Path, series: Path) -> None:
+def test_hard_links_are_read_as_their_targets(tmp_path: Path, series: Path) -> None:
     files = sorted(series.iterdir())
     (series / "again").hardlink_to(files[0])
     with tarfile.open(tmp_path / "scan.tar", "w") as tar:
@@ -121,9 +121,7 @@ def test_hard_links_are_the_files_that_they_link_to(tmp_path: Path, series: Path
     assert sorted(one.read_bytes() for one in found) == sorted(file.read_bytes() for file in series.iterdir())
 
 
-def test_a_tar_that_another_was_appended_to_is_not_read_in_part(
-    tmp_path: Path, contents: dict[str, bytes]
-) -> None:
+def test_two_tars_in_one_file_are_refused(tmp_path: Path, contents: dict[str, bytes]) -> None:
     parts = list(contents.items())
     for kind in ("tar", "tar.gz"):
         whole = b"".join(
@@ -135,7 +133,7 @@ def test_a_tar_that_another_was_appended_to_is_not_read_in_part(
             read_scan(tmp_path / f"both.{kind}")
 
 
-def test_a_tar_of_the_oldest_kind_is_known_by_its_name(tmp_path: Path, contents: dict[str, bytes]) -> None:
+def test_the_oldest_kind_of_tar_is_recognised_by_its_name(tmp_path: Path, contents: dict[str, bytes]) -> None:
     whole = pack(tmp_path / "scan.tar", contents).read_bytes()
     plain = bytearray(whole)
     at = 0
@@ -149,7 +147,7 @@ def test_a_tar_of_the_oldest_kind_is_known_by_its_name(tmp_path: Path, contents:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_cut_archive_is_refused_and_never_read_in_part(
+def test_a_truncated_archive_is_refused_and_never_partly_read(
     tmp_path: Path, contents: dict[str, bytes], kind: str
 ) -> None:
     whole = pack(tmp_path / f"scan.{kind}", contents).read_bytes()
@@ -161,7 +159,7 @@ def test_a_cut_archive_is_refused_and_never_read_in_part(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_damage_is_refused_and_never_read_over(tmp_path: Path, contents: dict[str, bytes], kind: str) -> None:
+def test_a_damaged_archive_is_refused(tmp_path: Path, contents: dict[str, bytes], kind: str) -> None:
     whole = pack(tmp_path / f"scan.{kind}", contents).read_bytes()
     path = tmp_path / f"damaged.{kind}"
     expected, _ = read_scan(tmp_path / f"scan.{kind}")
@@ -200,7 +198,7 @@ def test_an_encrypted_zip_is_refused(tmp_path: Path, contents: dict[str, bytes])
         ("tar.gz", "MOST_MEMBERS", 3),
     ],
 )
-def test_an_archive_of_too_much_is_refused(
+def test_an_archive_that_is_too_large_is_refused(
     tmp_path: Path, contents: dict[str, bytes], kind: str, limit: str, value: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = pack(tmp_path / f"scan.{kind}", contents)
@@ -209,7 +207,7 @@ def test_an_archive_of_too_much_is_refused(
         read_scan(path)
 
 
-def test_a_zip_that_unpacks_to_more_than_it_says_is_refused(tmp_path: Path) -> None:
+def test_a_zip_that_understates_its_size_is_refused(tmp_path: Path) -> None:
     path = pack(tmp_path / "scan.zip", {"large": bytes(100_000)})
     path.write_bytes(path.read_bytes().replace((100_000).to_bytes(4, "little"), (10).to_bytes(4, "little")))
     with pytest.raises(UnreadableError, match="expected an archive that can be unpacked"):
@@ -217,16 +215,16 @@ def test_a_zip_that_unpacks_to_more_than_it_says_is_refused(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(("limit", "value"), [("_LONGEST_HEADER", 10_000), ("_MOST_HEADERS", 200_000)])
-def test_names_of_a_tar_that_would_fill_the_memory_are_refused(
+def test_overlong_names_in_a_tar_are_refused(
     tmp_path: Path, limit: str, value: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(archive, limit, value)
-    path = pack(tmp_path / "scan.tar.gz", {f"{number}" * 50_000: b"" for number in range(8)})
+    path = pack(tmp_path / "scan.tar.gz", {letter * 50_000: b"" for letter in "abcdefgh"})
     with pytest.raises(UnreadableError, match="expected an archive that can be unpacked"):
         members(path, everything)
 
 
-def test_archives_in_a_folder_are_listed_and_other_zips_passed_over(
+def test_archives_in_a_folder_are_listed_and_other_zips_skipped(
     tmp_path: Path, contents: dict[str, bytes]
 ) -> None:
     folder = tmp_path / "all"
@@ -237,7 +235,7 @@ def test_archives_in_a_folder_are_listed_and_other_zips_passed_over(
     assert [(one.path.name, one.restorable) for one in inspect(folder)] == [("cut.zip", False), ("scan.zip", True)]
 
 
-def test_names_in_an_archive_are_told_nowhere(tmp_path: Path, contents: dict[str, bytes]) -> None:
+def test_names_in_an_archive_are_never_reported(tmp_path: Path, contents: dict[str, bytes]) -> None:
     damaged = {f"M\udcfcller^Eva/{number}": content[:700] for number, content in enumerate(contents.values())}
     with pytest.raises(InputError, match=r"such as file 1 of .*scan\.tar") as caught:
         read_scan(pack(tmp_path / "scan.tar", damaged))
@@ -250,7 +248,7 @@ def test_an_archive_without_dicom_is_refused(tmp_path: Path) -> None:
         read_scan(pack(tmp_path / "scan.zip", {"notes.txt": b"words"}))
 
 
-def test_members_can_be_read_side_by_side(tmp_path: Path) -> None:
+def test_members_can_be_read_in_parallel(tmp_path: Path) -> None:
     expected = {f"{number:03d}": bytes([number]) * 10_000 for number in range(50)}
     found = members(pack(tmp_path / "many.tar.gz", expected), everything)
     with ThreadPoolExecutor(8) as pool:
@@ -258,6 +256,6 @@ def test_members_can_be_read_side_by_side(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [lambda path: path.write_bytes(b"\x1f\x8b\x08\0words"), Path.mkdir])
-def test_what_is_no_archive_is_none(tmp_path: Path, make: Callable[[Path], object]) -> None:
+def test_other_files_are_not_archives(tmp_path: Path, make: Callable[[Path], object]) -> None:
     make(tmp_path / "scan.bin")
     assert not is_archive(tmp_path / "scan.bin")

@@ -42,7 +42,7 @@ def test_objects_are_not_saved(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_damage_is_found_wherever_it_is(tmp_path: Path) -> None:
+def test_damage_is_detected_everywhere(tmp_path: Path) -> None:
     path = tmp_path / "case.npz"
     save_arrays(path, ARRAYS, FACTS)
     original = path.read_bytes()
@@ -59,7 +59,7 @@ def test_damage_is_found_wherever_it_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("keep", [0, 10, -1])
-def test_a_file_that_is_cut_off_is_refused(tmp_path: Path, keep: int) -> None:
+def test_a_truncated_file_is_refused(tmp_path: Path, keep: int) -> None:
     save_arrays(tmp_path / "a", ARRAYS, FACTS)
     (tmp_path / "a").write_bytes((tmp_path / "a").read_bytes()[:keep])
     with pytest.raises(InputError):

@@ -78,7 +78,7 @@ def segmentation(folder: Path, kind: str = "BINARY", values: NDArray[np.float64]
 
 
 @pytest.mark.parametrize("labels", [(1,), ("first",)])
-def test_a_segment_is_drawn_where_it_was_by_number_or_name(
+def test_a_segment_is_selected_by_number_or_name(
     tmp_path: Path, scan: Volume, labels: tuple[int | str, ...]
 ) -> None:
     path = segmentation(tmp_path)
@@ -88,12 +88,12 @@ def test_a_segment_is_drawn_where_it_was_by_number_or_name(
     np.testing.assert_array_equal(drawn.affine, scan.affine)
 
 
-def test_several_segments_are_joined_where_they_overlap(tmp_path: Path, scan: Volume) -> None:
+def test_overlapping_segments_are_joined(tmp_path: Path, scan: Volume) -> None:
     drawn = read_drawn(segmentation(tmp_path), scan, SERIES, (1, "second"))
     np.testing.assert_array_equal(drawn.values, blocks()[0] | blocks()[1])
 
 
-def test_of_several_segments_one_has_to_be_chosen(tmp_path: Path, scan: Volume) -> None:
+def test_several_segments_need_a_choice(tmp_path: Path, scan: Volume) -> None:
     path = segmentation(tmp_path)
     with pytest.raises(AmbiguousError, match=r"has 2 regions: 1 \(first\), 2 \(second\); choose with --labels"):
         read_drawn(path, scan, SERIES, ())
@@ -108,7 +108,7 @@ def test_a_mask_of_another_series_is_refused(tmp_path: Path, scan: Volume) -> No
     assert read_drawn(path, scan, "", (1,)).values.any()
 
 
-def test_half_of_a_fractional_voxel_is_enough(tmp_path: Path, scan: Volume) -> None:
+def test_fractional_voxels_count_from_one_half(tmp_path: Path, scan: Volume) -> None:
     shares = np.zeros((6, 12, 14, 2))
     shares[1, 3, 4, 0], shares[1, 3, 5, 0] = 0.55, 0.45
     drawn = read_drawn(segmentation(tmp_path, "FRACTIONAL", shares), scan, SERIES, (1,))
@@ -116,7 +116,7 @@ def test_half_of_a_fractional_voxel_is_enough(tmp_path: Path, scan: Volume) -> N
     assert drawn.warnings == ("the segmentation is fractional: voxels that belong to it by 50% or more are taken",)
 
 
-def test_on_another_grid_the_segment_comes_with_its_own(tmp_path: Path, scan: Volume) -> None:
+def test_a_segment_on_another_grid_keeps_its_own(tmp_path: Path, scan: Volume) -> None:
     path = segmentation(tmp_path)
     finer = scan.affine @ np.diag([0.5, 0.5, 0.5, 1.0])
     other = Volume.of(np.zeros((28, 24, 12), np.int16), finer)
@@ -173,9 +173,7 @@ def square(low: float, high: float, k: float) -> list[tuple[float, float, float]
     return [(low, low, k), (high, low, k), (high, high, k), (low, high, k)]
 
 
-def test_a_contour_encloses_the_centres_within_it_and_one_in_another_is_a_hole(
-    tmp_path: Path, scan: Volume
-) -> None:
+def test_a_contour_encloses_voxel_centres_and_an_inner_one_is_a_hole(tmp_path: Path, scan: Volume) -> None:
     path = contours(tmp_path, [in_patient(scan, square(1.6, 9.4, 2.1)), in_patient(scan, square(3.5, 6.5, 2.0))])
     drawn = read_drawn(path, scan, SERIES, ("hole",))
     expected = np.zeros(scan.shape, bool)
@@ -192,7 +190,7 @@ def test_a_contour_encloses_the_centres_within_it_and_one_in_another_is_a_hole(
         (square(1.0, 5.0, 2.0), "POINT", "expected closed planar contours, got POINT"),
     ],
 )
-def test_contours_that_lie_in_no_slice_are_refused(
+def test_contours_between_slices_are_refused(
     tmp_path: Path, scan: Volume, corners: list[tuple[float, float, float]], kind: str, message: str
 ) -> None:
     with pytest.raises(MaskError, match=message):
@@ -214,7 +212,7 @@ def test_labels_by_name_are_refused_where_labels_are_numbers() -> None:
 
 
 @given(st.integers(0, 2**32 - 1))
-def test_a_polygon_cut_in_two_shares_no_centre_and_loses_none(seed: int) -> None:
+def test_two_halves_of_a_polygon_share_no_voxel_and_miss_none(seed: int) -> None:
     rng = np.random.default_rng(seed)
     angles = np.sort(rng.uniform(0.0, 2.0 * np.pi, 8))
     corners = 8.0 + rng.choice([4.0, 7.5]) * np.stack([np.cos(angles), np.sin(angles)], axis=1)

@@ -32,7 +32,7 @@ def changed(volume: Any) -> tuple[Array, Mask]:
 
 
 @pytest.mark.parametrize("shared", [True, False])
-def test_frames_are_read_in_the_order_of_their_places(tmp_path: Path, shared: bool) -> None:  # noqa: FBT001
+def test_frames_are_sorted_by_position(tmp_path: Path, shared: bool) -> None:  # noqa: FBT001
     phantom = enhanced(tmp_path / "e.dcm", shared=shared)
     volume, source = read_series(tmp_path / "e.dcm")
     single, _ = read_series(tmp_path / "single")
@@ -55,7 +55,7 @@ def test_real_world_values_of_functional_groups_are_intensities(tmp_path: Path) 
     np.testing.assert_array_equal(volume.intensities(), volume.data * 0.25 + 7.0)
 
 
-def test_an_enhanced_image_goes_out_as_one_and_says_which_frames_were_filled(tmp_path: Path) -> None:
+def test_an_enhanced_image_stays_one_and_marks_its_filled_frames(tmp_path: Path) -> None:
     enhanced(tmp_path / "e.dcm")
     volume, source = read_series(tmp_path / "e.dcm")
     data, mask = changed(volume)
@@ -76,7 +76,7 @@ def test_an_enhanced_image_goes_out_as_one_and_says_which_frames_were_filled(tmp
     np.testing.assert_array_equal(again.data, data)
 
 
-def test_where_all_frames_are_filled_the_image_is_derived_and_names_its_source(tmp_path: Path) -> None:
+def test_an_image_with_all_frames_filled_is_derived_and_refers_to_its_source(tmp_path: Path) -> None:
     enhanced(tmp_path / "e.dcm")
     volume, source = read_series(tmp_path / "e.dcm")
     source.write(volume.data, np.ones(volume.shape, bool), tmp_path / "out", DERIVATION)
@@ -86,7 +86,7 @@ def test_where_all_frames_are_filled_the_image_is_derived_and_names_its_source(t
     assert study.ReferencedSeriesSequence[0].SeriesInstanceUID == "1.2.3.4"
 
 
-def test_another_number_of_functional_groups_than_frames_is_damage(tmp_path: Path) -> None:
+def test_a_wrong_number_of_functional_groups_is_damage(tmp_path: Path) -> None:
     enhanced(tmp_path / "e.dcm")
     dataset = pydicom.dcmread(tmp_path / "e.dcm")
     del dataset.PerFrameFunctionalGroupsSequence[0]
@@ -95,7 +95,7 @@ def test_another_number_of_functional_groups_than_frames_is_damage(tmp_path: Pat
         read_series(tmp_path / "e.dcm")
 
 
-def test_echoes_are_told_apart_and_one_is_restored_without_the_other(tmp_path: Path) -> None:
+def test_echoes_are_separate_volumes_and_one_is_restored_alone(tmp_path: Path) -> None:
     enhanced(tmp_path / "e.dcm", echoes=2)
     with pytest.raises(AmbiguousError, match=r"found 2 in one series.*#echo-time=4\.5 \(4 slices\); .*=9\.0"):
         read_series(tmp_path / "e.dcm")
@@ -116,7 +116,7 @@ def test_echoes_are_told_apart_and_one_is_restored_without_the_other(tmp_path: P
         read_series(tmp_path / "e.dcm", series="1.2.3.4#echo-time=7")
 
 
-def test_echoes_in_files_of_their_own_are_told_apart(tmp_path: Path) -> None:
+def test_echoes_in_separate_files_are_separate_volumes(tmp_path: Path) -> None:
     for echo in (1, 2):
 
         def change(dataset: FileDataset, _index: int, echo: int = echo) -> None:
@@ -131,7 +131,7 @@ def test_echoes_in_files_of_their_own_are_told_apart(tmp_path: Path) -> None:
     assert source.facts["part"] == "echo-time=20.0"
 
 
-def test_a_facet_that_differs_in_a_whole_volume_does_not_split_it(tmp_path: Path) -> None:
+def test_a_facet_that_varies_within_a_volume_does_not_split_it(tmp_path: Path) -> None:
     def change(dataset: FileDataset, index: int) -> None:
         dataset.AcquisitionNumber = index // 2
 
@@ -153,7 +153,7 @@ def test_a_mosaic_is_read_as_its_slices(tmp_path: Path) -> None:
     np.testing.assert_allclose(volume.affine, phantom.affine())
 
 
-def test_a_mosaic_that_runs_against_the_normal_is_turned_around(tmp_path: Path) -> None:
+def test_a_mosaic_against_the_normal_is_reversed(tmp_path: Path) -> None:
     phantom = mosaic(tmp_path / "m", normal=-1.0)
     volume, _ = read_series(tmp_path / "m")
     single, _ = read_series(tmp_path / "single")
@@ -161,7 +161,7 @@ def test_a_mosaic_that_runs_against_the_normal_is_turned_around(tmp_path: Path) 
     assert volume.affine[2, 3] == pytest.approx(phantom.affine()[2, 3] - 4 * phantom.step_mm)
 
 
-def test_a_mosaic_goes_out_as_one_and_keeps_what_lies_beside_its_slices(tmp_path: Path) -> None:
+def test_a_mosaic_stays_one_and_keeps_the_pixels_beside_its_slices(tmp_path: Path) -> None:
     volume, source = read_mosaic(tmp_path)
     data, mask = changed(volume)
     source.write(data, mask, tmp_path / "out", DERIVATION)

@@ -9,7 +9,7 @@ import numpy as np
 import pydicom
 import pytest
 from dicom_phantom import AXIAL, CORONAL, OBLIQUE, SAGITTAL, Phantom
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom import Dataset, FileDataset
 from pydicom.data import get_testdata_file
@@ -22,6 +22,7 @@ from pydicom.uid import (
 )
 
 from medpaint.core.errors import AmbiguousError, InputError, UnreadableError
+from medpaint.io.atomic import replacing_folder
 from medpaint.io.dicom import list_series, read_series
 from medpaint.io.digest import combined_digest
 
@@ -40,7 +41,7 @@ def _rotation(angles: tuple[float, float, float]) -> tuple[float, ...]:
 
 @pytest.mark.parametrize("orientation", [AXIAL, SAGITTAL, CORONAL, OBLIQUE])
 @pytest.mark.parametrize("modality", ["CT", "MR"])
-def test_grid_equals_the_construction(tmp_path: Path, modality: str, orientation: tuple[float, ...]) -> None:
+def test_grid_matches_the_phantom(tmp_path: Path, modality: str, orientation: tuple[float, ...]) -> None:
     phantom = Phantom(modality=modality, orientation=orientation)
     phantom.write(tmp_path)
     volume, source = read_series(tmp_path)
@@ -54,13 +55,14 @@ angle = st.floats(-np.pi, np.pi)
 length = st.floats(0.1, 9.0).map(lambda value: round(value, 3))
 
 
+@settings(max_examples=40)
 @given(
     angles=st.tuples(angle, angle, angle),
     spacing=st.tuples(length, length),
     step=length,
     order=st.permutations(range(4)),
 )
-def test_any_grid_in_any_order(
+def test_any_grid_is_read_from_files_in_any_order(
     tmp_path_factory: pytest.TempPathFactory,
     angles: tuple[float, float, float],
     spacing: tuple[float, float],
@@ -75,7 +77,7 @@ def test_any_grid_in_any_order(
     np.testing.assert_array_equal(volume.data, phantom.voxels().transpose(2, 1, 0))
 
 
-def test_descending_files_come_out_ascending(tmp_path: Path) -> None:
+def test_descending_files_are_read_in_ascending_order(tmp_path: Path) -> None:
     phantom = Phantom()
     phantom.write(tmp_path, names=["d", "c", "b", "a"])
     volume, source = read_series(tmp_path)
@@ -83,7 +85,7 @@ def test_descending_files_come_out_ascending(tmp_path: Path) -> None:
     np.testing.assert_array_equal(volume.data[:, :, 0], phantom.voxels()[0].T)
 
 
-def test_files_lie_in_folders_and_beside_other_files(tmp_path: Path) -> None:
+def test_subfolders_are_searched_and_other_files_skipped(tmp_path: Path) -> None:
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
     Phantom().write(tmp_path, names=["a/0", "a/1", "b/2.IMA", "3"])
@@ -95,7 +97,15 @@ def test_files_lie_in_folders_and_beside_other_files(tmp_path: Path) -> None:
     assert read_series(tmp_path)[0].shape == (5, 6, 4)
 
 
-def test_one_file_is_one_slice(tmp_path: Path) -> None:
+def test_a_series_that_is_still_being_written_is_not_read(tmp_path: Path) -> None:
+    Phantom().write(tmp_path / "scan")
+    with replacing_folder(tmp_path / "scan" / "copy") as part:
+        Phantom(series="1.2.3.5").write(part)
+        assert len(list_series(tmp_path / "scan")) == 1
+    assert len(list_series(tmp_path / "scan")) == 2
+
+
+def test_one_file_is_read_as_one_slice(tmp_path: Path) -> None:
     file = Phantom().write(tmp_path)[2]
     volume, source = read_series(file)
     assert volume.shape == (5, 6, 1)
@@ -108,7 +118,7 @@ def test_two_slices_are_read_with_a_warning(tmp_path: Path) -> None:
     assert read_series(tmp_path)[1].warnings == ("two slices: the spacing cannot be checked",)
 
 
-def test_stated_spacing_that_the_positions_refute_is_a_warning(tmp_path: Path) -> None:
+def test_a_stated_spacing_that_contradicts_the_positions_is_a_warning(tmp_path: Path) -> None:
     def change(dataset: FileDataset, _index: int) -> None:
         dataset.SpacingBetweenSlices = "1.5"
 
@@ -147,7 +157,7 @@ def test_bits_above_the_stored_are_masked_off(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_series(tmp_path)[0].data, phantom.voxels().transpose(2, 1, 0))
 
 
-def test_one_slope_is_a_number(tmp_path: Path) -> None:
+def test_a_common_slope_is_a_single_number(tmp_path: Path) -> None:
     Phantom().write(tmp_path)
     encoding = read_series(tmp_path)[0].encoding
     assert (encoding.slope.shape, float(encoding.slope), float(encoding.intercept)) == ((), 1.0, -1024.0)
@@ -162,7 +172,7 @@ def real_world(slope: float, intercept: float, scheme: str = "UCUM") -> Dataset:
     return line
 
 
-def test_real_world_values_are_intensities_where_nothing_else_says_so(tmp_path: Path) -> None:
+def test_real_world_values_are_intensities_without_a_rescaling(tmp_path: Path) -> None:
     def change(dataset: FileDataset, _index: int) -> None:
         dataset.RealWorldValueMappingSequence = [real_world(0.5, -3.0)]
 
@@ -173,7 +183,7 @@ def test_real_world_values_are_intensities_where_nothing_else_says_so(tmp_path: 
 
 
 @pytest.mark.parametrize("case", ["rescaled", "several", "flat", "words", "range", "whole"])
-def test_real_world_values_are_left_alone_where_they_are_not_the_intensities(tmp_path: Path, case: str) -> None:
+def test_other_real_world_values_are_ignored(tmp_path: Path, case: str) -> None:
     def change(dataset: FileDataset, _index: int) -> None:
         lines = [real_world(0.0 if case == "flat" else 0.5, -3.0, "SOMEBODY")]
         if case in {"range", "whole"}:
@@ -190,7 +200,7 @@ def test_real_world_values_are_left_alone_where_they_are_not_the_intensities(tmp
     assert "unit" not in source.facts
 
 
-def test_real_world_values_of_some_slices_alone_are_no_intensities(tmp_path: Path) -> None:
+def test_real_world_values_of_only_some_slices_are_ignored(tmp_path: Path) -> None:
     def change(dataset: FileDataset, index: int) -> None:
         if index < 2:
             dataset.RealWorldValueMappingSequence = [real_world(0.5, -3.0)]
@@ -201,7 +211,7 @@ def test_real_world_values_of_some_slices_alone_are_no_intensities(tmp_path: Pat
     assert "differ in the meaning of their values" in " ".join(source.warnings)
 
 
-def test_slopes_that_differ_are_kept_by_slice(tmp_path: Path) -> None:
+def test_different_slopes_are_kept_per_slice(tmp_path: Path) -> None:
     def change(dataset: FileDataset, index: int) -> None:
         dataset.RescaleSlope, dataset.RescaleIntercept = f"{index + 0.5}", f"{-index}"
 
@@ -248,7 +258,7 @@ def test_files_without_file_meta_are_recognised(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_series(tmp_path)[0].data, phantom.voxels().transpose(2, 1, 0))
 
 
-def test_hash_is_that_of_the_files_in_slice_order(tmp_path: Path) -> None:
+def test_the_hash_covers_the_files_in_slice_order(tmp_path: Path) -> None:
     files = Phantom().write(tmp_path, names=["d", "c", "b", "a"])
     digests = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
     _, source = read_series(tmp_path)
@@ -267,7 +277,7 @@ def test_facts_and_messages_hold_no_patient(tmp_path: Path) -> None:
     assert "tiny" not in told.replace(str(tmp_path), "")
 
 
-def test_two_series_are_ambiguous_until_one_is_named(tmp_path: Path) -> None:
+def test_two_series_need_a_choice(tmp_path: Path) -> None:
     Phantom().write(tmp_path / "one")
     Phantom(modality="MR", series="1.2.3.5", shape=(3, 4, 5)).write(tmp_path / "two")
     with pytest.raises(AmbiguousError) as caught:
@@ -278,7 +288,7 @@ def test_two_series_are_ambiguous_until_one_is_named(tmp_path: Path) -> None:
         read_series(tmp_path, series="9.9")
 
 
-def test_what_is_no_image_is_not_meant(tmp_path: Path) -> None:
+def test_series_without_images_are_not_candidates(tmp_path: Path) -> None:
     def to_structure_set(dataset: FileDataset, _index: int) -> None:
         dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = pydicom.uid.RTStructureSetStorage
         dataset.Modality = "RTSTRUCT"
@@ -291,7 +301,7 @@ def test_what_is_no_image_is_not_meant(tmp_path: Path) -> None:
     assert [found.restorable for found in list_series(tmp_path)] == [True, False]
 
 
-def test_list_tells_grid_and_reason(tmp_path: Path) -> None:
+def test_a_listing_has_grids_and_reasons(tmp_path: Path) -> None:
     Phantom().write(tmp_path / "one")
     places = [[0, 0, 0], [0, 0, 2], [0, 0, 4], [0, 0, 8]]
     Phantom(modality="MR", series="1.2.3.5", positions=places).write(tmp_path / "two")
@@ -303,7 +313,7 @@ def test_list_tells_grid_and_reason(tmp_path: Path) -> None:
     assert "1 slice is missing" in bad.reason
 
 
-def test_what_is_listed_can_be_read(tmp_path: Path) -> None:
+def test_listed_series_can_be_read(tmp_path: Path) -> None:
     Phantom(shape=(3, 4, 1)).write(tmp_path / "one")
     Phantom(series="1.2.3.5").write(tmp_path / "two")
     for found in list_series(tmp_path):
@@ -345,7 +355,7 @@ def test_bundled_files(name: str, shape: tuple[int, int, int], depth: float) -> 
     assert volume.spacing_mm[2] == pytest.approx(depth)
 
 
-def test_a_dicomdir_stands_for_its_folder() -> None:
+def test_a_dicomdir_is_read_as_its_folder() -> None:
     folder = Path(pydicom.__file__).parent / "data" / "test_files" / "dicomdirtests"
     by_file, by_folder = list_series(folder / "DICOMDIR"), list_series(folder)
     assert len(by_file) > 5

@@ -68,7 +68,9 @@ def _ultrasound(dataset: FileDataset, _index: int) -> None:
         (_setting_one(NumberOfFrames=8), r"a file of 8 frames .* \(8 of 11 files\)"),
     ],
 )
-def test_images_of_another_kind(tmp_path: Path, change: Callable[[FileDataset, int], None], reason: str) -> None:
+def test_other_kinds_of_images_are_refused(
+    tmp_path: Path, change: Callable[[FileDataset, int], None], reason: str
+) -> None:
     Phantom(change=change).write(tmp_path)
     with pytest.raises(UnsupportedError, match=reason):
         read_series(tmp_path)
@@ -94,7 +96,7 @@ def test_images_of_another_kind(tmp_path: Path, change: Callable[[FileDataset, i
         (_setting_one(SOPInstanceUID="1.2.3.4.1"), "1 files repeat the SOPInstanceUID of another"),
     ],
 )
-def test_slices_that_differ(tmp_path: Path, change: Callable[[FileDataset, int], None], reason: str) -> None:
+def test_mixed_slices_are_refused(tmp_path: Path, change: Callable[[FileDataset, int], None], reason: str) -> None:
     Phantom(change=change).write(tmp_path)
     with pytest.raises(GeometryError, match=reason):
         read_series(tmp_path)
@@ -113,7 +115,9 @@ def test_slices_that_differ(tmp_path: Path, change: Callable[[FileDataset, int],
         ((0, 2, 4.5, 8.5), r"uneven spacing: steps from 2\.000 to 2\.500 mm.*1 slice is missing"),
     ],
 )
-def test_steps_along_the_normal(tmp_path: Path, heights: tuple[float, ...], reason: str) -> None:
+def test_uneven_steps_along_the_normal_are_refused(
+    tmp_path: Path, heights: tuple[float, ...], reason: str
+) -> None:
     Phantom(positions=[(0, 0, height) for height in heights]).write(tmp_path)
     with pytest.raises(GeometryError, match=reason):
         read_series(tmp_path)
@@ -126,7 +130,7 @@ def test_positions_along_the_normal_not_along_z(tmp_path: Path) -> None:
         read_series(tmp_path)
 
 
-def test_tilt_and_gap_are_both_named(tmp_path: Path) -> None:
+def test_tilt_and_gap_are_both_reported(tmp_path: Path) -> None:
     slope = np.tan(np.radians(14.0))
     places = [(0, slope * height, height) for height in (0.0, 5.0, 10.0, 20.0)]
     Phantom(orientation=AXIAL, positions=places).write(tmp_path)

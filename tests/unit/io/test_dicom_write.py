@@ -1,4 +1,4 @@
-"""What a derived series says, and what of its source it leaves alone."""
+"""Derived series: new attributes, and those that stay as in the source."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _touched(mask: Mask) -> list[bool]:
     ],
 )
 @pytest.mark.parametrize(("dtype", "bits"), [("int16", 12), ("uint16", 16), ("uint8", 8)])
-def test_written_values_are_read_back(tmp_path: Path, syntax: pydicom.uid.UID, dtype: str, bits: int) -> None:
+def test_written_values_read_back(tmp_path: Path, syntax: pydicom.uid.UID, dtype: str, bits: int) -> None:
     phantom = Phantom(syntax=syntax, dtype=dtype, bits_stored=bits, shape=(35, 33, 4), orientation=OBLIQUE)
     _, after, data, _ = _restored(tmp_path, phantom)
     volume, source = read_series(tmp_path / "out")
@@ -112,7 +112,7 @@ def test_the_same_arguments_give_the_same_bytes(tmp_path: Path, syntax: pydicom.
     assert [file.read_bytes() for file in first] == [file.read_bytes() for file in second]
 
 
-def test_identifiers_are_new_valid_and_follow_the_key(tmp_path: Path) -> None:
+def test_identifiers_are_new_valid_and_derive_from_the_key(tmp_path: Path) -> None:
     before, after, _, _ = _restored(tmp_path, Phantom())
     assert len({dataset.SeriesInstanceUID for dataset in after}) == 1
     assert len({dataset.SOPInstanceUID for dataset in after}) == len(after)
@@ -124,7 +124,7 @@ def test_identifiers_are_new_valid_and_follow_the_key(tmp_path: Path) -> None:
     assert derived_uid("1.2.3", "a") != derived_uid("1.2.3", "b")
 
 
-def test_derived_image_points_to_its_source(tmp_path: Path) -> None:
+def test_derived_image_refers_to_its_source(tmp_path: Path) -> None:
     before, after, _, _ = _restored(tmp_path, Phantom())
     for old, new in zip(before, after, strict=True):
         (item,) = new.SourceImageSequence
@@ -134,7 +134,7 @@ def test_derived_image_points_to_its_source(tmp_path: Path) -> None:
         assert (code.CodeValue, code.CodingSchemeDesignator) == ("121322", "DCM")
 
 
-def test_derived_image_says_what_it_is(tmp_path: Path) -> None:
+def test_derived_image_is_marked_as_such(tmp_path: Path) -> None:
     _, after, _, _ = _restored(tmp_path, Phantom())
     for dataset in after:
         assert list(dataset.ImageType) == ["DERIVED", "SECONDARY", "AXIAL"]
@@ -145,7 +145,7 @@ def test_derived_image_says_what_it_is(tmp_path: Path) -> None:
         assert "InstanceCreationDate" not in dataset
 
 
-def test_everything_else_stays(tmp_path: Path) -> None:
+def test_all_other_attributes_stay(tmp_path: Path) -> None:
     def change(dataset: FileDataset, _index: int) -> None:
         dataset.add_new((0x0009, 0x0010), "LO", "SOMEONE")
         dataset.add_new((0x0009, 0x1001), "OB", b"\1\2\3\4")
@@ -164,7 +164,7 @@ def test_everything_else_stays(tmp_path: Path) -> None:
         assert {pydicom.datadict.keyword_for_tag(tag) for tag in differing} <= named
 
 
-def test_what_would_no_longer_hold_is_removed(tmp_path: Path) -> None:
+def test_stale_attributes_are_removed(tmp_path: Path) -> None:
     def change(dataset: FileDataset, _index: int) -> None:
         dataset.IconImageSequence = [Dataset()]
         dataset.DigitalSignaturesSequence = [Dataset()]
@@ -180,7 +180,7 @@ def test_what_would_no_longer_hold_is_removed(tmp_path: Path) -> None:
         assert "SourceApplicationEntityTitle" not in dataset.file_meta
 
 
-def test_private_attributes_stay_but_for_those_of_the_pixels(tmp_path: Path) -> None:
+def test_private_attributes_stay_except_those_about_pixels(tmp_path: Path) -> None:
     def change(dataset: FileDataset, _index: int) -> None:
         dataset.private_block(0x0009, "GEIIS", create=True).add_new(0x10, "SQ", [Dataset()])
         ours = dataset.private_block(0x0043, "GEMS_PARM_01", create=True)
@@ -202,7 +202,7 @@ def test_the_list_of_private_attributes_names_known_ones(creator: str, group: in
     assert pydicom.datadict.private_dictionary_description(tag, creator)
 
 
-def test_extremes_follow_the_values(tmp_path: Path) -> None:
+def test_stated_extremes_are_updated(tmp_path: Path) -> None:
     def change(dataset: FileDataset, _index: int) -> None:
         for keyword in ("SmallestImagePixelValue", "LargestImagePixelValue", "LargestPixelValueInSeries"):
             dataset[keyword] = pydicom.DataElement(pydicom.tag.Tag(keyword), "SS", 0)
@@ -215,7 +215,7 @@ def test_extremes_follow_the_values(tmp_path: Path) -> None:
         assert "SmallestPixelValueInSeries" not in dataset
 
 
-def test_overlay_goes_where_the_bits_that_held_it_go(tmp_path: Path) -> None:
+def test_overlay_in_replaced_bits_is_removed(tmp_path: Path) -> None:
     def change(dataset: FileDataset, _index: int) -> None:
         dataset.add_new((0x6000, 0x0010), "US", dataset.Rows)
         dataset.add_new((0x6000, 0x0102), "US", 15)
@@ -228,7 +228,7 @@ def test_overlay_goes_where_the_bits_that_held_it_go(tmp_path: Path) -> None:
         assert (0x6002, 0x3000) in dataset
 
 
-def test_big_endian_words_are_turned(tmp_path: Path) -> None:
+def test_big_endian_words_are_swapped(tmp_path: Path) -> None:
     def change(dataset: FileDataset, _index: int) -> None:
         dataset.add_new((0x6002, 0x3000), "OW", b"\1\2\3\4")
 
@@ -237,7 +237,7 @@ def test_big_endian_words_are_turned(tmp_path: Path) -> None:
     assert {dataset.Rows for dataset in after} == {6}
 
 
-def test_derived_of_derived_points_to_its_own_source(tmp_path: Path) -> None:
+def test_an_image_derived_twice_refers_to_its_direct_source(tmp_path: Path) -> None:
     Phantom().write(tmp_path / "scan")
     data, mask, source = _changed(tmp_path / "scan")
     source.write(data, mask, tmp_path / "one", DERIVATION)
@@ -267,7 +267,7 @@ def test_series_number_and_description_stay_within_bounds(
     assert after[0].SeriesDescription == expected_description
 
 
-def test_long_and_foreign_description_fits(tmp_path: Path) -> None:
+def test_long_and_non_ascii_descriptions_fit(tmp_path: Path) -> None:
     Phantom().write(tmp_path / "scan")
     data, mask, source = _changed(tmp_path / "scan")
     source.write(data, mask, tmp_path / "out", Derivation("fülle " * 400, "k"))
@@ -374,7 +374,7 @@ def test_compressed_series_are_valid(tmp_path: Path, how: str) -> None:
         assert not validator_errors(file)
 
 
-def test_pixels_that_a_way_does_not_take_are_refused(tmp_path: Path) -> None:
+def test_pixels_that_a_compression_does_not_support_are_refused(tmp_path: Path) -> None:
     Phantom(dtype="int32", bits_stored=20).write(tmp_path / "scan")
     data, mask, source = _changed(tmp_path / "scan")
     with pytest.raises(UnsupportedError, match=r"20 of 32 bits.*: choose another compression"):
@@ -382,7 +382,7 @@ def test_pixels_that_a_way_does_not_take_are_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_an_overlay_in_the_bits_above_the_values_goes_with_them(tmp_path: Path) -> None:
+def test_an_overlay_in_the_bits_above_the_values_is_removed_when_compressed(tmp_path: Path) -> None:
     def change(dataset: FileDataset, _index: int) -> None:
         dataset.add_new((0x6000, 0x0010), "US", 6)
         dataset.add_new((0x6000, 0x0102), "US", 12)

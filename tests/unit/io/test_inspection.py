@@ -41,7 +41,7 @@ def test_a_file_is_described(tmp_path: Path) -> None:
     assert not found.reason
 
 
-def test_a_folder_is_walked(tmp_path: Path) -> None:
+def test_a_folder_is_searched_with_its_subfolders(tmp_path: Path) -> None:
     save_nifti(tmp_path / "b" / "scan.nii.gz")
     sitk.WriteImage(sitk.GetImageFromArray(DATA), str(tmp_path / "a.mhd"))
     Phantom().write(tmp_path / "c" / "series")
@@ -70,7 +70,7 @@ def test_refusals_become_reasons(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("frames", [(), (3,)])
-def test_a_single_file_is_read_to_its_end(tmp_path: Path, frames: tuple[int, ...]) -> None:
+def test_a_single_file_is_read_completely(tmp_path: Path, frames: tuple[int, ...]) -> None:
     path = save_nifti(tmp_path / "scan.nii.gz", np.resize(DATA, (20, 30, 12, *frames)))
     path.write_bytes(path.read_bytes()[:-100])
     (found,) = inspect(path)

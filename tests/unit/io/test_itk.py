@@ -80,7 +80,7 @@ def header_of(path: Path) -> bytes:
 @pytest.mark.parametrize("compressed", [False, True])
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("dtype", TYPES)
-def test_every_type_comes_back(tmp_path: Path, dtype: str, suffix: str, *, compressed: bool) -> None:
+def test_every_type_is_kept(tmp_path: Path, dtype: str, suffix: str, *, compressed: bool) -> None:
     data = numbers(dtype)
     path = saved(tmp_path / f"scan{suffix}", data, compressed=compressed)
 
@@ -113,7 +113,7 @@ def test_an_unchanged_metaimage_is_written_as_it_was(tmp_path: Path, suffix: str
     assert after == before
 
 
-def test_what_itk_knows_of_a_header_is_kept(tmp_path: Path) -> None:
+def test_header_fields_that_itk_understands_are_kept(tmp_path: Path) -> None:
     path = saved(tmp_path / "scan.nrrd", numbers())
     known = b'thicknesses: 1 2 3\nlabels: "a" "b" "c"\ncontent: head\nmeasurement frame: (0,1,0) (1,0,0) (0,0,1)\n'
     path.write_bytes(path.read_bytes().replace(b"kinds: ", known + b"kinds: "))
@@ -125,7 +125,7 @@ def test_what_itk_knows_of_a_header_is_kept(tmp_path: Path) -> None:
     assert not [line for line in kept if line.startswith(b"ITK_")]
 
 
-def test_a_header_apart_names_its_own_data_file(tmp_path: Path) -> None:
+def test_a_separate_header_refers_to_its_own_data_file(tmp_path: Path) -> None:
     for suffix, ending in ((".nhdr", ".raw.gz"), (".mhd", ".zraw")):
         path = saved(tmp_path / f"scan{suffix}", numbers(), compressed=True)
         volume, source = read_itk(path)
@@ -141,7 +141,7 @@ def test_a_header_apart_names_its_own_data_file(tmp_path: Path) -> None:
     hnp.arrays(np.float64, 3, elements=st.floats(-500.0, 500.0)),
     st.sampled_from([".nrrd", ".mha"]),
 )
-def test_any_grid_is_the_one_itk_understands(
+def test_any_grid_is_read_as_itk_reads_it(
     tmp_path_factory: pytest.TempPathFactory, turns: Array, spacing: Array, origin: Array, suffix: str
 ) -> None:
     image = sitk.Image([3, 2, 4], sitk.sitkUInt8)
@@ -162,7 +162,7 @@ def test_any_grid_is_the_one_itk_understands(
         ("RAS", (1, 1, 1)),
     ],
 )
-def test_every_space_is_turned(tmp_path: Path, space: str, signs: tuple[int, ...]) -> None:
+def test_every_space_is_converted(tmp_path: Path, space: str, signs: tuple[int, ...]) -> None:
     path = saved(tmp_path / "scan.nrrd", numbers())
     expected = np.diag([*signs, 1]) @ LPS_TO_RAS @ affine_by_itk(path)
     path.write_bytes(path.read_bytes().replace(b"left-posterior-superior", space.encode()))
@@ -172,7 +172,7 @@ def test_every_space_is_turned(tmp_path: Path, space: str, signs: tuple[int, ...
     np.testing.assert_allclose(read_itk(tmp_path / "out.nrrd")[0].affine, expected, atol=1e-12)
 
 
-def test_big_endian_voxels_are_read_right(tmp_path: Path) -> None:
+def test_big_endian_voxels_are_read_correctly(tmp_path: Path) -> None:
     data = numbers("i2")
     for suffix, old, new in (
         (".nrrd", b"endian: little", b"endian: big"),
@@ -221,7 +221,7 @@ def test_one_frame_is_read_on_the_grid_of_a_single_volume(tmp_path: Path, suffix
         ("RAS", "time", "none", UnreadableError),
     ],
 )
-def test_a_series_is_read_where_itk_knows_its_axes(
+def test_a_time_series_is_read_if_itk_knows_its_axes(
     tmp_path: Path, space: str, kind: str, last: str, error: type[InputError] | None
 ) -> None:
     data = numbers("u1", (2, 3, 4, 2))
@@ -242,7 +242,7 @@ def test_a_series_is_read_where_itk_knows_its_axes(
     np.testing.assert_array_equal(volume.affine, [[-2, 0, 0, -1], [0, -2, 0, -2], [0, 0, 2, 3], [0, 0, 0, 1]])
 
 
-def test_a_header_without_directions_is_warned_of(tmp_path: Path) -> None:
+def test_a_header_without_directions_gives_a_warning(tmp_path: Path) -> None:
     path = tmp_path / "scan.nrrd"
     text = "NRRD0001\ntype: uchar\ndimension: 3\nsizes: 2 2 2\nspacings: 1 2 3\nencoding: raw\n\n"
     path.write_bytes(text.encode() + bytes(8))
@@ -252,7 +252,7 @@ def test_a_header_without_directions_is_warned_of(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("key", ["byte skip: -1", "byte skip: 5"])
-def test_voxels_behind_a_foreign_header(tmp_path: Path, key: str) -> None:
+def test_voxels_after_a_foreign_header_are_read(tmp_path: Path, key: str) -> None:
     data = numbers("u1", (2, 2, 2))
     (tmp_path / "foreign.bin").write_bytes(b"12345" + data.tobytes(order="F"))
     text = (
@@ -268,7 +268,7 @@ def test_voxels_behind_a_foreign_header(tmp_path: Path, key: str) -> None:
 
 @pytest.mark.parametrize("suffix", [".nrrd", ".mha"])
 @pytest.mark.parametrize("kind", [sitk.sitkVectorUInt8, sitk.sitkVectorFloat32])
-def test_several_numbers_a_voxel_are_refused(tmp_path: Path, suffix: str, kind: int) -> None:
+def test_several_numbers_per_voxel_are_refused(tmp_path: Path, suffix: str, kind: int) -> None:
     sitk.WriteImage(sitk.Image([3, 4, 5], kind, 3), str(tmp_path / f"scan{suffix}"))
     with pytest.raises(UnsupportedError, match="expected one real number a voxel"):
         read_itk(tmp_path / f"scan{suffix}")
@@ -331,7 +331,7 @@ def test_a_damaged_header_is_refused(
 @pytest.mark.parametrize("compressed", [False, True])
 @pytest.mark.parametrize("suffix", [".nrrd", ".mha"])
 @pytest.mark.parametrize("keep", [0, 4, 60, -1])
-def test_a_file_that_is_cut_off_is_refused(tmp_path: Path, suffix: str, keep: int, *, compressed: bool) -> None:
+def test_a_truncated_file_is_refused(tmp_path: Path, suffix: str, keep: int, *, compressed: bool) -> None:
     path = saved(tmp_path / f"scan{suffix}", numbers(), compressed=compressed)
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(UnreadableError):
@@ -339,7 +339,7 @@ def test_a_file_that_is_cut_off_is_refused(tmp_path: Path, suffix: str, keep: in
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_a_flipped_bit_in_the_compressed_part_is_found(tmp_path: Path, suffix: str) -> None:
+def test_a_flipped_bit_in_the_compressed_part_is_detected(tmp_path: Path, suffix: str) -> None:
     path = saved(tmp_path / "scan" / f"scan{suffix}", numbers(), compressed=True)
     voxels = max(path.parent.iterdir(), key=lambda file: file.suffix.endswith(("raw", "gz")))
     content = bytearray(voxels.read_bytes())
@@ -350,7 +350,7 @@ def test_a_flipped_bit_in_the_compressed_part_is_found(tmp_path: Path, suffix: s
 
 
 @pytest.mark.parametrize("suffix", [".nrrd", ".mha"])
-def test_any_change_of_a_header_is_read_or_refused_in_one_line(tmp_path: Path, suffix: str) -> None:
+def test_any_changed_header_is_read_or_refused_in_one_line(tmp_path: Path, suffix: str) -> None:
     path = saved(tmp_path / f"scan{suffix}", numbers())
     original, length = path.read_bytes(), len(header_of(path)) + 20
     rng = np.random.default_rng(5)

@@ -141,12 +141,12 @@ def test_slope_and_intercept_go_to_the_encoding(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("slope", [0.0, float("nan"), float("inf")])
-def test_a_slope_that_is_none_means_unscaled(tmp_path: Path, slope: float) -> None:
+def test_an_invalid_slope_means_unscaled(tmp_path: Path, slope: float) -> None:
     path = patched(saved(tmp_path / "scan.nii", numbers("i2")), 112, struct.pack("<2f", slope, 5.0))
     assert read_nifti(path)[0].encoding.is_identity
 
 
-def test_an_intercept_that_is_no_number_is_refused(tmp_path: Path) -> None:
+def test_a_nan_intercept_is_refused(tmp_path: Path) -> None:
     path = patched(saved(tmp_path / "scan.nii", numbers("i2")), 112, struct.pack("<2f", 2.0, float("nan")))
     with pytest.raises(UnreadableError, match="intercept"):
         read_nifti(path)
@@ -154,7 +154,7 @@ def test_an_intercept_that_is_no_number_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", [nib.Nifti1Image, nib.Nifti2Image])
 @pytest.mark.parametrize(("qform", "sform"), [(1, 0), (0, 2), (1, 2), (0, 0), (3, 4)])
-def test_affine_is_nibabels(tmp_path: Path, kind: Any, qform: int, sform: int) -> None:
+def test_affine_equals_nibabels(tmp_path: Path, kind: Any, qform: int, sform: int) -> None:
     image = kind(numbers("u1"), None)
     image.header.set_qform(OBLIQUE, qform)
     image.header.set_sform(OBLIQUE * 1.5, sform)
@@ -166,7 +166,7 @@ def test_affine_is_nibabels(tmp_path: Path, kind: Any, qform: int, sform: int) -
     assert bool(source.warnings) == (qform == sform == 0)
 
 
-def test_units_other_than_millimetres_are_warned_of(tmp_path: Path) -> None:
+def test_units_other_than_millimetres_give_a_warning(tmp_path: Path) -> None:
     path = saved(tmp_path / "scan.nii", numbers("u1"), change=lambda header: header.set_xyzt_units("micron"))
     assert "micrometres" in read_nifti(path)[1].warnings[0]
 
@@ -183,20 +183,20 @@ def test_any_rotation_survives_a_mask_header(values: Array, flip: int) -> None:
     np.testing.assert_allclose(header.get_qform(), affine, atol=5e-3)
 
 
-def test_frames_on_two_axes_are_counted_through(tmp_path: Path) -> None:
+def test_frames_on_two_axes_are_numbered_consecutively(tmp_path: Path) -> None:
     data = numbers("f4", (3, 4, 2, 2, 3))
     path = saved(tmp_path / "scan.nii", data)
     np.testing.assert_array_equal(read_nifti(path, frame=3)[0].data, data[:, :, :, 1, 1])
 
 
-def test_a_missing_choice_of_frame_is_refused(tmp_path: Path) -> None:
+def test_several_frames_need_a_choice(tmp_path: Path) -> None:
     path = saved(tmp_path / "scan.nii", numbers("u1", (3, 4, 2, 5)))
     with pytest.raises(AmbiguousError, match=r"5 frames: say which with --frame 0\.\.4"):
         read_nifti(path)
 
 
 @pytest.mark.parametrize(("shape", "frame"), [((3, 4, 2, 5), 5), ((3, 4, 2, 5), -1), ((3, 4, 2), 0)])
-def test_a_frame_that_is_not_there_is_refused(tmp_path: Path, shape: tuple[int, ...], frame: int) -> None:
+def test_a_missing_frame_is_refused(tmp_path: Path, shape: tuple[int, ...], frame: int) -> None:
     path = saved(tmp_path / "scan.nii", numbers("u1", shape))
     with pytest.raises(UsageError, match=f"got {frame}"):
         read_nifti(path, frame=frame)
@@ -217,7 +217,7 @@ def test_trailing_axes_of_one_are_dropped(tmp_path: Path) -> None:
     assert read_nifti(path)[0].shape == (3, 4, 2)
 
 
-def test_gzip_is_seen_from_the_bytes(tmp_path: Path) -> None:
+def test_gzip_is_recognised_by_the_bytes(tmp_path: Path) -> None:
     data = numbers("u1")
     packed = saved(tmp_path / "scan.nii.gz", data)
     path = tmp_path / "scan.nii"
@@ -228,7 +228,7 @@ def test_gzip_is_seen_from_the_bytes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("dtype", ["c8", "c16", [("R", "u1"), ("G", "u1"), ("B", "u1")]])
-def test_what_is_not_one_real_number_is_refused(tmp_path: Path, dtype: Any) -> None:
+def test_voxels_other_than_one_real_number_are_refused(tmp_path: Path, dtype: Any) -> None:
     path = tmp_path / "scan.nii"
     nib.save(nib.Nifti1Image(np.zeros((2, 2, 2), dtype), np.eye(4)), path)
     with pytest.raises(UnsupportedError, match="expected one real number a voxel"):
@@ -266,7 +266,7 @@ def test_a_damaged_header_is_refused(tmp_path: Path, at: int, value: bytes, erro
         read_nifti(path)
 
 
-def test_a_quaternion_that_is_no_rotation_is_refused(tmp_path: Path) -> None:
+def test_an_invalid_quaternion_is_refused(tmp_path: Path) -> None:
     path = saved(tmp_path / "scan.nii", numbers("u1"), change=lambda header: header.set_qform(OBLIQUE, 1))
     patched(path, 254, bytes(2))
     patched(path, 256, struct.pack("<3f", 2.0, 0.0, 0.0))
@@ -276,7 +276,7 @@ def test_a_quaternion_that_is_no_rotation_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
 @pytest.mark.parametrize("keep", [0, 1, 100, 351, -1])
-def test_a_file_that_is_cut_off_is_refused(tmp_path: Path, suffix: str, keep: int) -> None:
+def test_a_truncated_file_is_refused(tmp_path: Path, suffix: str, keep: int) -> None:
     path = saved(tmp_path / f"scan{suffix}", numbers("f4", (20, 20, 20)))
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(UnreadableError) as caught:
@@ -284,7 +284,7 @@ def test_a_file_that_is_cut_off_is_refused(tmp_path: Path, suffix: str, keep: in
     assert "\n" not in str(caught.value)
 
 
-def test_a_flipped_bit_in_the_compressed_part_is_found(tmp_path: Path) -> None:
+def test_a_flipped_bit_in_the_compressed_part_is_detected(tmp_path: Path) -> None:
     path = saved(tmp_path / "scan.nii.gz", numbers("f4", (20, 20, 20)))
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 16
@@ -301,7 +301,7 @@ def test_missing_file_and_garbage_are_refused(tmp_path: Path) -> None:
         read_nifti(tmp_path / "scan.nii")
 
 
-def test_any_change_of_a_header_is_read_or_refused_in_one_line(tmp_path: Path) -> None:
+def test_any_changed_header_is_read_or_refused_in_one_line(tmp_path: Path) -> None:
     original = saved(tmp_path / "scan.nii", numbers("i2", (3, 3, 3))).read_bytes()
     path = tmp_path / "changed.nii"
     rng = np.random.default_rng(5)

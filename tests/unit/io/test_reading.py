@@ -37,7 +37,7 @@ def images(tmp_path: Path) -> dict[str, Path]:
     return paths
 
 
-def test_the_kind_is_seen_from_the_content(images: dict[str, Path], tmp_path: Path) -> None:
+def test_the_kind_is_recognised_by_the_content(images: dict[str, Path], tmp_path: Path) -> None:
     kinds = {".nii": "nifti", ".nrrd": "nrrd", ".nhdr": "nrrd", ".mha": "metaimage", ".mhd": "metaimage"}
     for ending, path in images.items():
         misnamed = tmp_path / f"{ending[1:]}.txt"
@@ -53,7 +53,7 @@ def test_every_kind_is_read_the_same(images: dict[str, Path]) -> None:
         assert source.facts["frames"] == 1
 
 
-def test_a_name_says_what_a_damaged_file_should_have_been(tmp_path: Path) -> None:
+def test_the_kind_of_a_damaged_file_is_recognised_by_its_name(tmp_path: Path) -> None:
     for name, kind in (("a.nii.gz", "nifti"), ("a.nhdr", "nrrd"), ("a.MHA", "metaimage"), ("a.dcm", "dicom")):
         (tmp_path / name).write_bytes(b"\x1f\x8b broken")
         assert kind_of(tmp_path / name) == kind
@@ -69,18 +69,18 @@ def test_a_name_says_what_a_damaged_file_should_have_been(tmp_path: Path) -> Non
         (b"\x00\xfe\xed", "an unknown format"),
     ],
 )
-def test_what_is_no_image_is_named(tmp_path: Path, content: bytes, likeness: str) -> None:
+def test_other_files_are_refused_with_what_they_look_like(tmp_path: Path, content: bytes, likeness: str) -> None:
     (tmp_path / "scan.bin").write_bytes(content)
     with pytest.raises(UnreadableError, match=f"expected NIfTI.*looks like {likeness}"):
         kind_of(tmp_path / "scan.bin")
 
 
-def test_nothing_there_is_refused(tmp_path: Path) -> None:
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nothing is there"):
         read_scan(tmp_path / "scan.nii")
 
 
-def test_a_folder_is_a_scan_only_where_it_holds_dicom(tmp_path: Path) -> None:
+def test_a_folder_is_a_scan_only_if_it_holds_dicom(tmp_path: Path) -> None:
     nib.save(nib.Nifti1Image(DATA, np.eye(4)), tmp_path / "scan.nii")
     with pytest.raises(UnreadableError, match="no file in this folder is DICOM"):
         read_scan(tmp_path)
@@ -105,7 +105,7 @@ def test_a_choice_where_there_is_none_is_refused(images: dict[str, Path], tmp_pa
         read_scan(tmp_path / "series", frame=0)
 
 
-def test_asking_for_readers_imports_none_of_their_libraries() -> None:
+def test_importing_readers_imports_none_of_their_libraries() -> None:
     code = (
         "import sys, medpaint.io.reading, medpaint.io.inspection;"
         "print([name for name in ('pydicom', 'nibabel', 'SimpleITK', 'torch') if name in sys.modules])"

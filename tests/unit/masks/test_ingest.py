@@ -24,7 +24,7 @@ def scan(data: np.ndarray | None = None) -> Volume:
 
 
 @pytest.mark.parametrize("white", [1, 255, -3])
-def test_the_one_value_that_is_not_zero_is_repaired(white: float) -> None:
+def test_the_only_nonzero_value_is_repaired(white: float) -> None:
     values = np.zeros(SHAPE)
     values[2, 3, 4] = white
     assert np.argwhere(binarised(values)).tolist() == [[2, 3, 4]]
@@ -38,12 +38,12 @@ def test_the_layout_in_memory_does_not_matter(axes: tuple[int, int, int], step: 
     assert np.array_equal(binarised(values), drawn[::step, :, ::-step].transpose(axes))
 
 
-def test_labels_are_chosen() -> None:
+def test_chosen_labels_are_repaired() -> None:
     values = RNG.integers(0, 5, SHAPE).astype(float)
     assert np.array_equal(binarised(values, (1, 3)), (values == 1) | (values == 3))
 
 
-def test_several_labels_and_none_chosen_are_listed() -> None:
+def test_several_labels_need_a_choice() -> None:
     with pytest.raises(AmbiguousError, match=r"3 labels \(1, 2, 7\); choose with --labels"):
         binarised(np.array([0.0, 1, 2, 7]))
 
@@ -53,12 +53,12 @@ def test_a_label_that_does_not_occur_is_refused() -> None:
         binarised(np.array([0.0, 1]), (4,))
 
 
-def test_inverting_repairs_what_is_zero() -> None:
+def test_an_inverted_mask_repairs_zeros() -> None:
     assert binarised(np.array([0.0, 1]), invert=True).tolist() == [True, False]
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_a_mask_that_is_no_number_somewhere_is_refused(bad: float) -> None:
+def test_a_mask_with_nan_is_refused(bad: float) -> None:
     with pytest.raises(MaskError, match="1 voxels that are NaN or infinite"):
         binarised(np.array([0.0, bad]))
 
@@ -71,7 +71,7 @@ def test_fractions_are_refused() -> None:
 
 
 @pytest.mark.parametrize("values", [np.array(["a", "b"]), np.array([1 + 2j]), np.array([None, 1])])
-def test_what_is_no_number_is_no_mask(values: np.ndarray) -> None:
+def test_a_mask_without_numbers_is_refused(values: np.ndarray) -> None:
     with pytest.raises(MaskError, match="expected a mask of numbers"):
         binarised(values)
 
@@ -94,19 +94,19 @@ def test_flips_and_permutations_of_the_grid_are_undone(axes: tuple[int, ...], si
     assert how == ("same grid" if axes == (0, 1, 2) and min(signs) > 0 else "reoriented")
 
 
-def test_another_grid_is_refused_with_both_grids_named() -> None:
+def test_another_grid_is_refused_with_both_grids_described() -> None:
     with pytest.raises(MaskError, match=r"mask 3x4x4 voxels of 2x2x2 mm.*scan 6x7x8.*--resample-mask"):
         aligned(np.ones((3, 4, 4), bool), np.diag([2.0, 2, 2, 1]), Volume.of(np.zeros(SHAPE)))
 
 
-def test_a_cut_out_of_the_grid_is_refused() -> None:
+def test_a_cropped_grid_is_refused() -> None:
     affine = np.eye(4)
     affine[0, 3] = 1
     with pytest.raises(MaskError, match="another grid"):
         aligned(np.ones((5, 7, 8), bool), affine, Volume.of(np.zeros(SHAPE)))
 
 
-def test_resampling_takes_the_nearest_voxel_when_asked() -> None:
+def test_resampling_uses_the_nearest_voxel() -> None:
     coarse = np.zeros((3, 4, 4), bool)
     coarse[1, 1, 1] = True
     affine = np.diag([2.0, 2, 2, 1])
@@ -123,7 +123,7 @@ def test_a_mask_of_the_wrong_polarity_is_refused() -> None:
         check_against_scan(mask, scan(), max_fraction=0.5)
 
 
-def test_a_large_mask_is_let_through_when_asked() -> None:
+def test_a_large_mask_is_accepted_on_request() -> None:
     mask = np.zeros(TISSUE.shape, bool)
     mask[4:12, 4:16, 4:16] = True
     with pytest.raises(MaskError, match="67% of the foreground"):
@@ -131,7 +131,7 @@ def test_a_large_mask_is_let_through_when_asked() -> None:
     assert check_against_scan(mask, scan(), max_fraction=0.9) == ()
 
 
-def test_a_mask_of_everything_is_refused() -> None:
+def test_a_mask_of_all_voxels_is_refused() -> None:
     with pytest.raises(MaskError, match="all 8000 voxels"):
         check_against_scan(np.ones(TISSUE.shape, bool), scan(), max_fraction=1.0)
 
@@ -145,13 +145,13 @@ def test_a_mask_far_from_all_tissue_is_refused() -> None:
         check_against_scan(mask, scan(data), max_fraction=0.5)
 
 
-def test_a_mask_of_a_voxel_is_done_with_a_warning() -> None:
+def test_a_mask_of_one_voxel_is_accepted_with_a_warning() -> None:
     mask = np.zeros(TISSUE.shape, bool)
     mask[8, 8, 8] = True
     assert check_against_scan(mask, scan(), max_fraction=0.5) == ("mask has only 1 voxels",)
 
 
-def test_lost_slices_at_the_end_of_the_tissue_are_near_enough() -> None:
+def test_lost_slices_at_the_end_of_the_tissue_are_accepted() -> None:
     mask = np.zeros(TISSUE.shape, bool)
     mask[:, :, 16:18] = True
     assert check_against_scan(mask, scan(), max_fraction=0.5) == ()

@@ -1,4 +1,4 @@
-"""The bank: cases made once and found again."""
+"""The bank: cases are made once and reused."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def wanted(tmp_path: Path) -> Recipe:
     return recipe(sources=[source()], validation=["brains/sub-v"])
 
 
-def test_cases_are_made_once_and_shared_by_longer_and_larger_trainings(wanted: Recipe, tmp_path: Path) -> None:
+def test_cases_are_made_once_and_reused_by_longer_trainings(wanted: Recipe, tmp_path: Path) -> None:
     banks, skipped = filled(wanted, tmp_path, tmp_path / "pairs")
     assert not skipped
     assert [len(banks[part]) for part in ("training", "validation")] == [3, 3]
@@ -50,14 +50,14 @@ def test_cases_are_made_once_and_shared_by_longer_and_larger_trainings(wanted: R
     assert {path: path.stat().st_mtime_ns for path in longer["training"].files[:1]} == times
 
 
-def test_a_changed_scan_makes_other_cases(wanted: Recipe, tmp_path: Path) -> None:
+def test_a_changed_scan_gets_new_cases(wanted: Recipe, tmp_path: Path) -> None:
     before, _ = filled(wanted, tmp_path, tmp_path / "pairs")
     save(whole().truth + np.float32(1), tmp_path / "sub-t.nii.gz", np.eye(4))
     after, _ = filled(wanted, tmp_path, tmp_path / "pairs")
     assert not set(before["training"].files) & set(after["training"].files)
 
 
-def test_a_part_of_which_every_case_fails_is_told(wanted: Recipe, tmp_path: Path) -> None:
+def test_a_part_whose_cases_all_fail_is_refused(wanted: Recipe, tmp_path: Path) -> None:
     flat = np.zeros((20, 20, 20), np.float32)
     flat[9:11, 9:11, 9:11] = [[[1, 2], [3, 4]], [[1, 2], [3, 4]]]
     save(flat, tmp_path / "sub-v.nii.gz", np.eye(4))

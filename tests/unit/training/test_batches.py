@@ -1,4 +1,4 @@
-"""What each step of a training sees."""
+"""The batches of each training step."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_batch_depends_on_its_step_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("other", [{"seed": 4}, {"rank": 1}])
-def test_another_seed_or_process_sees_other_batches(tmp_path: Path, other: dict[str, int]) -> None:
+def test_another_seed_or_process_gets_other_batches(tmp_path: Path, other: dict[str, int]) -> None:
     from medpaint.training.batches import batches
 
     bank = bank_in(tmp_path)
@@ -67,7 +67,7 @@ def test_another_seed_or_process_sees_other_batches(tmp_path: Path, other: dict[
 
 
 @pytest.mark.parametrize(("slices", "axes"), [(1, 3), (3, 2)])
-def test_a_batch_is_cut_into_input_target_and_hole(tmp_path: Path, slices: int, axes: int) -> None:
+def test_a_batch_is_split_into_input_target_and_hole(tmp_path: Path, slices: int, axes: int) -> None:
     import torch
 
     from medpaint.training.batches import batches
@@ -97,7 +97,7 @@ def test_input_target_and_hole_are_turned_together(slices: int, axes: int) -> No
 
 
 @pytest.mark.parametrize(("slices", "axes"), [(1, 3), (3, 2)])
-def test_first_fill_and_target_stay_true_to_each_other(slices: int, axes: int) -> None:
+def test_first_fill_and_target_stay_consistent(slices: int, axes: int) -> None:
     from medpaint.training.batches import _hidden, _recoloured
 
     patch = patches(slices, axes)[0].astype(np.float32)
@@ -119,7 +119,7 @@ def test_first_fill_and_target_stay_true_to_each_other(slices: int, axes: int) -
     assert min(factors) < 0.0 < max(factors)
 
 
-def test_validation_takes_every_patch_once_in_order_and_as_it_is(tmp_path: Path) -> None:
+def test_validation_uses_every_patch_once_in_order_and_unchanged(tmp_path: Path) -> None:
     import torch
 
     from medpaint.training.batches import ordered

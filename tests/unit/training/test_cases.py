@@ -1,4 +1,4 @@
-"""Damaged scans, and the patches that are cut out of them."""
+"""Damaged scans, and the patches cut out of them."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def case_of(wanted: Recipe, folder: Path, number: int = 0, part: Any = "training
 
 
 def from_files(folder: Path, spacing_mm: Spacing = ONE_MM, shape: tuple[int, int, int] = (40, 44, 36)) -> Any:
-    """Write a scan for each part and return what a recipe says of them."""
+    """Write a scan for each part, and return the keys of a recipe for them."""
     for name in ("sub-t", "sub-v"):
         save(whole(shape).truth, folder / f"{name}.nii.gz", np.diag([*spacing_mm, 1.0]))
     return {"sources": [source()], "validation": ["brains/sub-v"]}
 
 
-def test_a_case_is_decided_by_its_number_and_part(tmp_path: Path) -> None:
+def test_number_and_part_determine_a_case(tmp_path: Path) -> None:
     wanted = recipe(**from_files(tmp_path))
     first, again, second = (case_of(wanted, tmp_path, number).patches for number in (0, 0, 1))
     assert np.array_equal(first, again)
@@ -47,14 +47,14 @@ def test_another_seed_makes_other_cases(tmp_path: Path) -> None:
     assert not np.array_equal(first, second)
 
 
-def test_a_case_says_whose_scan_it_is_and_what_was_made(tmp_path: Path) -> None:
+def test_a_case_names_its_person_and_kind_of_hole(tmp_path: Path) -> None:
     case = case_of(recipe(**from_files(tmp_path)), tmp_path, part="validation")
     assert case.person == "brains/sub-v"
     assert case.kind == "blob 0.2-0.5"
 
 
 @pytest.mark.parametrize("spacing", [ONE_MM, (0.5, 0.5, 4.0), (2.0, 1.0, 1.0)])
-def test_patches_hold_finite_channels_and_a_target(tmp_path: Path, spacing: Spacing) -> None:
+def test_patches_have_finite_channels_and_a_target(tmp_path: Path, spacing: Spacing) -> None:
     shape = (72, 80, 12) if spacing[2] > 3 else (40, 44, 36)
     patches = case_of(recipe(**from_files(tmp_path, spacing, shape)), tmp_path).patches
     assert patches.shape == (3, len(CHANNELS) + 1, 16, 16, 16)
@@ -94,7 +94,7 @@ def test_lost_slices_come_with_those_beside_the_gap(tmp_path: Path, kind: str) -
     assert (away == np.array([5, 4, 3, 2, 1, 8, 2, 3, 4, 5, 6])[:, np.newaxis]).all()
 
 
-def test_other_holes_are_none_for_the_network_of_lost_slices(tmp_path: Path) -> None:
+def test_other_holes_are_refused_for_the_network_for_lost_slices(tmp_path: Path) -> None:
     wanted = recipe(**from_files(tmp_path), network={"kind": "resnet2d"})
     with pytest.raises(InputError, match="expected lost slices"):
         case_of(wanted, tmp_path)
@@ -126,13 +126,13 @@ def test_the_border_is_repeated_where_a_scan_is_smaller_than_a_patch() -> None:
     assert np.count_nonzero(patch[HOLE]) == 1
 
 
-def test_holes_that_fit_nowhere_are_told(tmp_path: Path) -> None:
+def test_holes_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     huge = [{"kind": "blob", "sizes": [900.0, 990.0], "weight": 1.0}]
     with pytest.raises(InputError, match="expected holes that fit into one of 1 scans, got none in 8 tries: "):
         case_of(recipe(**from_files(tmp_path), holes=huge), tmp_path)
 
 
-def test_a_scan_that_has_gone_is_told(tmp_path: Path) -> None:
+def test_a_scan_that_disappeared_is_named(tmp_path: Path) -> None:
     wanted = recipe(**from_files(tmp_path))
     scans, _ = find_scans(wanted, tmp_path)
     (tmp_path / "sub-t.nii.gz").unlink()

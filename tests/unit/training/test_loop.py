@@ -1,4 +1,4 @@
-"""The loop: what is minimised, how fast, and that an interruption changes nothing."""
+"""The loop: its loss, its learning rate, and that an interruption changes nothing."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def one_thread() -> Iterator[None]:
 
 
 def batch_of(count: int = 2, missing: float = 1.0) -> Batch:
-    """Return patches in whose holes as much is missing everywhere, here too much and there too little."""
+    """Return patches whose target has the same size everywhere in the holes, with random signs."""
 
     import torch
 
@@ -65,7 +65,7 @@ def test_the_loss_is_relative_to_what_is_missing(scale: float) -> None:
     assert float(loss_of(0.5 * batch.missing, batch)) == pytest.approx(0.125)
 
 
-def test_what_is_hardly_missing_hardly_counts() -> None:
+def test_a_tiny_target_hardly_counts() -> None:
     import torch
 
     from medpaint.training.loop import loss_of
@@ -74,7 +74,7 @@ def test_what_is_hardly_missing_hardly_counts() -> None:
     assert float(loss_of(torch.zeros_like(batch.missing), batch)) == pytest.approx(0.005)
 
 
-def test_the_loss_does_not_look_outside_the_hole() -> None:
+def test_the_loss_ignores_voxels_outside_the_hole() -> None:
     from medpaint.training.loop import loss_of
 
     batch = batch_of()
@@ -106,7 +106,7 @@ def test_a_patch_without_a_hole_has_no_loss() -> None:
     assert float(loss_of(batch.missing + 1.0, Batch(batch.shown, batch.missing, batch.hole * 0))) == 0.0
 
 
-def test_the_learning_rate_rises_shortly_and_falls_to_a_hundredth() -> None:
+def test_the_learning_rate_warms_up_and_falls_to_a_hundredth() -> None:
     from medpaint.training.loop import _rate
 
     loop = recipe(loop={"rate": 1e-3, "warmup": 0.1}).loop
@@ -126,7 +126,7 @@ def test_the_learning_rate_may_start_at_its_highest() -> None:
     assert _rate(loop, 0.0) == pytest.approx(1e-3)
 
 
-def test_the_end_is_counted_in_steps_or_in_time() -> None:
+def test_progress_is_counted_in_steps_or_in_time() -> None:
     from medpaint.training.loop import _done
 
     steps = recipe(loop={"steps": 4}).loop
@@ -147,7 +147,7 @@ def bank_in(folder: Path) -> Bank:
 
 
 def trainer_in(folder: Path, wanted: Recipe) -> Trainer:
-    """Set up a training in a folder, or take up the one that is there."""
+    """Set up a training in a folder, or resume the one in it."""
 
     import torch
     from lightning_fabric import Fabric
@@ -164,15 +164,15 @@ def trainer_in(folder: Path, wanted: Recipe) -> Trainer:
 
 
 def ignore(*_: object) -> None:
-    """Take no notice."""
+    """Ignore the report."""
 
 
-class Interruption(Exception):  # noqa: N818 - no error, but what stands for a power cut
+class Interruption(Exception):  # noqa: N818 - not an error: it stands for a power cut
     """Somebody pulled the plug."""
 
 
 @pytest.mark.parametrize("step", [3, 4, 7])
-def test_an_interrupted_training_ends_as_if_it_had_not_been(tmp_path: Path, step: int) -> None:
+def test_an_interrupted_training_ends_like_an_undisturbed_one(tmp_path: Path, step: int) -> None:
     import torch
 
     wanted = recipe(loop={"steps": 10, "validate_every": 2, "ema": 0.5, "precision": "32-true"})
@@ -207,7 +207,7 @@ def test_training_lowers_the_validation_score(tmp_path: Path) -> None:
     assert trainer.best == min(scores)
 
 
-def test_a_finished_training_is_not_gone_on_with(tmp_path: Path) -> None:
+def test_a_finished_training_takes_no_more_steps(tmp_path: Path) -> None:
     import torch
 
     wanted = recipe(loop={"steps": 4, "precision": "32-true"})

@@ -1,4 +1,4 @@
-"""Recipes: what is taken, and what is said of one that is wrong."""
+"""Recipes: what is accepted, and how a wrong one is refused."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def written(folder: Path, **changes: Any) -> Path:
-    """Write a good recipe with changes and return its path."""
+    """Write a valid recipe with changes, and return its path."""
     path = folder / "recipe.yaml"
     path.write_text(yaml.safe_dump({**recipe().model_dump(mode="json"), **changes}))
     return path
 
 
-def test_a_recipe_comes_back_as_it_was_written(tmp_path: Path) -> None:
+def test_a_recipe_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert read_recipe(written(tmp_path)) == recipe()
 
 
@@ -57,9 +57,9 @@ def test_a_wrong_key_or_value_is_named(tmp_path: Path, changes: dict[str, Any], 
 
 
 @pytest.mark.parametrize("budget", [{}, {"steps": 4, "minutes": 1.0}], ids=["neither", "both"])
-def test_the_end_is_said_in_steps_or_in_minutes(tmp_path: Path, budget: dict[str, float]) -> None:
+def test_the_end_is_given_in_steps_or_in_minutes(tmp_path: Path, budget: dict[str, float]) -> None:
     path = written(tmp_path, loop={"batch": 2, **budget})
-    with pytest.raises(UsageError, match=r"expected loop.steps or loop.minutes, and not both"):
+    with pytest.raises(UsageError, match=r"expected either loop\.steps or loop\.minutes"):
         read_recipe(path)
 
 
@@ -67,7 +67,7 @@ def test_the_network_for_lost_slices_starts_from_the_smooth_fill(tmp_path: Path)
     lost = recipe(network={"kind": "resnet2d"}).model_dump(mode="json")
     assert read_recipe(written(tmp_path, **lost)).pairs.pace is None
     lost["pairs"]["pace"] = "brisk"
-    with pytest.raises(UsageError, match=r"expected pairs\.pace null, for resnet2d"):
+    with pytest.raises(UsageError, match=r"expected pairs\.pace: null, because resnet2d"):
         read_recipe(written(tmp_path, **lost))
 
 
@@ -75,7 +75,7 @@ def test_the_network_for_lost_slices_starts_from_the_smooth_fill(tmp_path: Path)
     ("content", "message"),
     [(b"name: [tiny", "expected YAML"), (b"\xff\xfe\x00", "not a text file in UTF-8")],
 )
-def test_a_file_that_is_no_yaml_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
+def test_a_file_that_is_not_yaml_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "recipe.yaml"
     path.write_bytes(content)
     with pytest.raises(UnreadableError, match=message) as refused:
@@ -84,7 +84,7 @@ def test_a_file_that_is_no_yaml_is_refused(tmp_path: Path, content: bytes, messa
 
 
 @pytest.mark.parametrize("content", ["", "- tiny\n", "tiny\n"])
-def test_yaml_that_is_no_recipe_is_refused(tmp_path: Path, content: str) -> None:
+def test_yaml_that_is_not_a_recipe_is_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "recipe.yaml"
     path.write_text(content)
     with pytest.raises(UsageError, match=r"recipe\.yaml: "):

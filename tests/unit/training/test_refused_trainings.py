@@ -1,4 +1,4 @@
-"""What a training asks for before it begins."""
+"""What a training checks before it starts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from medpaint.training.train import train
 
 
 @pytest.mark.parametrize("package", ["lightning_fabric", "tensorboard"])
-def test_a_missing_package_is_told_before_any_work(
+def test_a_missing_package_is_reported_before_any_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
@@ -29,7 +29,7 @@ def test_the_folder_of_another_recipe_is_refused(tmp_path: Path) -> None:
         train(recipe(), tmp_path, tmp_path, accelerator="cpu")
 
 
-def test_a_wrong_recipe_is_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_recipe_is_a_usage_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "recipe.yaml"
     path.write_text("name: tiny\n")
     assert main(["train", str(path), "--output", str(tmp_path / "out")]) == 2

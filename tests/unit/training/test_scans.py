@@ -1,4 +1,4 @@
-"""Which scans a training sees, and how."""
+"""Which scans a training uses, and how it reads them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def persons(scans: list[Scan], part: str) -> set[str]:
     return {scan.person for scan in scans if scan.part == part}
 
 
-def test_without_sources_there_are_synthetic_heads_for_both_parts() -> None:
+def test_without_sources_both_parts_have_synthetic_heads() -> None:
     scans, skipped = find_scans(recipe(), Path())
     assert not skipped
     assert persons(scans, "training")
@@ -38,7 +38,7 @@ def test_without_sources_there_are_synthetic_heads_for_both_parts() -> None:
     assert not np.array_equal(first.truth, read_whole(scans[1], Path(), seed=0).truth)
 
 
-def test_persons_are_kept_apart_and_held_out_ones_are_never_returned(tmp_path: Path) -> None:
+def test_persons_are_kept_apart_and_held_out_ones_are_not_used(tmp_path: Path) -> None:
     brains(tmp_path, *(f"sub-{person}_{visit}" for person in "abc" for visit in "12"))
     wanted = recipe(sources=[source()], validation=["brains/sub-b"], held_out=["brains/sub-c"])
     scans, skipped = find_scans(wanted, tmp_path)
@@ -76,7 +76,7 @@ def test_a_person_is_named_by_file_folder_or_the_folder_above(
     assert persons(scans, "training") == expected
 
 
-def test_what_cannot_be_read_is_named_and_left_out(tmp_path: Path) -> None:
+def test_unreadable_files_are_named_and_skipped(tmp_path: Path) -> None:
     brains(tmp_path, "sub-a", "sub-b", "sub-c")
     cut = tmp_path / "sub-c.nii.gz"
     cut.write_bytes(cut.read_bytes()[:1000])
@@ -91,17 +91,17 @@ def test_what_cannot_be_read_is_named_and_left_out(tmp_path: Path) -> None:
     assert "no such file" in skipped[3].reason
 
 
-def test_a_scan_that_is_not_finite_is_left_out(tmp_path: Path) -> None:
+def test_a_scan_with_nan_is_skipped(tmp_path: Path) -> None:
     brains(tmp_path, "sub-a", "sub-b")
     holed = phantom().astype(np.float32)
     holed[0, 0, 0] = np.nan
     save(holed, tmp_path / "sub-c.nii.gz", RAS)
     _, skipped = find_scans(recipe(sources=[source()], validation=["brains/sub-b"]), tmp_path)
-    assert [one.reason.endswith("expected finite intensities") for one in skipped] == [True]
+    assert [one.reason.endswith("expected finite intensities, got NaN or infinity") for one in skipped] == [True]
 
 
 @pytest.mark.parametrize(("validation", "part"), [([], "validation"), (["brains/sub-a"], "training")])
-def test_nothing_left_for_a_part_is_refused(tmp_path: Path, validation: list[str], part: str) -> None:
+def test_a_part_without_scans_is_refused(tmp_path: Path, validation: list[str], part: str) -> None:
     brains(tmp_path, "sub-a")
     (tmp_path / "sub-b.nii.gz").write_bytes(b"no image at all")
     with pytest.raises(InputError, match=rf"expected scans for {part} .* got none; .*sub-b\.nii\.gz: "):
@@ -109,14 +109,14 @@ def test_nothing_left_for_a_part_is_refused(tmp_path: Path, validation: list[str
 
 
 def read(folder: Path, kind: Source) -> Whole:
-    """Return what the one training scan of a folder holds."""
+    """Read the only training scan of a folder."""
     scans, _ = find_scans(recipe(sources=[kind], validation=["brains/sub-v"]), folder)
     (scan,) = (scan for scan in scans if scan.part == "training")
     return read_whole(scan, folder, seed=0)
 
 
 def stored_as(order: tuple[int, ...], signs: tuple[int, ...], path: Path) -> Path:
-    """Write the phantom with its axes in another order and direction, and the affine that says so."""
+    """Write the phantom with its axes in another order and direction, and the matching affine."""
     affine = np.eye(4)
     affine[:3, :3] = RAS[:3, :3][:, list(order)] * np.array(signs)
     flipped = tuple(axis for axis, sign in enumerate(signs) if sign < 0)
@@ -126,7 +126,7 @@ def stored_as(order: tuple[int, ...], signs: tuple[int, ...], path: Path) -> Pat
 @pytest.mark.parametrize(
     ("order", "signs"), [((0, 1, 2), (-1, -1, 1)), ((2, 0, 1), (1, -1, -1)), ((1, 2, 0), (-1, 1, 1))]
 )
-def test_a_scan_is_the_same_however_its_axes_are_stored(
+def test_the_order_of_stored_axes_does_not_matter(
     tmp_path: Path, order: tuple[int, ...], signs: tuple[int, ...]
 ) -> None:
     for folder in (tmp_path / "plain", tmp_path / "turned"):
@@ -139,7 +139,7 @@ def test_a_scan_is_the_same_however_its_axes_are_stored(
     assert turned.spacing_mm == pytest.approx((2.0, 3.0, 4.0))
 
 
-def test_holes_keep_clear_of_what_a_source_says_is_not_healthy(tmp_path: Path) -> None:
+def test_holes_avoid_tissue_that_the_source_marks_as_not_healthy(tmp_path: Path) -> None:
     brains(tmp_path, "sub-a", "sub-v")
     sick = np.zeros(phantom().shape, dtype=np.uint8)
     sick[10:16, 10:16, 10:16] = 1
@@ -148,7 +148,7 @@ def test_holes_keep_clear_of_what_a_source_says_is_not_healthy(tmp_path: Path) -
     assert not read(tmp_path, source(avoid="sick.nii")).tissue[10:16, 10:16, 10:16].any()
 
 
-def test_each_scan_may_have_its_own_mask_of_what_is_not_healthy(tmp_path: Path) -> None:
+def test_each_scan_may_have_its_own_mask_to_avoid(tmp_path: Path) -> None:
     brains(tmp_path, "sub-v")
     for number, name in enumerate(("a", "b")):
         brains(tmp_path / name, f"sub-{name}")
@@ -167,7 +167,7 @@ def test_each_scan_may_have_its_own_mask_of_what_is_not_healthy(tmp_path: Path) 
     assert tissue["brains/sub-b"][10:16, 10:16, 10:13].any()
 
 
-def test_label_maps_become_scans_that_the_seed_decides(tmp_path: Path) -> None:
+def test_the_seed_determines_the_scans_of_label_maps(tmp_path: Path) -> None:
     labels = np.zeros((30, 30, 30), np.uint8)
     labels[10:22, 10:22, 10:22], labels[14:18, 14:18, 14:18] = 3, 7
     for name in ("sub-a", "sub-v"):

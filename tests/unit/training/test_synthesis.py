@@ -24,7 +24,7 @@ def cores(image: FloatArray) -> list[float]:
     return [float(image[7 + 8 * number : 9 + 8 * number, 10:-10, 10:-10].mean()) for number in range(4)]
 
 
-def test_the_seed_decides_everything() -> None:
+def test_the_seed_determines_everything() -> None:
     one, same, other = (synthesised(labels(), ONE_MM, {}, seed=seed) for seed in (1, 1, 2))
     assert np.array_equal(one, same)
     assert not np.array_equal(one, other)
@@ -61,13 +61,13 @@ def test_labels_of_one_class_share_an_intensity() -> None:
     assert step(shared) < 0.35 * step(apart)
 
 
-def test_a_label_without_a_class_is_a_class_of_its_own() -> None:
+def test_a_label_without_a_class_is_its_own_class() -> None:
     classes = {0: 0, 2: 1, 5: 1}
     image = synthesised(labels(), ONE_MM, classes, seed=3)
     assert np.array_equal(image, synthesised(labels(), ONE_MM, {**classes, 9: 2, 9000: 3}, seed=3))
 
 
-def test_a_deformation_moves_borders_and_makes_no_labels() -> None:
+def test_a_deformation_moves_borders_and_adds_no_labels() -> None:
     one, same, other = (deformed(labels(), ONE_MM, seed=seed) for seed in (0, 0, 1))
     assert np.array_equal(one, same)
     assert np.count_nonzero(one != labels()) > 100

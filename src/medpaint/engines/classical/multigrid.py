@@ -25,13 +25,13 @@ from medpaint.engines.classical.stencil import Vector, product
 __all__ = ["Multigrid"]
 
 _BLOCK: Final = 3
-"""Voxels an aggregate takes along a strong axis."""
+"""Number of voxels in an aggregate along a strong axis."""
 
 _STRONG_RATIO: Final = 2.0
-"""An axis is strong where its spacing is at most this many times the finest one."""
+"""Largest ratio of a strong axis's spacing to the finest one."""
 
 _COARSEST: Final = 400
-"""Unknowns below which the system is solved directly."""
+"""Largest number of unknowns for which the system is solved directly."""
 
 _SMOOTHING: Final = 4.0 / 3.0
 """Jacobi damping times the spectral radius: damps the upper three quarters of the spectrum best."""
@@ -39,7 +39,7 @@ _SMOOTHING: Final = 4.0 / 3.0
 
 @dataclass(frozen=True, eq=False)
 class _Level:
-    """One grid: its operator (N, N), damped inverse diagonal (N,), and the way to the coarser grid and back."""
+    """One grid: its operator (N, N), damped inverse diagonal (N,), and the way from and to the coarser grid."""
 
     operator: csr_array[np.float64]
     damping: Vector
@@ -69,11 +69,11 @@ class Multigrid:
         self._coarsest = cho_factor(operator.toarray(), lower=True)
 
     def __call__(self, residual: Vector) -> Vector:
-        """Return the correction that one V-cycle makes from `residual`, both (N,)."""
+        """Apply one V-cycle to a residual, (N,), and return the correction, (N,)."""
         return self._cycle(0, residual)
 
     def _cycle(self, depth: int, residual: Vector) -> Vector:
-        """Smooth, correct from the coarser grid, smooth again; solve where there is no coarser grid."""
+        """Smooth, correct from the coarser grid, and smooth again; solve directly on the coarsest grid."""
         if depth == len(self._levels):
             exact: Vector = cho_solve(self._coarsest, residual, check_finite=False)
             return exact
@@ -86,7 +86,7 @@ class Multigrid:
 
 
 def _coarsening(voxels: NDArray[np.int64], spacing: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return how many voxels an aggregate takes along each axis."""
+    """Return the number of voxels in an aggregate along each axis, (3,)."""
     extended = np.ptp(voxels, axis=0) > 0
     strong = extended & (spacing <= _STRONG_RATIO * spacing[extended].min())
     return np.where(strong, _BLOCK, 1)

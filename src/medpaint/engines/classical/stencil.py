@@ -28,7 +28,7 @@ _OUTSIDE: Final = -2
 """Stands for the number of a voxel beyond the border of the scan."""
 
 _CENTRE: Final = 3
-"""Column of the voxel itself; the neighbours stand around it in C order: -I, -J, -K, itself, +K, +J, +I."""
+"""Column of the voxel itself; the neighbours are in C order around it: -I, -J, -K, itself, +K, +J, +I."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +51,7 @@ class Laplacian:
     highest: float
 
     def intensities(self, solution: Vector) -> Vector:
-        """Return `solution`, counted from `level`, as intensities within the range of the known voxels, (N,)."""
+        """Return `solution`, relative to `level`, as intensities within the range of the known voxels, (N,)."""
         restored: Vector = np.clip(solution + self.level, self.lowest, self.highest)
         return restored
 
@@ -84,12 +84,12 @@ def laplacian(image: FloatArray, mask: Mask, spacing_mm: Spacing, *, rim: bool) 
 
 
 def product(matrix: csr_array[np.float64], vector: Vector) -> Vector:
-    """Return the product of a matrix (R, N) and a vector (N,), as a vector (R,) to the type checker too."""
+    """Return the product of a matrix (R, N) and a vector (N,), (R,), typed as a vector."""
     return cast("Vector", matrix @ vector)
 
 
 def _numbered(mask: Mask) -> NDArray[np.int32]:
-    """Return the number of each masked voxel, `_KNOWN` elsewhere, and `_OUTSIDE` in a border around."""
+    """Return the number of each masked voxel, `_KNOWN` elsewhere, and `_OUTSIDE` in a border around them."""
     numbered = np.full([n + 2 for n in mask.shape], _OUTSIDE, dtype=np.int32)
     inner = numbered[1:-1, 1:-1, 1:-1]
     inner[...] = _KNOWN
@@ -98,7 +98,7 @@ def _numbered(mask: Mask) -> NDArray[np.int32]:
 
 
 def _stencils(numbered: NDArray[np.int32], rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """Return the flat indices of the seven places around each of `rows`, and their numbers, both (R, 7)."""
+    """Return the flat indices of the seven stencil voxels of each of `rows`, and their numbers, both (R, 7)."""
     _, j, k = numbered.shape
     places = rows[:, None] + np.array([-j * k, -k, -1, 0, 1, k, j * k])
     return places, numbered.ravel()[places]

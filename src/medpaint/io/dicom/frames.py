@@ -78,7 +78,7 @@ def frame_datasets(dataset: FileDataset) -> Iterator[Dataset]:
 
 
 def is_multi_frame(dataset: Dataset) -> bool:
-    """Whether an image has functional groups."""
+    """Return whether an image has functional groups per frame."""
     return GROUP_KEYWORDS[1] in dataset
 
 

@@ -16,6 +16,7 @@ from pydicom.uid import MediaStorageDirectoryStorage
 from medpaint.core.errors import InputError, UnreadableError
 from medpaint.core.types import Progress
 from medpaint.io.archive import File, is_archive, members
+from medpaint.io.atomic import is_part
 from medpaint.io.dicom.headers import KEYWORDS, Header, headers_of
 from medpaint.io.dicom.parsing import PARSE_ERRORS, text
 
@@ -98,12 +99,12 @@ def _files(path: Path) -> Iterator[File]:
 
 
 def _on_disk(path: Path) -> Iterator[Path]:
-    """Yield the regular files in and below `path`, in the order of their names."""
+    """Yield the regular files in and below `path`, sorted by name; none that is still being written."""
     if path.is_file():
         yield path
         return
     for folder, folders, names in os.walk(path):
-        folders.sort()
+        folders[:] = sorted(name for name in folders if not is_part(name))
         for name in sorted(names):
             file = Path(folder, name)
             if file.is_file():

@@ -101,13 +101,13 @@ def _depths_mm(dataset: FileDataset) -> set[float]:
 
     Where frames are left out, some writers state the step of those that are there: then the thickness is right.
     """
-    told = [
+    stated = [
         [numbers(frame, keyword, 1) for keyword in ("SpacingBetweenSlices", "SliceThickness")]
         for frame in frame_datasets(dataset)
     ]
-    if not all(step for step, _ in told):
+    if not all(step for step, _ in stated):
         return set()
-    return {depth[0] for pair in told for depth in pair if depth}
+    return {depth[0] for pair in stated for depth in pair if depth}
 
 
 def _same_edges(mapping: Affine, depths: Sequence[float]) -> bool:

@@ -96,8 +96,8 @@ class DicomSource:
         Study, patient, frame of reference, geometry, bits and rescaling stay; identifiers are new and derive
         from the source's and `derivation.key`. Multi-frame images stay so, and so do mosaics; frames that are not
         part of the volume stay as they are. Files that the mask does not touch keep their pixel data
-        byte for byte unless it was compressed in another way than asked for; compressed and big-endian series
-        become explicit little endian where nothing is asked for.
+        byte for byte unless its compression differs from the requested one; without a request, compressed and
+        big-endian series become explicit little endian.
         The same arguments give the same bytes.
 
         With an empty mask nothing is derived: the instances are copied as they are.

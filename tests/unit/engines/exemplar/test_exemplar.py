@@ -134,7 +134,7 @@ def test_regression_finds_a_linear_law() -> None:
     np.testing.assert_allclose(guess, query @ law, atol=0.02)
 
 
-@pytest.mark.parametrize(("engine", "edge"), [(Exemplar(), 8), (Biharmonic(), 24)])
+@pytest.mark.parametrize(("engine", "edge"), [(Exemplar("quick"), 8), (Biharmonic(), 24)])
 def test_the_number_of_threads_does_not_change_the_fill(engine: Engine, edge: int) -> None:
     truth = stripes((36, 36, 32), 7.0)
     mask = cube(truth.shape, edge)
@@ -153,7 +153,7 @@ def test_tissue_found_only_on_the_other_side_is_learned_from_there(axis: int) ->
     mask = np.zeros((88, 30, 30), dtype=bool)
     mask[16:24, 11:19, 11:19] = True
     mask = np.moveaxis(mask, 0, axis).copy()
-    learned = filled(Exemplar(), truth, mask)
+    learned = filled(Exemplar("quick"), truth, mask)
     smooth = filled(Biharmonic(), truth, mask)
     assert rmse(truth, learned, mask) < 0.5 * rmse(truth, smooth, mask)
 

@@ -57,16 +57,20 @@ def _block() -> Any:
     return mask
 
 
+def without_times(entry: Any) -> Any:
+    """Return a record, or an entry of it, without times."""
+    if not isinstance(entry, dict):
+        return entry
+    return {key: without_times(value) for key, value in entry.items() if key not in {"created", "seconds"}}
+
+
 def results_of(folder: Path) -> dict[str, Any]:
     """Return the results of a run: the bytes of every product, and the records without times."""
     base = folder / "results" / "restored"
     found: dict[str, Any] = {}
     for path in sorted(base.rglob("*")):
         if path.name.endswith("_record.json"):
-            record = json.loads(path.read_text())
-            found[str(path.relative_to(base))] = {
-                key: value for key, value in record.items() if key not in {"created", "seconds", "steps"}
-            }
+            found[str(path.relative_to(base))] = without_times(json.loads(path.read_text()))
         elif path.is_file() and ".snakemake" not in path.parts:
             found[str(path.relative_to(base))] = path.read_bytes()
     return found

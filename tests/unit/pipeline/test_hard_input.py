@@ -1,4 +1,4 @@
-"""Scans and masks at the edge of what is sensible: restored or refused with a clear line, never anything else."""
+"""Extreme scans and masks are restored, or refused with a clear line, and nothing else happens."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from medpaint.phantoms import head
 from medpaint.pipeline.case import Restoration
 from medpaint.pipeline.restore import restore
 
-SHAPE = (26, 24, 22)
-ENGINES = ("auto", "unet3d", "unet2d", "resnet2d", "biharmonic")
-"""The networks begin with what `exemplar` fills, and `auto` takes them."""
+SHAPE = (20, 18, 16)
+ENGINES = ("unet3d", "unet2d", "resnet2d", "biharmonic")
+"""The networks start from the fill of `exemplar`, which has no test of its own here; `auto` chooses from these."""
 
 Scan = Callable[[], tuple[Array, Mask]]
 
@@ -28,16 +28,16 @@ def box(*ranges: tuple[int, int], shape: tuple[int, ...] = SHAPE) -> Mask:
 
 
 def phantom(shape: tuple[int, int, int] = SHAPE) -> Array:
-    return head(shape, (7.0, 7.0, 7.0))
+    return head(shape, (8.0, 8.0, 8.0))
 
 
-HOLE = box((10, 14), (9, 13), (9, 12))
+HOLE = box((8, 11), (7, 10), (6, 8))
 
 
 def with_nan() -> Array:
     scan = phantom()
     scan[0] = np.nan
-    scan[15, 10, 10] = np.inf
+    scan[12, 8, 7] = np.inf
     return scan
 
 
@@ -46,18 +46,18 @@ SCANS: dict[str, Scan] = {
     "constant": lambda: (np.full(SHAPE, 7.5, np.float32), HOLE),
     "constant around the hole": lambda: (np.where(phantom() > 0.8, phantom(), 0.0), box((0, 3), (0, 3), (0, 3))),
     "not a number": lambda: (with_nan(), HOLE),
-    "hole at the corner": lambda: (phantom(), box((0, 5), (0, 5), (0, 5))),
-    "hole at the far corner": lambda: (phantom(), box((21, 26), (19, 24), (17, 22))),
-    "whole slices": lambda: (phantom(), box((0, 26), (0, 24), (10, 12))),
-    "a hole in every slice": lambda: (phantom(), box((12, 14), (11, 13), (0, 22))),
-    "one voxel": lambda: (phantom(), box((13, 14), (12, 13), (11, 12))),
+    "hole at the corner": lambda: (phantom(), box((0, 4), (0, 4), (0, 4))),
+    "hole at the far corner": lambda: (phantom(), box((16, 20), (14, 18), (12, 16))),
+    "whole slices": lambda: (phantom(), box((0, 20), (0, 18), (7, 9))),
+    "a hole in every slice": lambda: (phantom(), box((9, 11), (8, 10), (0, 16))),
+    "one voxel": lambda: (phantom(), box((10, 11), (9, 10), (8, 9))),
     "8 x 8 x 8": lambda: (phantom((8, 8, 8)), box((3, 5), (3, 5), (3, 5), shape=(8, 8, 8))),
     "2 x 2 x 2": lambda: (
         np.arange(8.0, dtype=np.float32).reshape(2, 2, 2),
         box((0, 1), (0, 1), (0, 1), shape=(2, 2, 2)),
     ),
     "one row": lambda: (np.arange(12.0).reshape(12, 1, 1), box((5, 7), (0, 1), (0, 1), shape=(12, 1, 1))),
-    "one slice": lambda: (phantom()[:, :, 11:12], HOLE[:, :, 10:11]),
+    "one slice": lambda: (phantom()[:, :, 8:9], HOLE[:, :, 7:8]),
     "negative intensities": lambda: (2000.0 * phantom() - 1024.0, HOLE),
     "int16": lambda: (np.rint(2000.0 * phantom() - 1024.0).astype(np.int16), HOLE),
     "uint8": lambda: (np.rint(255.0 * phantom()).astype(np.uint8), HOLE),
@@ -69,7 +69,7 @@ SCANS: dict[str, Scan] = {
 
 
 def outcome(scan: Array, mask: Mask, engine: str) -> Restoration | str:
-    """Return what came of a scan, or why it was refused."""
+    """Return the restored scan, or why it was refused."""
     try:
         return restore(scan, mask, engine=engine, max_fraction=1.0)
     except InputError as error:
@@ -98,7 +98,7 @@ def test_restores_or_refuses(make: Scan, engine: str) -> None:
 
 
 @every_engine
-@pytest.mark.parametrize("spacing", [(0.3, 0.3, 6.0), (6.0, 0.3, 0.3), (0.2, 0.2, 0.2), (9.0, 9.0, 9.0)])
+@pytest.mark.parametrize("spacing", [(0.3, 0.3, 6.0), (6.0, 0.3, 0.3), (0.2, 0.2, 0.2), (5.0, 5.0, 5.0)])
 def test_any_voxel_size_is_filled(engine: str, spacing: tuple[float, float, float]) -> None:
     scan = phantom()
     volume = Volume.of(scan, np.diag([*spacing, 1.0]))

@@ -119,7 +119,7 @@ def test_no_package_is_named_like_a_public_function() -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_modules_stay_short(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 350
 
 
 def test_functions_stay_on_a_screen() -> None:
@@ -129,7 +129,7 @@ def test_functions_stay_on_a_screen() -> None:
             if isinstance(node, ast.FunctionDef):
                 docstring = ast.get_docstring(node, clean=False) or ""
                 lines = (node.end_lineno or 0) - node.lineno - docstring.count("\n")
-                if lines > 60:
+                if lines > 50:
                     long.append(f"{path}:{node.lineno} {node.name} {lines}")
     assert not long
 
@@ -144,6 +144,8 @@ def test_functions_stay_on_a_screen() -> None:
         ),
         ("import medpaint.cli.main as m; m._parser('restore')", {"torch", "monai", "nibabel", "pydicom", "scipy"}),
         ("from medpaint.engines.registry import engine_names; engine_names()", {"torch", "scipy", "cv2"}),
+        ("from medpaint.detectors.table import DETECTORS; list(DETECTORS)", {"scipy"}),
+        ("from medpaint.io.formats import FORMATS; list(FORMATS)", {"nibabel", "pydicom", "SimpleITK"}),
         ("import medpaint; medpaint.restore", {"torch", "monai", "matplotlib"}),
     ],
 )

@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 from medpaint.cohort.config import CohortConfig, PacsConfig, read_config
 from medpaint.cohort.table import ScanRow, read_table
 from medpaint.core.errors import MedpaintError, UsageError
-from medpaint.io.reading import scan_files
+from medpaint.io.reading import outline
 from medpaint.parameters import FillParameters, MaskParameters, WriteParameters
 
 __all__ = ["BatchWildcards", "Plan", "ScanWildcards", "flags", "make_plan"]
@@ -198,7 +198,7 @@ def _watched_files(path: str) -> list[str]:
     if not path or not place.exists():
         return []
     try:
-        files = scan_files(place)
-    except MedpaintError:  # ingest reports it; a file that is replaced is then read again
-        files = () if place.is_dir() else (place,)
+        files: Iterable[Path] = outline(place).files
+    except MedpaintError:  # ingest reports it; it is read again when a file is replaced
+        files = sorted(file for file in place.rglob("*") if file.is_file()) if place.is_dir() else (place,)
     return [str(file) for file in files if not set(str(file)) & set("{}")]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from medpaint.core.types import Mask, Window
+from medpaint.core.types import Mask, Spacing, Window
 
-__all__ = ["bounding_box", "grown", "within"]
+__all__ = ["bounding_box", "distance_mm", "grown", "within"]
 
 
 def bounding_box(mask: Mask) -> Window | None:
@@ -40,3 +40,12 @@ def within(window: Window, outer: Window) -> Window:
         for part, other in zip(window, outer, strict=True)
     )
     return i, j, k
+
+
+def distance_mm(first: Window, second: Window, spacing_mm: Spacing) -> float:
+    """Return the distance of two windows in mm, along the axis where it is largest; 0 where they meet."""
+    gaps = (
+        max(one.start - other.stop + 1, other.start - one.stop + 1, 0) * size
+        for one, other, size in zip(first, second, spacing_mm, strict=True)
+    )
+    return float(max(gaps))

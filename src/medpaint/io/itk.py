@@ -18,7 +18,7 @@ from medpaint.core.types import Affine, Array, Mask, Progress
 from medpaint.core.volume import Volume
 from medpaint.io.atomic import replacing
 from medpaint.io.digest import combined_digest, file_digest
-from medpaint.io.formats import Format
+from medpaint.io.format import Format
 from medpaint.io.header import (
     Header,
     chosen_frame,

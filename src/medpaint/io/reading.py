@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,15 +18,23 @@ from medpaint.io.source import Source
 if TYPE_CHECKING:
     from medpaint.core.volume import Volume
 
-__all__ = [
-    "has_drawn_masks",
-    "product_endings",
-    "product_name",
-    "read_mask",
-    "read_scan",
-    "read_selected",
-    "scan_files",
-]
+__all__ = ["Outline", "outline", "product_name", "read_mask", "read_scan", "read_selected"]
+
+
+@dataclass(frozen=True)
+class Outline:
+    """What is known of a scan before it is read.
+
+    Attributes:
+        files: the files that it consists of; for a folder, all files in it and below.
+        endings: of all files that may be written for a product of it, that of the main file first; the empty one
+            is a folder.
+        has_drawn_masks: whether its format has masks of its own; products then have one too.
+    """
+
+    files: tuple[Path, ...]
+    endings: tuple[str, ...]
+    has_drawn_masks: bool
 
 
 def read_scan(
@@ -89,32 +98,21 @@ def read_mask(path: Path, scan: Volume, source: Source | None, labels: Sequence[
     return MaskImage(values, image.affine, file.sha256, file.warnings, numbered(labels))
 
 
-def product_endings(path: Path) -> tuple[str, ...]:
-    """Return the endings of all files that may be written for a product of the scan at `path`.
-
-    Of the file that stands for the product the ending comes first; it is empty for a folder. Only the header
-    is read.
+def outline(path: Path) -> Outline:
+    """Return what is known of the scan at `path` before it is read; only headers are looked at.
 
     Raises:
         InputError: nothing is there, or its header cannot be read.
     """
-    return FORMATS[kind_of(path)]().endings(path)
-
-
-def has_drawn_masks(path: Path) -> bool:
-    """Return whether the format of a scan has masks of its own, which products have then too.
-
-    Raises:
-        InputError: nothing is there, or not an image.
-    """
-    return FORMATS[kind_of(path)]().read_drawn is not None
+    form = FORMATS[kind_of(path)]()
+    return Outline(form.files(path), form.endings(path), form.read_drawn is not None)
 
 
 def product_name(path: Path, selection: Selection, secret: bytes = b"") -> str:
-    """Return what products of the scan at `path` are called where the caller does not say.
+    """Return the default name of products of the scan at `path`; only headers are looked at.
 
-    It is the file's or folder's own name without its endings. With a secret, and where the format says who was
-    scanned, it is a keyed name that tells nothing without the secret. Only headers are read.
+    It is the file's or folder's own name without its endings. With a secret, and where the format identifies the
+    patient, it is a keyed name that reveals nothing without the secret.
 
     Args:
         path: the scan.
@@ -124,16 +122,5 @@ def product_name(path: Path, selection: Selection, secret: bytes = b"") -> str:
     Raises:
         InputError: nothing is there, or its headers cannot be read.
     """
-    keyed = FORMATS[kind_of(path)]().keyed_name
-    return keyed(path, selection, secret) if secret and keyed is not None else own_name(path)
-
-
-def scan_files(path: Path) -> tuple[Path, ...]:
-    """Return the files that the scan at `path` consists of; for a folder, all files in it and below.
-
-    Only the header is read.
-
-    Raises:
-        InputError: nothing is there, or its header cannot be read.
-    """
-    return FORMATS[kind_of(path)]().files(path)
+    keyed = FORMATS[kind_of(path)]().keyed_name if secret else None
+    return own_name(path) if keyed is None else keyed(path, selection, secret)

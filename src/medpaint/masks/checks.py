@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from medpaint.core.boxes import bounding_box
+from medpaint.core.boxes import bounding_box, distance_mm
 from medpaint.core.errors import MaskError
 from medpaint.core.foreground import foreground_of
 from medpaint.core.types import Mask
@@ -50,20 +50,9 @@ def check_against_scan(mask: Mask, scan: Volume, *, max_fraction: float) -> tupl
             "use --invert-mask if black means repair, or raise --max-fraction if this is intended"
         )
         raise MaskError(message)
-    distance = _distance_mm(mask, scan, foreground.box)
+    box = bounding_box(mask)
+    distance = 0.0 if box is None else distance_mm(box, foreground.box, scan.spacing_mm)
     if distance > NEAR_MM:
         message = f"mask and scan do not overlap: the mask lies {distance:.0f} mm away from all tissue"
         raise MaskError(message)
     return (f"mask has only {count} voxels",) if count <= TINY_VOXELS else ()
-
-
-def _distance_mm(mask: Mask, scan: Volume, box: tuple[slice, slice, slice]) -> float:
-    """Return the distance of the mask's box from `box`, along the axis where it is largest."""
-    found = bounding_box(mask)
-    if found is None:
-        return 0.0
-    gaps = (
-        max(part.start - other.stop + 1, other.start - part.stop + 1, 0) * size
-        for part, other, size in zip(found, box, scan.spacing_mm, strict=True)
-    )
-    return float(max(gaps))

@@ -17,7 +17,7 @@ from medpaint.core.errors import InputError, LockedError, MedpaintError, Unreada
 from medpaint.io.locks import exclusive
 from medpaint.io.naming import PRODUCT_ENDINGS
 from medpaint.io.nifti import is_own_mask
-from medpaint.io.reading import has_drawn_masks, product_endings, scan_files
+from medpaint.io.reading import outline
 from medpaint.layouts.plain import Products
 from medpaint.record.entries import Record
 from medpaint.record.file import read_record, write_record
@@ -84,13 +84,14 @@ def claimed(
         LockedError: another process is writing products of this name.
         MedpaintError: the folder cannot be written to.
     """
-    inputs = (scan, *scan_files(scan), *((mask, *scan_files(mask)) if mask is not None else ()))
+    known = outline(scan)
+    inputs = (scan, *known.files, *((mask, *outline(mask).files) if mask is not None else ()))
     for path in (scan, *((mask,) if mask is not None else ())):
         _refuse_inside(folder, path)
     with _made(folder), _locked(folder, name):
-        places = [Products.of(folder, name, ending) for ending in product_endings(scan)]
+        places = [Products.of(folder, name, ending) for ending in known.endings]
         made = {path for place in places for path in (place.restored, place.mask, place.record)}
-        made |= {places[0].segmentation} if has_drawn_masks(scan) else set()
+        made |= {places[0].segmentation} if known.has_drawn_masks else set()
         own = _own(places[0], name, overwrite=overwrite)
         for path in sorted(made):
             _refuse_input(path, inputs)

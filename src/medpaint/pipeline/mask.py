@@ -9,7 +9,6 @@ from typing import Final, Literal
 
 import numpy as np
 
-from medpaint.core.boxes import bounding_box
 from medpaint.core.errors import MaskError
 from medpaint.core.types import Mask
 from medpaint.core.volume import Volume
@@ -20,6 +19,7 @@ from medpaint.masks.checks import check_against_scan
 from medpaint.masks.dilation import dilated
 from medpaint.masks.grids import aligned
 from medpaint.masks.labels import binarised
+from medpaint.masks.padding import without_padding
 from medpaint.parameters import MaskParameters
 from medpaint.pipeline.case import Case, MaskLike, Scan
 from medpaint.record.entries import FindingEntry, MaskEntry
@@ -59,7 +59,8 @@ def mask_scan(scan: Scan, mask: MaskLike, parameters: MaskParameters) -> Case:
     volume, source = scan.volume, scan.source
     drawn = _drawn(scan, mask, parameters)
     found = dilated(drawn.mask, volume.spacing_mm, parameters.dilate_mm)
-    warnings = drawn.warnings + _leave_padding(found, volume)
+    found, padding = without_padding(found, volume)
+    warnings = drawn.warnings + padding
     if source is not None and source.absent:
         found[:, :, list(source.absent)] = True
     if found.any():
@@ -135,14 +136,3 @@ def _lost(before_ml: float, after_ml: float) -> tuple[str, ...]:
     if abs(after_ml - before_ml) <= RESAMPLING_SHARE * before_ml:
         return ()
     return (f"resampling changed the mask from {before_ml:.3g} to {after_ml:.3g} ml",)
-
-
-def _leave_padding(mask: Mask, volume: Volume) -> tuple[str, ...]:
-    """Remove padding voxels from a mask, in place; say how many there were."""
-    box = bounding_box(mask)
-    if box is None or volume.encoding.padding is None:
-        return ()
-    padded = mask[box] & volume.encoding.is_padding(volume.data[box])
-    mask[box] &= ~padded
-    count = int(np.count_nonzero(padded))
-    return (f"{count} voxels of the mask are padding, not image, and stay as they are",) if count else ()

@@ -43,6 +43,7 @@ def write(blended: Blended, source: Source, destination: Destination) -> Restora
     started = perf_counter()
     secret = secret_of(blended.draft.parameters.write)
     derivation = _derivation(blended, source, secret)
+    draft = _portable(blended.draft, source, destination.folder, secret)
     with hidden_folder(destination.folder) as staged:
         places = Products.of(staged, destination.name, source.suffix)
         source.write(blended.volume.data, blended.mask, places.restored, derivation)
@@ -57,7 +58,6 @@ def write(blended: Blended, source: Source, destination: Destination) -> Restora
             warnings=warnings,
             seconds=round(perf_counter() - started, 4),
         )
-        draft = _portable(blended.draft, source, destination.folder, secret)
         record = _record(blended, draft, entry)
         write_record(record, places.record)
         destination.fill(staged)

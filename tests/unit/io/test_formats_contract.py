@@ -18,7 +18,7 @@ from medpaint.core.errors import InputError, MedpaintError, UsageError, Verifica
 from medpaint.core.types import Array, Mask
 from medpaint.core.volume import Volume
 from medpaint.io.private import keyed_name
-from medpaint.io.reading import product_endings, product_name, read_mask, read_scan, read_selected, scan_files
+from medpaint.io.reading import outline, product_name, read_mask, read_scan, read_selected
 from medpaint.io.selection import Selection
 from medpaint.io.source import Derivation, Source
 
@@ -176,8 +176,8 @@ def product_selection(case: Case, selection: Selection | None = None) -> Selecti
 def test_what_a_source_says_agrees_with_a_cheap_look_at_the_file(case: Case, path: Path) -> None:
     _, source = read_selected(path, case.selection)
     assert source.selection == case.selection
-    assert product_endings(path)[0] == source.suffix
-    assert set(scan_files(path)) == set(source.files)
+    assert outline(path).endings[0] == source.suffix
+    assert set(outline(path).files) == set(source.files)
     assert source.path == path
     assert source.absent == ()
 
@@ -216,8 +216,8 @@ def test_a_product_consists_of_files_with_the_announced_endings(case: Case, path
     *_, product = written(case, path, tmp_path / "out")
     names = {entry.name for entry in (tmp_path / "out").iterdir()}
     assert product.name in names
-    assert names <= {f"scan_restored{ending}" for ending in product_endings(path)}
-    assert {file.name for file in scan_files(product) if product.is_file()} <= names
+    assert names <= {f"scan_restored{ending}" for ending in outline(path).endings}
+    assert {file.name for file in outline(product).files if product.is_file()} <= names
 
 
 def test_a_product_reads_back_as_it_was_written(case: Case, path: Path, tmp_path: Path) -> None:
@@ -239,7 +239,7 @@ def test_a_single_wrong_voxel_is_noticed(
 
 def test_a_truncated_product_is_noticed(case: Case, path: Path, tmp_path: Path) -> None:
     _, source, data, mask, product = written(case, path, tmp_path)
-    cut_off(scan_files(product)[-1])
+    cut_off(outline(product).files[-1])
     with pytest.raises(VerificationError, match="does not read back the same"):
         source.read_back(product, data, mask)
 
@@ -306,7 +306,7 @@ def test_no_mask_of_the_formats_own_is_left_where_nothing_is_masked(
 
 def test_the_identity_is_stable_and_tells_volumes_apart(case: Case, path: Path, tmp_path: Path) -> None:
     _, source = read_selected(path, case.selection)
-    moved = path.rename(tmp_path / path.name) if len(scan_files(path)) == 1 or path.is_dir() else path
+    moved = path.rename(tmp_path / path.name) if len(outline(path).files) == 1 or path.is_dir() else path
     _, again = read_selected(moved, case.selection)
     assert again.identity == source.identity
     if case.other is not None:
@@ -344,7 +344,7 @@ def cut_off(file: Path) -> None:
 
 
 def test_a_truncated_scan_is_refused(case: Case, path: Path) -> None:
-    cut_off(scan_files(path)[-1])
+    cut_off(outline(path).files[-1])
     with pytest.raises(InputError):
         read_selected(path, case.selection)
 

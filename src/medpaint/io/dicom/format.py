@@ -13,7 +13,7 @@ from medpaint.io.dicom.drawn import is_drawn, read_drawn
 from medpaint.io.dicom.inventory import files_of
 from medpaint.io.dicom.series import identity_of, list_series, read_series
 from medpaint.io.dicom.source import DicomSource
-from medpaint.io.formats import Format
+from medpaint.io.format import Format
 from medpaint.io.inspected import Inspection
 from medpaint.io.mask_image import MaskImage
 from medpaint.io.private import keyed_name

@@ -157,5 +157,7 @@ def exit_facts(code: int, printed: str) -> tuple[dict[str, Any], str]:
 def _without_texts(value: Any) -> Any:  # noqa: ANN401 - JSON
     """Return a JSON value without sentences, times, and what only newer versions say."""
     if isinstance(value, dict):
-        return {key: _without_texts(own) for key, own in value.items() if key not in {*TEXTS, "seconds", "filled_by"}}
+        return {
+            key: _without_texts(own) for key, own in value.items() if key not in {*TEXTS, "seconds", "filled_by"}
+        }
     return [_without_texts(own) for own in value] if isinstance(value, list) else value

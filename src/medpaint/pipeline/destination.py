@@ -1,7 +1,7 @@
-"""Where the products of a scan go: checked and claimed before any work, filled in one go at the end.
+"""Where the products of a scan go: checked and claimed before any work, filled in one step at the end.
 
 Nothing is replaced that medpaint did not write. Its own files are those that a record names and, where there is no
-record because a run was killed or the record was deleted, those that lie beside a mask that medpaint wrote: the
+record because a run was killed or the record was deleted, those next to a mask that medpaint wrote: the
 mask is the first product to be put in place, the record the last, and the mask's header says where it comes from.
 """
 
@@ -43,7 +43,7 @@ class Destination:
         """Put the products in the folder `staged` in place of earlier ones, the record last.
 
         Args:
-            staged: a folder on the same file system that holds the products and nothing else.
+            staged: a folder on the same file system with the products and nothing else.
         """
         names = Products.of(staged, self.name, "")
         first = [names.mask] if names.mask.exists() else []
@@ -73,7 +73,7 @@ def claimed(
     """Check that products can be written, and keep other processes from writing the same ones meanwhile.
 
     Args:
-        folder: where they go; made where it is missing.
+        folder: where they go; created if missing.
         name: what they are called.
         scan: what is restored; only its header is read.
         mask: the file of its mask, if there is one.
@@ -105,7 +105,7 @@ def claimed(
 
 
 def record_failure(record: Record, folder: Path, name: str) -> Path:
-    """Write the record of a scan that failed, in place of what an earlier run made of the scan.
+    """Write the record of a scan that failed, in place of what an earlier run wrote for the scan.
 
     Args:
         record: says why it failed.
@@ -147,10 +147,10 @@ def _own(place: Products, name: str, *, overwrite: bool) -> frozenset[str]:
 
 
 def _refuse_input(product: Path, inputs: Sequence[Path]) -> None:
-    """Refuse a product that would replace what is read."""
+    """Refuse a product that would replace an input."""
     for path in inputs:
         if path.exists() and product.exists() and path.samefile(product):
-            message = f"{product} would replace {path}, which is read: choose another output folder or name"
+            message = f"{product} would replace {path}, which is an input: choose another output folder or name"
             raise InputError(message)
 
 
@@ -158,13 +158,13 @@ def _refuse_inside(folder: Path, origin: Path) -> None:
     """Refuse an output folder inside the folder of a series."""
     goal, source = folder.resolve(), origin.resolve()
     if source.is_dir() and (source == goal or source in goal.parents):
-        message = f"{folder} is inside {origin}, which is read: choose another output folder"
+        message = f"{folder} is inside {origin}, which is the input: choose another output folder"
         raise InputError(message)
 
 
 @contextmanager
 def _made(folder: Path) -> Iterator[None]:
-    """Make a folder where it is missing; take it away again if nothing came of it."""
+    """Create a folder if it is missing; remove it again if it is empty after the block."""
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Records of version 1, brought into the shape of today's."""
+"""Records of version 1, brought into the current shape."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _DATA_ENDINGS = (".raw", ".raw.gz", ".zraw")
 
 
 def upgraded(content: Any) -> Any:  # noqa: ANN401 - JSON of whoever wrote it
-    """Return the content of a record in today's shape; anything but a record of version 1 as it is."""
+    """Return the content of a record in the current shape; return anything but a record of version 1 unchanged."""
     if not isinstance(content, dict) or content.get("record_version") != 1:
         return content
     old = dict(content)
@@ -47,6 +47,6 @@ def upgraded(content: Any) -> Any:  # noqa: ANN401 - JSON of whoever wrote it
 
 
 def _files(header: str) -> list[str]:
-    """Return the names that the file of voxels beside a header may have: version 1 does not say which it has."""
+    """Return the names that the file of voxels next to a header may have: version 1 does not say which it has."""
     stem, _, ending = header.rpartition(".")
     return [f"{stem}{data}" for data in _DATA_ENDINGS] if ending in {"mhd", "nhdr"} else []

@@ -43,7 +43,7 @@ def unreadable_scan(folder: Path) -> tuple[Path, Path]:
     return scan, mask
 
 
-def test_products_are_all_that_is_left_in_the_folder(tmp_path: Path) -> None:
+def test_only_products_are_left_in_the_folder(tmp_path: Path) -> None:
     products = restored(tmp_path)
     assert set(products.record.parent.iterdir()) == {products.restored, products.mask, products.record}
 
@@ -82,7 +82,7 @@ def test_a_foreign_file_is_never_replaced(tmp_path: Path, name: str, *, overwrit
     assert files_in(tmp_path / "out") == {name: b"mine"}
 
 
-def test_a_foreign_folder_in_the_place_of_a_series_is_never_replaced(tmp_path: Path) -> None:
+def test_a_foreign_folder_in_place_of_a_series_is_never_replaced(tmp_path: Path) -> None:
     Phantom(shape=(18, 16, 5)).write(tmp_path / "scan")
     (tmp_path / "out" / "scan_restored").mkdir(parents=True)
     (tmp_path / "out" / "scan_restored" / "notes.txt").write_text("mine")
@@ -133,7 +133,7 @@ def test_the_scan_is_never_replaced(tmp_path: Path) -> None:
         medpaint.restore(scan, mask, output=tmp_path, name="t1", overwrite=True)
 
 
-def test_the_voxel_file_beside_a_header_is_never_replaced(tmp_path: Path) -> None:
+def test_the_voxel_file_of_a_header_is_never_replaced(tmp_path: Path) -> None:
     image = SimpleITK.GetImageFromArray(phantom().transpose(2, 1, 0))
     SimpleITK.WriteImage(image, str(tmp_path / "y_restored.mhd"))
     before = files_in(tmp_path)

@@ -13,6 +13,7 @@ from medpaint.core.errors import InputError, MedpaintError, UnreadableError
 from medpaint.core.geometry import index_map
 from medpaint.core.types import Array, Mask
 from medpaint.core.volume import Volume
+from medpaint.io.atomic import is_part
 from medpaint.io.reading import read_mask, read_selected
 from medpaint.io.selection import Selection
 from medpaint.record.entries import Product, Record
@@ -105,7 +106,8 @@ def _records_of(path: Path) -> list[Path]:
     record = path.with_name(f"{stem}{RECORD_SUFFIX}")
     if found and record.exists():
         return [record]
-    return sorted(path.rglob(f"*{RECORD_SUFFIX}")) if path.is_dir() else []
+    found_below = path.rglob(f"*{RECORD_SUFFIX}") if path.is_dir() else ()
+    return sorted(one for one in found_below if not any(map(is_part, one.relative_to(path).parts)))
 
 
 def _check_products(record: Record, folder: Path, problems: list[str], notes: list[str]) -> None:

@@ -87,7 +87,7 @@ def export_scan(image: Path, filled: Path, settings: Mapping[str, Any], output: 
     name = checked_name(name)
     stage = load_filled(filled)
     if isinstance(stage, Failure):
-        return _failed(stage.reason, stage.parameters, output, name)
+        return _failed(stage.reason, stage.parameters.replaced(settings), output, name)
     parameters = stage.draft.parameters.replaced(settings)
     records: list[Record] = []
     reason = _failure_of(lambda: records.append(_exported(image, stage, parameters, output, name)))
@@ -98,7 +98,7 @@ def _inpaint_scan(path: Path, settings: Mapping[str, Any], output: Path) -> str:
     """Fill one case file; return the reason if it failed."""
     case = load_case(path)
     if isinstance(case, Failure):
-        save_failure(case, output)
+        save_failure(Failure(case.reason, case.parameters.replaced(settings)), output)
         return case.reason
     parameters = case.draft.parameters.replaced(settings)
     reason = _failure_of(lambda: save_filled(inpaint(case, parameters.fill), output))

@@ -169,7 +169,7 @@ class ItkSource:
             MedpaintError: `nifti` cannot be written.
         """
         del segmentation, restored, derivation
-        write_mask(mask, self.affine, nifti, applied=True)
+        write_mask(mask, self.affine, nifti, product=self.suffix)
         return ()
 
 

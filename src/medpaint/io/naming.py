@@ -8,13 +8,13 @@ from typing import Final
 
 from medpaint.core.errors import UsageError
 
-__all__ = ["PRODUCT_ENDINGS", "SCAN_ID", "checked_name", "own_name"]
+__all__ = ["DATA_ENDINGS", "SCAN_ID", "checked_name", "own_name"]
 
 SCAN_ID: Final = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$"
 """Pattern of the names that users may give; they become part of file names."""
 
-PRODUCT_ENDINGS: Final = ("", ".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".raw", ".raw.gz", ".zraw")
-"""Endings of the files that products of any format consist of; the empty one is the folder of a series."""
+DATA_ENDINGS: Final = {".nhdr": (".raw", ".raw.gz"), ".mhd": (".raw", ".zraw")}
+"""Endings of headers, to those that the file of voxels beside one may have."""
 
 _ENDINGS: Final = re.compile(
     r"(\.nii)?(\.gz)?$|\.(nrrd|nhdr|mha|mhd|dcm|ima|zip|tgz|tbz2|txz)$|\.tar(\.gz|\.bz2|\.xz)?$", re.IGNORECASE

@@ -45,12 +45,12 @@ from medpaint.io.stored import (
     unpacked,
 )
 
-__all__ = ["FORMAT", "NiftiSource", "inspect_nifti", "is_own_mask", "read_nifti", "write_mask"]
+__all__ = ["FORMAT", "NiftiSource", "inspect_nifti", "own_ending", "read_nifti", "write_mask"]
 
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 
-_OWN_MASK: Final = b"medpaint: the mask that was applied, 1 = repaired"
-"""Note in the header of the mask of a product."""
+_NOTE: Final = "medpaint: mask of a restored scan, saved as *{}"
+"""Note in the header of the mask of a product: the ending of the restored scan, empty for a folder."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,7 +157,11 @@ class NiftiSource:
             MedpaintError: `nifti` cannot be written.
         """
         del segmentation, restored, derivation
-        _write_mask(mask_header_like(self.header, mask.shape[: self.axes], note=_OWN_MASK), mask, nifti)
+        _write_mask(
+            mask_header_like(self.header, mask.shape[: self.axes], note=_NOTE.format(self.suffix).encode()),
+            mask,
+            nifti,
+        )
         return ()
 
 
@@ -211,7 +215,7 @@ def inspect_nifti(path: Path) -> Inspection:
         return inspection_of(_parsed(file, path)[0])
 
 
-def write_mask(mask: Mask, affine: Affine, path: Path, *, applied: bool = False) -> None:
+def write_mask(mask: Mask, affine: Affine, path: Path, *, product: str | None = None) -> None:
     """Write a mask as uint8 NIfTI-1, 1 = repair; the same mask gives the same bytes.
 
     Args:
@@ -219,22 +223,29 @@ def write_mask(mask: Mask, affine: Affine, path: Path, *, applied: bool = False)
         affine: voxel index to RAS+ millimetres, (4, 4). Where the grid is sheared it goes into the
             sform alone, since the qform cannot represent it.
         path: the file to write; gzipped where it ends in ``.gz``.
-        applied: the mask belongs to a product; its header says so, see `is_own_mask`.
+        product: ending of the restored scan that the mask belongs to, empty for a folder; the header says so, see
+            `own_ending`. None for any other mask.
 
     Raises:
         MedpaintError: `path` cannot be written.
     """
-    _write_mask(mask_header(mask.shape, affine, note=_OWN_MASK if applied else b""), mask, path)
+    note = b"" if product is None else _NOTE.format(product).encode()
+    _write_mask(mask_header(mask.shape, affine, note=note), mask, path)
 
 
-def is_own_mask(path: Path) -> bool:
-    """Return whether a file is the mask of a product that medpaint wrote, as its header says."""
+def own_ending(path: Path) -> str | None:
+    """Return the ending of the restored scan that a mask written by medpaint belongs to, as its header says.
+
+    It is empty for the folder of a series, and None where the file is anything else than such a mask.
+    """
     try:
         with read_errors(path), path.open("rb") as file:
             _, block = _parsed(file, path)
     except InputError:
-        return False
-    return note_in(block, path) == _OWN_MASK
+        return None
+    note = note_in(block, path).decode("latin-1")
+    start, _, end = _NOTE.partition("{}")
+    return note.removeprefix(start).removesuffix(end) if note.startswith(start) else None
 
 
 def _write_mask(header: bytes, mask: Mask, path: Path) -> None:

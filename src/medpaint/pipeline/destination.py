@@ -15,8 +15,8 @@ from pathlib import Path
 
 from medpaint.core.errors import InputError, LockedError, MedpaintError, UnreadableError
 from medpaint.io.locks import exclusive
-from medpaint.io.naming import PRODUCT_ENDINGS
-from medpaint.io.nifti import is_own_mask
+from medpaint.io.naming import DATA_ENDINGS
+from medpaint.io.nifti import own_ending
 from medpaint.io.reading import outline
 from medpaint.layouts.plain import Products
 from medpaint.record.entries import Record
@@ -131,10 +131,13 @@ def _own(place: Products, name: str, *, overwrite: bool) -> frozenset[str]:
     """
     record = place.record
     if not record.exists():
-        if not is_own_mask(place.mask):
+        ending = own_ending(place.mask)
+        if ending is None:
             return frozenset()
-        made = (Products.of(record.parent, name, ending) for ending in PRODUCT_ENDINGS)
-        return frozenset(path.name for products in made for path in vars(products).values())
+        endings = (ending, *DATA_ENDINGS.get(ending, ()))
+        restored = {Products.of(record.parent, name, one).restored.name for one in endings}
+        drawn = () if ending else (place.segmentation.name,)
+        return frozenset({place.mask.name, *restored, *drawn})
     if not overwrite:
         message = f"{record} is there already: choose another output folder or name, or --overwrite"
         raise InputError(message)

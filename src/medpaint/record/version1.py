@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from medpaint.io.naming import DATA_ENDINGS
+
 __all__ = ["upgraded"]
 
 _STEPS: dict[str, tuple[str, ...]] = {
@@ -13,8 +15,6 @@ _STEPS: dict[str, tuple[str, ...]] = {
     "write": ("edge_mm", "compress", "deidentify"),
 }
 """The parameters of version 1 by step. Its ``samples`` could only be 1, and is left out."""
-
-_DATA_ENDINGS = (".raw", ".raw.gz", ".zraw")
 
 
 def upgraded(content: Any) -> Any:  # noqa: ANN401 - JSON of whoever wrote it
@@ -47,6 +47,6 @@ def upgraded(content: Any) -> Any:  # noqa: ANN401 - JSON of whoever wrote it
 
 
 def _files(header: str) -> list[str]:
-    """Return the names that the file of voxels next to a header may have: version 1 does not say which it has."""
-    stem, _, ending = header.rpartition(".")
-    return [f"{stem}{data}" for data in _DATA_ENDINGS] if ending in {"mhd", "nhdr"} else []
+    """Return the names that the voxel file of a header can have; version 1 does not say which it has."""
+    stem, dot, ending = header.rpartition(".")
+    return [f"{stem}{data}" for data in DATA_ENDINGS.get(f"{dot}{ending}", ())]

@@ -205,7 +205,7 @@ def test_only_the_mask_changes(case: Case, path: Path, tmp_path: Path) -> None:
 
 def test_other_volumes_of_the_file_stay(case: Case, path: Path, tmp_path: Path) -> None:
     if case.other is None:
-        pytest.skip("the file holds one volume")
+        pytest.skip("the file has one volume")
     *_, product = written(case, path, tmp_path)
     before, _ = read_selected(path, case.other)
     after, _ = read_selected(product, product_selection(case, case.other))
@@ -327,7 +327,7 @@ def test_names_come_from_the_file_or_from_the_secret(case: Case, path: Path) -> 
 
 
 def test_a_wrong_selection_is_refused(case: Case, path: Path) -> None:
-    with pytest.raises(MedpaintError, match=r"expected|holds"):
+    with pytest.raises(MedpaintError, match=r"expected|has frames"):
         read_selected(path, case.wrong)
     alien = Selection(frame=0) if path.is_dir() else Selection(series="1.2.3")
     with pytest.raises(UsageError, match=r"expected no (frame|series)"):

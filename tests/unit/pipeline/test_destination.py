@@ -106,6 +106,34 @@ def test_a_failure_removes_the_products_of_an_earlier_run(tmp_path: Path) -> Non
     assert list(products.record.parent.iterdir()) == [products.record]
 
 
+@pytest.mark.parametrize("name", ["scan_restored.nrrd", "scan_restored.raw", "scan_mask.dcm", "scan_restored.txt"])
+def test_foreign_files_next_to_unfinished_products_are_kept(tmp_path: Path, name: str) -> None:
+    products = restored(tmp_path)
+    products.record.unlink()
+    foreign = products.record.with_name(name)
+    foreign.write_bytes(b"mine")
+    assert medpaint.verify(restored(tmp_path).record).holds
+    assert foreign.read_bytes() == b"mine"
+
+
+def test_unfinished_products_of_a_series_are_replaced_with_their_segmentation(tmp_path: Path) -> None:
+    Phantom(shape=(18, 16, 5)).write(tmp_path / "scan")
+    for _ in range(2):
+        done = medpaint.restore(tmp_path / "scan", series_mask(), output=tmp_path / "out", engine="nearest")
+        assert done.products is not None
+        assert medpaint.verify(done.products.record).holds
+        done.products.record.unlink()
+
+
+def test_a_mask_of_the_user_does_not_make_products_medpaints_own(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    save(hole(), tmp_path / "out" / "scan_mask.nii.gz")
+    before = files_in(tmp_path / "out")
+    with pytest.raises(InputError, match=r"scan_mask\.nii\.gz is there already"):
+        restored(tmp_path, overwrite=True)
+    assert files_in(tmp_path / "out") == before
+
+
 def test_names_are_compared_exactly(tmp_path: Path) -> None:
     scan, mask = save_pair(tmp_path, "sub.01")
     done = medpaint.restore(scan, mask, output=tmp_path, engine="nearest")

@@ -168,7 +168,7 @@ class DicomSource:
             InputError: a file of the source has changed since it was read.
             MedpaintError: a file cannot be written.
         """
-        write_mask(mask, self.affine, nifti, applied=True)
+        write_mask(mask, self.affine, nifti, product=self.suffix)
         segmentation.unlink(missing_ok=True)
         if not mask.any():
             return ()

@@ -64,7 +64,7 @@ def main() -> None:
     parser.add_argument("--record", type=Path, required=True, help="record that medpaint train wrote")
     parser.add_argument("--scores", type=Path, required=True, help="table of scores of benchmarks/engines.py")
     parser.add_argument("--output", type=Path, required=True, help="Markdown file to write")
-    parser.add_argument("--start", default="", help="what the weights were that the training began with, in words")
+    parser.add_argument("--start", default="", help="description of the weights that the training started from")
     arguments = parser.parse_args()
     record = json.loads(arguments.record.read_text(encoding="utf-8"))
     arguments.output.write_text(card_of(record, read_scores(arguments.scores), arguments.start), encoding="utf-8")

@@ -2,8 +2,8 @@
 
     python benchmarks/classical.py --data FOLDER --people 6 --output docs/reference/classical-engines.md
 
-FOLDER holds brain-extracted T1-weighted scans as NIfTI, uint8, 1 mm; the last ones by name are measured.
-For comparison seg_FillLesions of NiftySeg is run on the same holes, where --niftyseg names the program.
+FOLDER contains brain-extracted T1-weighted scans as NIfTI, uint8, 1 mm; the last ones by name are measured.
+For comparison seg_FillLesions of NiftySeg is run on the same holes, if --niftyseg gives its path.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Read every DICOM series of the test data and of pydicom's own test files, and write what came of it as a page.
+"""Read every DICOM series of the test data and of pydicom's own test files, and write the outcomes as a page.
 
     python benchmarks/dicom_series.py --data FOLDER --output docs/reference/dicom-series.md
 
-FOLDER holds a folder ``dicom``. Where a NIfTI file with the reference lies beside a series, it is compared.
+FOLDER contains a folder ``dicom``. If there is a NIfTI file with the reference next to a series, it is compared.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def canonical(data: np.ndarray[Any, Any], affine: np.ndarray[Any, Any]) -> tuple
 
 
 def against_reference(finding: Inspection, data: Any, affine: Any) -> str:  # noqa: ANN401 - arrays
-    """Return how a volume compares with the reference beside its folder, empty where there is none."""
+    """Return how a volume compares with the reference next to its folder; empty without one."""
     folder = finding.path if finding.path.is_dir() else finding.path.parent
     reference = folder.with_name(f"{folder.name}_ground_truth.nii.gz")
     if not reference.exists():
@@ -57,7 +57,7 @@ def against_reference(finding: Inspection, data: Any, affine: Any) -> str:  # no
 
 
 def outcome(finding: Inspection) -> str:
-    """Read what a finding says can be read; return what came of it."""
+    """Read what a finding lists as readable; return the outcome."""
     if not finding.restorable:
         return f"refused: {finding.reason}"
     try:
@@ -69,7 +69,7 @@ def outcome(finding: Inspection) -> str:
 
 
 def rows(root: Path, folder: Path) -> Iterator[tuple[str, str, str, str]]:
-    """Yield for each series below a folder: where, what, grid, outcome."""
+    """Yield place, kind, grid and outcome of each series below a folder."""
     for finding in sorted(list_series(folder), key=lambda one: (str(one.path), one.name)):
         part = str(finding.facts.get("part", ""))
         where = f"{finding.path.relative_to(root)}{f' ({part})' if part else ''}"
@@ -101,14 +101,14 @@ def page(data: Path) -> str:
 
 
 def _holds(folder: Path) -> bool:
-    """Whether files lie in a folder itself, not only below it."""
+    """Return whether files are in a folder itself, not only below it."""
     return any(path.is_file() for path in folder.iterdir())
 
 
 def main() -> int:
     """Write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder that holds a folder dicom")
+    parser.add_argument("--data", type=Path, required=True, help="folder with a folder dicom in it")
     parser.add_argument("--output", type=Path, help="page to write; printed in any case")
     parsed = parser.parse_args()
     text = page(parsed.data)

@@ -2,7 +2,7 @@
 
     python benchmarks/engines.py --data FOLDER --output docs/reference/engines-measured.md --images docs/images
 
-FOLDER is laid out as the table SCANS says. The engines are those of the registry.
+FOLDER is laid out as in the table SCANS. The engines are those of the registry.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Group:
     Attributes:
         title: heading.
         about: what they are, for the page.
-        scans: path below the data, person, and mask of what is not healthy, if any.
+        scans: path below the data, person, and mask of unhealthy tissue, if any.
     """
 
     title: str
@@ -120,7 +120,7 @@ def subjects_of(group: Group, data: Path) -> list[Subject]:
 
 
 def measured(subjects: Sequence[Subject], plan: Plan) -> list[Row]:
-    """Return the scores of every engine, and say what was left out."""
+    """Return the scores of every engine, and print what was left out."""
     rows = []
     for result in evaluate(subjects, plan):
         if isinstance(result, LeftOut):
@@ -164,7 +164,7 @@ def section(group: Group, rows: Sequence[Row], plan: Plan) -> str:
 
 
 def with_interval(estimate: Estimate) -> str:
-    """Return a mean, with its interval where there is one."""
+    """Return a mean, with its interval if it has one."""
     if math.isnan(estimate.low):
         return f"{estimate.mean:.1f}"
     return f"{estimate.mean:.1f} ({estimate.low:.1f} to {estimate.high:.1f})"

@@ -1,4 +1,4 @@
-"""The runs of benchmarks/products.py, as words after `python -m medpaint`."""
+"""The runs of benchmarks/products.py, as arguments of `python -m medpaint`."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ mosaic-secret      mosaic            mosaic-mask.nii.gz   --engine harmonic --de
 part               echoes            ct-mask.nii.gz       --engine harmonic --series 1.2.3.4#echo-time=20.0
 part-unsaid        echoes            ct-mask.nii.gz       --engine harmonic
 """
-"""The same of DICOM series."""
+"""The same for DICOM series."""
 
 REAL: Final = ("ct", "ct-signed", "mr-rle", "mr-jpeg-ls", "mr-big-endian", "ct-series")
 

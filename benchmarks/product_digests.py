@@ -1,4 +1,4 @@
-"""Digests of products, records and runs, taken without medpaint, by which two versions are compared."""
+"""Digests of products, records and runs, computed without medpaint, to compare two versions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ITK_ENDINGS: Final = (".nrrd", ".nhdr", ".mha", ".mhd")
 PIXELS: Final = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 
 DERIVED: Final = "2.25."
-"""How the identifiers begin that medpaint makes; the inputs have no others of that form."""
+"""Prefix of the identifiers that medpaint makes; the inputs have none of that form."""
 
 LASTING: Final = ("StudyInstanceUID", "FrameOfReferenceUID", "ImplementationClassUID")
 """Identifiers that have to stay the same whatever restored the scan."""
@@ -41,10 +41,10 @@ def digest(content: Any) -> str:  # noqa: ANN401 - bytes, or anything that JSON 
 
 
 def product_digests(path: Path) -> dict[str, str]:
-    """Return the digests of a product by kind: ``file``, and as far as the format has them the others.
+    """Return the digests of a product by kind: ``file``, and the others if the format has them.
 
     ``voxels`` are the stored values in the order of the file, ``header`` is the rest of the file. In DICOM
-    derived identifiers are left out of the header and have a digest of their own, ``identifiers``.
+    derived identifiers are left out of the header and have a separate digest, ``identifiers``.
 
     Args:
         path: a file, or the folder of a series.
@@ -62,7 +62,7 @@ def product_digests(path: Path) -> dict[str, str]:
 
 
 def _of_array(array: NDArray[Any], order: Any = "C") -> list[str]:  # noqa: ANN401 - "C" or "F"
-    """Return what tells an array from any other: shape, dtype with byte order, hash of the values."""
+    """Return what distinguishes an array from any other: shape, dtype with byte order, hash of the values."""
     return [repr(array.shape), array.dtype.str, digest(array.tobytes(order=order))]
 
 
@@ -103,7 +103,7 @@ def _of_dicom(files: Iterable[Path]) -> dict[str, str]:
 
 
 def _elements(dataset: pydicom.Dataset, above: str = "") -> Iterator[tuple[str, str, str, bool]]:
-    """Yield for each element but the pixels where it is, its VR, its value, and whether that is derived."""
+    """Yield for each element but the pixels its place, its VR, its value, and whether that is derived."""
     for element in dataset:
         where = f"{above}/{element.tag}"
         if element.keyword in PIXELS or element.keyword == "FileMetaInformationGroupLength":
@@ -119,7 +119,7 @@ def _elements(dataset: pydicom.Dataset, above: str = "") -> Iterator[tuple[str, 
 
 
 def record_facts(path: Path) -> dict[str, Any]:
-    """Return what a record of version 1 or 2 has to say alike: status, engine, how much, and the checksums."""
+    """Return what records of version 1 and 2 have in common: status, engine, how much, and the checksums."""
     record = json.loads(path.read_text(encoding="utf-8"))
     if record["record_version"] == 1:
         engine, seam, identity = (record["engine"] or {}).get("name"), record["seam"], record["identity"]
@@ -155,7 +155,7 @@ def exit_facts(code: int, printed: str) -> tuple[dict[str, Any], str]:
 
 
 def _without_texts(value: Any) -> Any:  # noqa: ANN401 - JSON
-    """Return a JSON value without sentences, times, and what only newer versions say."""
+    """Return a JSON value without sentences, times, and what only newer versions add."""
     if isinstance(value, dict):
         return {
             key: _without_texts(own) for key, own in value.items() if key not in {*TEXTS, "seconds", "filled_by"}

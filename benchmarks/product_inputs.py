@@ -32,7 +32,7 @@ TILTED: Final = np.array(
 """Voxel to RAS+ mm of the scans."""
 
 STRAIGHT: Final = np.diag([-2.0, -2.0, 2.0, 1.0])
-"""The same of NRRD and MetaImage files."""
+"""The same for NRRD and MetaImage files."""
 
 COHORT: Final = """\
 scan\timage\tmask\tengine
@@ -122,7 +122,7 @@ def _write_variants(data: Values, folder: Path) -> None:
 
 
 def _write_itk(data: Values, folder: Path) -> None:
-    """Write the head and its mask as NRRD and MetaImage files, with voxels inside and beside the header."""
+    """Write the head and its mask as NRRD and MetaImage files, of one file or of two."""
     image: Any = SimpleITK.GetImageFromArray(np.ascontiguousarray(data.T))
     image.SetSpacing([2.0, 2.0, 2.0])
     image.SetMetaData("subject", "phantom")

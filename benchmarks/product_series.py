@@ -1,4 +1,4 @@
-"""Inputs of benchmarks/products.py that are DICOM: series of phantoms, and real files that pydicom carries."""
+"""Inputs of benchmarks/products.py that are DICOM: series of phantoms, and real files that come with pydicom."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ REAL: Final = {
     "mr-big-endian": "MR_small_expb.dcm",
     "ct-series": "dicomdirtests/98892001/CT5N",
 }
-"""Real files and series among the test files of pydicom, by what they are called here."""
+"""Real files and series among the test files of pydicom, by their names here."""
 
 
 def phantom(**settings: Any) -> Phantom:  # noqa: ANN401 - fields of Phantom
@@ -99,7 +99,7 @@ def _lose(dataset: FileDataset, index: int) -> None:
 
 
 def _write_named(folder: Path) -> None:
-    """Write a series with a person's name in it, and a key to take that out with."""
+    """Write a series with a person's name in it, and a key to de-identify it."""
 
     def name(dataset: FileDataset, _index: int) -> None:
         dataset.PatientName, dataset.PatientID, dataset.InstitutionName = "Doe^Jane", "4711", "Somewhere"
@@ -139,7 +139,7 @@ def _write_enhanced(folder: Path, echoes: int) -> None:
 
 
 def _frame(position: Sequence[float], echo: int) -> Dataset:
-    """Return what an enhanced image says of one frame."""
+    """Return the functional groups of one frame of an enhanced image."""
     item, place, kind, time = Dataset(), Dataset(), Dataset(), Dataset()
     place.ImagePositionPatient = [float(value) for value in position]
     kind.FrameType = ["ORIGINAL", "PRIMARY", "M", "NONE"]

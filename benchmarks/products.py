@@ -4,10 +4,10 @@
     python benchmarks/products.py make NEW --inputs INPUTS
     python benchmarks/products.py compare OLD NEW --expect mask-header identifiers
 
-`make` runs one version on a fixed set of small inputs, through the command line and in processes of its own, and
-writes digests of all that came of it to `products.json` in its folder. `compare` prints which of them are equal,
-and exits with 1 if something differs that was not expected to. The inputs are made where there are none, so both
-versions are given the same bytes.
+`make` runs one version on a fixed set of small inputs, through the command line in separate processes, and writes
+digests of everything that it made to `products.json` in its folder. `compare` prints which of them are equal,
+and exits with 1 if anything else differs than expected. The inputs are made if they are missing, so both versions
+get the same bytes.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True, dest="command")
     making = commands.add_parser("make", help="run a version and write digests of its products")
-    making.add_argument("folder", type=Path, help="folder to make; replaced where it exists")
+    making.add_argument("folder", type=Path, help="folder to create; replaced if it exists")
     source = Path(__file__).resolve().parents[1] / "src"
     making.add_argument("--source", type=Path, default=source, help="folder src of a checkout; default: this one")
-    making.add_argument("--inputs", type=Path, help="folder of the inputs; made where there is none")
-    making.add_argument("--only", default="", help="only the runs whose names hold this text")
+    making.add_argument("--inputs", type=Path, help="folder of the inputs; created if missing")
+    making.add_argument("--only", default="", help="only the runs whose names contain this text")
     comparing = commands.add_parser("compare", help="compare the products of two versions")
-    comparing.add_argument("folders", type=Path, nargs=2, help="folders that make has made")
+    comparing.add_argument("folders", type=Path, nargs=2, help="folders from make")
     comparing.add_argument("--expect", nargs="+", choices=EXPECTATIONS, default=[], help="what may differ")
     parsed = parser.parse_args()
     if parsed.command == "make":
@@ -59,9 +59,9 @@ def make(folder: Path, source: Path, inputs: Path | None, only: str = "") -> Non
 
     Args:
         folder: where to work; replaced where it exists.
-        source: folder that holds the package.
-        inputs: folder of the inputs, made where there is none; None: make them within `folder`.
-        only: text that a run's name has to hold.
+        source: folder with the package.
+        inputs: folder of the inputs, created if missing; None: make them within `folder`.
+        only: text that a run's name has to contain.
     """
     started = time.perf_counter()
     _empty(folder)
@@ -82,7 +82,7 @@ def make(folder: Path, source: Path, inputs: Path | None, only: str = "") -> Non
 
 
 def write_inputs(folder: Path) -> None:
-    """Write all inputs into a folder, whole or not at all."""
+    """Write all inputs into a folder, completely or not at all."""
     part = folder.with_name(f"{folder.name}.part")
     _empty(part)
     for name in ("volumes", "series"):
@@ -97,7 +97,7 @@ def _empty(folder: Path) -> None:
     """Make a folder, or replace one that this script made.
 
     Raises:
-        SystemExit: the folder holds other files.
+        SystemExit: the folder contains other files.
     """
     own = {"volumes", "series", "cohort", "inputs", "runs", "products.json"}
     if folder.exists():
@@ -123,7 +123,7 @@ def _check_source(source: Path, folder: Path, environment: dict[str, str]) -> No
 
 
 def run(name: str, words: list[str], folder: Path, environment: dict[str, str]) -> dict[str, Any]:
-    """Run a command in a process of its own, and return the digests of what came of it.
+    """Run a command in a separate process, and return the digests of what it made.
 
     Returns:
         For the run, and for each scan of a cohort, its ``digests`` by what they are of, and ``facts``: what
@@ -147,7 +147,7 @@ def run(name: str, words: list[str], folder: Path, environment: dict[str, str]) 
 
 
 def _products(record: Path) -> dict[str, Any]:
-    """Return the digests of a record and of the products beside it."""
+    """Return the digests of a record and of the products next to it."""
     facts = record_facts(record)
     stem = record.name.removesuffix(RECORD)
     digests = {"record": digest(facts)}

@@ -37,7 +37,7 @@ class Timing:
     """What one restoration cost.
 
     Attributes:
-        process_s: from the command typed to the prompt back.
+        process_s: from entering the command to the next prompt.
         peak_gb: peak resident memory of that process.
         next_s: the same restoration within a process that has done one before, reading and writing included.
         engine: what filled the hole.
@@ -50,7 +50,7 @@ class Timing:
 
 
 def main() -> None:
-    """Measure and print, and write the page if asked."""
+    """Measure and print, and write the page if requested."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--brain", type=Path, required=True, help="T1w brain at 1 mm")
     parser.add_argument("--engine", default="auto")

@@ -1,4 +1,4 @@
-"""A certificate of its own for a server of a test on loopback."""
+"""A self-signed certificate for a test server on loopback."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def certified(folder: Path) -> tuple[ssl.SSLContext, Path]:
-    """Return how a server speaks TLS, and the file of the certificate that it is to be trusted by."""
+    """Return the TLS settings of a server, and the file of the certificate to trust."""
     key, certificate = folder / "key.pem", folder / "certificate.pem"
     words = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"]
     words += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]

@@ -1,4 +1,4 @@
-"""What every test may use."""
+"""Fixtures for all tests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ settings.load_profile("unhurried")
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
-    """Return the folder of real scans beside the checkout; skip where it is absent."""
+    """Return the folder of real scans next to the checkout; skip where it is absent."""
     folder = Path(__file__).resolve().parents[2] / "shared" / "data"
     if not folder.is_dir():
         pytest.skip(f"real scans are not at {folder}")

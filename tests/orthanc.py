@@ -1,4 +1,4 @@
-"""A server of its own for a test: Orthanc on loopback, with a user, a password and an empty store."""
+"""A server for a single test: Orthanc on loopback, with a user, a password and an empty store."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Addresses:
 
 
 def missing() -> str:
-    """Return what is missing to start Orthanc, empty where nothing is."""
+    """Return what is missing to start Orthanc, empty if nothing."""
     if shutil.which("Orthanc") is None:
         return "Orthanc is not installed"
     return "" if PLUGIN.exists() else "the DICOMweb plugin of Orthanc is not installed"

@@ -1,4 +1,4 @@
-"""Servers of both kinds on loopback that do what a test asks of them, also wrong things."""
+"""Servers of both kinds on loopback that behave, or misbehave, as a test asks."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class Handler(BaseHTTPRequestHandler):
         self.get()
 
     def answer(self, content: bytes, kind: str, length: int | None = None) -> None:
-        """Send an answer, of another length than announced where a test wants that."""
+        """Send an answer, with a wrong length if a test asks for it."""
         self.send_response(200)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(content) if length is None else length))

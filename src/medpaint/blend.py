@@ -50,8 +50,8 @@ def blended(scan: Volume, mask: Mask, filled: FloatArray, alpha: FloatArray) -> 
         scan: the scan, (I, J, K).
         mask: True = repair, (I, J, K).
         filled: intensities, one for each True of `mask`, in C order.
-        alpha: their weights, in the same order. Where the scan's own value is not finite, the filled one is taken
-            whole.
+        alpha: their weights, in the same order. Where the scan's own value is not finite, only the filled one
+            counts.
 
     Returns:
         A new array of stored values, (I, J, K), of the scan's dtype: rounded, within the range that may be stored,

@@ -64,7 +64,7 @@ class FillParameters(BaseModel):
         "fast", description="Whether speed or quality comes first, for auto and the engines with networks."
     )
     weights: str = Field(
-        "", description="Weights of your own training, for an engine with a network; empty: the shipped ones."
+        "", description="Weights that you trained, for an engine with a network; empty: the shipped ones."
     )
     device: Literal["cpu", "cuda"] = Field("cpu", description="Where a network runs.")
     seed: int = Field(0, ge=0, lt=2**32, description="Seed of engines that draw random numbers.")

@@ -1,4 +1,4 @@
-"""The BraTS scores against the organisers' own package, which runs in an environment of its own.
+"""The BraTS scores against the organisers' own package, which runs in a separate environment.
 
 The package is AGPL: nothing of this project imports it. MEDPAINT_BRATS_ENV may name a folder that keeps the
 environment between runs.

@@ -56,7 +56,7 @@ def sources(folder: Path) -> list[Path]:
 
 
 def look(folder: Path, file: Path) -> str:
-    """Read whatever a folder holds; return what came of it, in a word."""
+    """Read what is in a folder; return the outcome in a word."""
     try:
         for found in list_series(folder):
             if found.restorable:

@@ -119,9 +119,7 @@ def test_a_move_without_instances_times_out(tmp_path: Path) -> None:
         connect(url, receive=port, timeout_s=1.0).fetch(STUDY, SERIES, tmp_path / "out")
 
 
-def test_only_the_server_can_send_to_the_port_and_only_during_the_transfer(
-    tmp_path: Path, images: list[FileDataset]
-) -> None:
+def test_only_the_server_can_send_and_only_during_the_transfer(tmp_path: Path, images: list[FileDataset]) -> None:
     port = free_port()
     established = []
 
@@ -162,7 +160,7 @@ def test_a_server_without_get_or_move_is_reported(tmp_path: Path) -> None:
     with entity([finds(4)]) as url:
         with pytest.raises(ServerError, match=r"does not offer C-GET: .*--receive"):
             connect(url).fetch(STUDY, SERIES, tmp_path / "out")
-        with pytest.raises(ServerError, match=r"supports nothing that was asked for: Study Root .* - MOVE"):
+        with pytest.raises(ServerError, match=r"supports none of the requested services: Study Root .* - MOVE"):
             connect(url, receive=free_port()).fetch(STUDY, SERIES, tmp_path / "out")
 
 
@@ -184,7 +182,7 @@ def test_a_refused_instance_is_reported(tmp_path: Path, images: list[FileDataset
         connect(url).store(files)
 
 
-def test_storing_resumes_at_the_instance_that_found_no_room(tmp_path: Path, images: list[FileDataset]) -> None:
+def test_storing_resumes_when_the_server_ran_out_of_resources(tmp_path: Path, images: list[FileDataset]) -> None:
     seen: list[str] = []
 
     def take(event: Any) -> int:
@@ -201,7 +199,7 @@ def test_an_unsupported_class_is_named(tmp_path: Path) -> None:
     files = Phantom(modality="MR", dtype="uint16").write(tmp_path / "mr")
     with (
         entity([(evt.EVT_C_STORE, lambda _event: 0x0000)]) as url,
-        pytest.raises(ServerError, match=r"supports nothing that was asked for: MR Image Storage$"),
+        pytest.raises(ServerError, match=r"supports none of the requested services: MR Image Storage$"),
     ):
         connect(url).store(files)
 

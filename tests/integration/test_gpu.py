@@ -1,4 +1,4 @@
-"""Networks on a GPU: filling, training, and what the record says of it."""
+"""Networks on a GPU: filling, training, and what the record says about it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def medpaint(*words: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("engine", ["unet3d", "unet2d"])
 @pytest.mark.parametrize("effort", ["fast", "best"])
-def test_a_gpu_fills_as_the_processor_does(engine: NetworkName, effort: str) -> None:
+def test_gpu_and_cpu_fill_alike(engine: NetworkName, effort: str) -> None:
     image, mask = holed()
     on_cpu = restore(image, mask, engine=engine, effort=effort, seed=3)
     on_gpu = restore(image, mask, engine=engine, effort=effort, seed=3, device="cuda")
@@ -55,7 +55,7 @@ def test_a_gpu_fills_as_the_processor_does(engine: NetworkName, effort: str) -> 
     assert np.sqrt(np.mean(difference**2)) < NEAR * image.std()
 
 
-def test_the_command_line_restores_on_a_gpu_and_the_result_verifies(tmp_path: Path) -> None:
+def test_restoring_on_a_gpu_gives_a_verifiable_result(tmp_path: Path) -> None:
     image, mask = holed()
     scan, hole = save(image, tmp_path / "scan.nii.gz", np.eye(4)), save(mask, tmp_path / "mask.nii.gz", np.eye(4))
     output = tmp_path / "out"
@@ -67,7 +67,7 @@ def test_the_command_line_restores_on_a_gpu_and_the_result_verifies(tmp_path: Pa
     assert checked.returncode == 0, checked.stderr
 
 
-def test_a_training_on_a_gpu_is_exported_and_restores_on_the_processor(tmp_path: Path) -> None:
+def test_weights_trained_on_a_gpu_restore_on_the_cpu(tmp_path: Path) -> None:
     recipe = ROOT / "config" / "train" / "smoke.yaml"
     done = medpaint("train", str(recipe), "--output", str(tmp_path), "--accelerator", "cuda", "--workers", "2")
     assert done.returncode == 0, done.stderr

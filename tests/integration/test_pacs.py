@@ -48,7 +48,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def pacs(capfd: pytest.CaptureFixture[str]) -> Run:
-    """Return what runs `medpaint pacs`, and returns its exit code, stdout and stderr."""
+    """Return a function that runs `medpaint pacs` and returns its exit code, stdout and stderr."""
 
     def run(*words: object) -> tuple[int, str, str]:
         try:
@@ -101,7 +101,7 @@ def test_paths_may_follow_options(tmp_path: Path, url: str, pacs: Run) -> None:
 
 @pytest.mark.orthanc
 @pytest.mark.usefixtures("_environment")
-def test_the_series_that_are_there_are_fetched(tmp_path: Path, url: str, pacs: Run) -> None:
+def test_available_series_are_fetched_when_others_are_absent(tmp_path: Path, url: str, pacs: Run) -> None:
     Phantom(series="1.2.97").write(tmp_path / "scan")
     assert pacs("store", url, tmp_path / "scan")[0] == 0
     (tmp_path / "wanted.tsv").write_text("study\tseries\n1.2.3\t1.2.96\n1.2.3\t1.2.97\n")
@@ -149,7 +149,7 @@ def test_wrong_usage_exits_with_2_and_sends_nothing(pacs: Run, words: tuple[str,
 
 
 @pytest.mark.parametrize("words", [["--json", "find"], ["find", "--json"]])
-def test_json_may_stand_before_and_after_the_subcommand(pacs: Run, words: list[str]) -> None:
+def test_json_may_come_before_or_after_the_subcommand(pacs: Run, words: list[str]) -> None:
     code, out, _ = pacs(*words, AWAY, "Modalty=CT")
     assert json.loads(out)["exit_code"] == code == 2
 

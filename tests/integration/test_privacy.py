@@ -1,4 +1,4 @@
-"""What names a patient stays in DICOM: not in a log, a record, a NIfTI header, a page or a message."""
+"""Patient names stay in DICOM: none is in a log, a record, a NIfTI header, a page or a message."""
 
 from __future__ import annotations
 
@@ -63,7 +63,8 @@ def series(folder: Path) -> Path:
 
 
 def contents(folder: Path) -> Iterator[tuple[Path, bytes]]:
-    """Yield what every file below a folder holds, unpacked; DICOM products are the patient's own and left out."""
+    """Yield the content of every file below a folder, unpacked, except DICOM products, which may name the
+    patient."""
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.suffix != ".dcm":
             content = path.read_bytes()
@@ -75,7 +76,7 @@ def leaks(text: str | bytes) -> bool:
     return MARKER.encode() in found or b"19010203" in found
 
 
-def test_nothing_that_names_a_patient_leaves_the_dicom_files(tmp_path: Path) -> None:
+def test_patient_names_stay_in_the_dicom_files(tmp_path: Path) -> None:
     scan, out, scores = series(tmp_path), tmp_path / "out", tmp_path / "scores"
     runs = [
         medpaint("inspect", scan),
@@ -97,7 +98,7 @@ def test_nothing_that_names_a_patient_leaves_the_dicom_files(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("spoil", ["cut", "twice", "colour", "syntax", "position"])
-def test_messages_about_bad_series_do_not_name_anyone(tmp_path: Path, spoil: str) -> None:
+def test_messages_about_bad_series_contain_no_patient_data(tmp_path: Path, spoil: str) -> None:
     scan = series(tmp_path)
     file = sorted(scan.iterdir())[3]
     content = file.read_bytes()
@@ -122,13 +123,13 @@ def test_messages_about_bad_series_do_not_name_anyone(tmp_path: Path, spoil: str
 
 
 class FaultError(Exception):
-    """Of no kind that is expected anywhere."""
+    """An error that no code expects."""
 
 
 @pytest.mark.parametrize(
     "words", [("restore", "--output", "out"), ("ingest", "--output", "case.npz"), ("inspect",)]
 )
-def test_faults_of_the_program_do_not_name_anyone(
+def test_logs_of_internal_errors_contain_no_patient_data(
     tmp_path: Path, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     def quote(dataset: FileDataset, *_rest: object) -> NoReturn:
@@ -139,15 +140,15 @@ def test_faults_of_the_program_do_not_name_anyone(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("medpaint.io.dicom.inventory.text", quote)
     code = main([words[0], str(scan), *(["--mask", "mask.nii.gz"] if words[1:] else []), *words[1:]])
-    told = "".join(capfd.readouterr())
+    printed = "".join(capfd.readouterr())
     assert code == (0 if words[0] == "ingest" else 1)
-    assert "Traceback" in told
-    assert "FaultError, message withheld" in told
-    assert not leaks(told)
+    assert "Traceback" in printed
+    assert "FaultError, message withheld" in printed
+    assert not leaks(printed)
     assert not [path for path, content in contents(tmp_path) if leaks(content)]
 
 
-def test_logs_and_pages_of_a_cohort_do_not_name_anyone(tmp_path: Path) -> None:
+def test_logs_and_pages_of_a_cohort_contain_no_patient_data(tmp_path: Path) -> None:
     scan = series(tmp_path)
     Phantom(series="1.2.3.5", change=marked).write(tmp_path / "bad")[1].unlink()
     (tmp_path / "config").mkdir()

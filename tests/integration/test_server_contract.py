@@ -47,7 +47,7 @@ def way(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(params=ADDRESSES, ids=["DICOMweb", "DIMSE"])
 def address(request: pytest.FixtureRequest) -> str:
-    """Return the address of a server that is away."""
+    """Return the address of a server that cannot be reached."""
     return str(request.param).format(port=free_port())
 
 
@@ -181,7 +181,7 @@ def test_unknown_keywords_are_refused(address: str) -> None:
         connect(address).series({"Modalty": "MR"})
 
 
-def test_other_files_than_dicom_are_not_stored(tmp_path: Path, address: str) -> None:
+def test_files_other_than_dicom_are_not_stored(tmp_path: Path, address: str) -> None:
     (tmp_path / "words.dcm").write_bytes(b"words")
     with pytest.raises(InputError, match="expected a DICOM file to store"):
         connect(address).store([tmp_path / "words.dcm"])
@@ -211,7 +211,7 @@ def test_wrong_credentials_are_refused_without_retries(addresses: Addresses, kin
 
 
 @pytest.mark.orthanc
-def test_a_series_that_orthanc_does_not_have_is_reported(tmp_path: Path, server: Server) -> None:
+def test_a_series_missing_from_orthanc_is_reported(tmp_path: Path, server: Server) -> None:
     with pytest.raises(AbsentError, match=r"expected series 1\.2\.0 of study 1\.2 on .*, which does not have it"):
         server.fetch("1.2", "1.2.0", tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -33,7 +33,7 @@ SMOKE = ROOT / "config" / "train" / "smoke.yaml"
 
 
 def command(recipe_path: Path, output: Path, *options: str) -> list[str]:
-    """Return the command line of a training on one thread of the CPU, on which sums come in one order."""
+    """Return the command line of a training on one thread of the CPU, where the order of sums is fixed."""
     words = [sys.executable, "-m", "medpaint", "train", str(recipe_path), "--output", str(output)]
     return [*words, "--accelerator", "cpu", "--workers", "2", *options]
 
@@ -57,7 +57,7 @@ def written(folder: Path, **changes: Any) -> Path:
     return path
 
 
-def test_a_training_begins_with_the_weights_that_it_is_given(tmp_path: Path) -> None:
+def test_training_starts_from_the_given_weights(tmp_path: Path) -> None:
     first = tmp_path / "first"
     assert trained(SMOKE, first).returncode == 0
     weights = first / "smoke.safetensors"
@@ -68,7 +68,7 @@ def test_a_training_begins_with_the_weights_that_it_is_given(tmp_path: Path) -> 
     assert record["scores"]["validation"] < 1.0
 
 
-def test_steps_of_no_length_leave_the_weights_that_a_training_begins_with(tmp_path: Path) -> None:
+def test_a_tiny_learning_rate_keeps_the_initial_weights(tmp_path: Path) -> None:
     values = yaml.safe_load(SMOKE.read_text())
     assert trained(SMOKE, tmp_path / "first").returncode == 0
     still = tmp_path / "still.yaml"
@@ -90,11 +90,11 @@ def killed_after_its_first_checkpoint(output: Path, wait_s: float) -> bool:
     return process.returncode == -signal.SIGKILL and not (output / "smoke.safetensors").exists()
 
 
-def test_a_killed_training_that_is_started_again_ends_with_the_same_weights(tmp_path: Path) -> None:
+def test_a_killed_training_resumes_to_the_same_weights(tmp_path: Path) -> None:
     done = trained(SMOKE, tmp_path / "undisturbed")
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    waits = random.uniform(0.0, 0.4), 0.05, 0.0  # noqa: S311 - a moment, no secret
+    waits = random.uniform(0.0, 0.4), 0.05, 0.0  # noqa: S311 - a moment, not a secret
     tries = [tmp_path / f"killed-{wait_s:.3f}" for wait_s in waits]
     killed = next(
         folder
@@ -107,7 +107,7 @@ def test_a_killed_training_that_is_started_again_ends_with_the_same_weights(tmp_
     assert first.read_bytes() == second.read_bytes(), killed.name
 
 
-def test_the_workers_of_a_training_that_is_killed_end_with_it(tmp_path: Path) -> None:
+def test_workers_end_when_the_training_is_killed(tmp_path: Path) -> None:
     output = tmp_path / "out"
     words = command(written(tmp_path, pairs={"cases": 500}), output)
     with subprocess.Popen(words, env=environment(), stderr=subprocess.PIPE) as process:
@@ -120,23 +120,23 @@ def test_the_workers_of_a_training_that_is_killed_end_with_it(tmp_path: Path) ->
     assert 1 <= made < 500
 
 
-def test_json_prints_one_object_and_a_finished_training_is_told_again(tmp_path: Path) -> None:
+def test_json_is_one_object_and_the_same_for_a_finished_training(tmp_path: Path) -> None:
     output = tmp_path / "out"
     first, again = (trained(written(tmp_path), output, "--json") for _ in range(2))
     assert (first.returncode, again.returncode) == (0, 0), first.stderr + again.stderr
-    told = json.loads(first.stdout)
-    assert told == json.loads(again.stdout)
-    assert told["status"] == "trained"
-    assert told["skipped"] == []
-    record = json.loads(Path(told["record"]).read_text())
-    assert record["weights_sha256"] == told["sha256"]
+    printed = json.loads(first.stdout)
+    assert printed == json.loads(again.stdout)
+    assert printed["status"] == "trained"
+    assert printed["skipped"] == []
+    record = json.loads(Path(printed["record"]).read_text())
+    assert record["weights_sha256"] == printed["sha256"]
     assert record["steps"] == 4
     assert record["recipe_sha256"] == read_recipe(written(tmp_path)).sha256
     assert {one["part"] for one in record["scans"]} == {"training", "validation"}
     assert list((output / "logs").iterdir())
 
 
-def test_another_recipe_into_the_same_folder_is_refused(tmp_path: Path) -> None:
+def test_another_recipe_in_the_same_folder_is_refused(tmp_path: Path) -> None:
     output = tmp_path / "out"
     assert trained(written(tmp_path), output).returncode == 0
     before = (output / "tiny.safetensors").read_bytes()
@@ -146,7 +146,7 @@ def test_another_recipe_into_the_same_folder_is_refused(tmp_path: Path) -> None:
     assert (output / "tiny.safetensors").read_bytes() == before
 
 
-def test_a_damaged_file_is_named_and_the_others_are_trained_on(tmp_path: Path) -> None:
+def test_a_damaged_file_is_skipped_with_its_name(tmp_path: Path) -> None:
     data = tmp_path / "data"
     for name in ("sub-a", "sub-b", "sub-c"):
         save(whole().truth, data / f"{name}.nii.gz", np.eye(4))
@@ -216,7 +216,7 @@ def test_a_cohort_trains_by_name(tmp_path: Path) -> None:
     assert not (tmp_path / "results" / "restored").exists()
 
 
-def test_a_run_does_not_train(tmp_path: Path) -> None:
+def test_an_ordinary_run_does_not_train(tmp_path: Path) -> None:
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "scans.tsv").write_text("scan\timage\nnone\tscans/none.nii.gz\n")
     (tmp_path / "config" / "config.yaml").write_text("restore: {}\n")

@@ -155,7 +155,7 @@ def test_bad_scans_are_reported_and_do_not_stop_the_others(tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-def test_a_run_killed_at_ten_random_moments_ends_with_the_same_bytes(tmp_path: Path) -> None:
+def test_a_run_killed_at_random_moments_ends_with_the_same_bytes(tmp_path: Path) -> None:
     undisturbed, disturbed = (
         write_cohort(tmp_path / name, engine="harmonic") for name in ("undisturbed", "disturbed")
     )

@@ -80,7 +80,7 @@ def test_volume_equals_the_reference(real_data: Path, name: str, ending: str) ->
         ("failing/sliceorientation/001", "2 orientations.*2 sagittal.*2 axial"),
     ],
 )
-def test_what_is_no_volume_is_refused(real_data: Path, name: str, reason: str) -> None:
+def test_series_that_form_no_volume_are_refused(real_data: Path, name: str, reason: str) -> None:
     with pytest.raises(GeometryError, match=reason):
         read_series(real_data / "dicom" / "geometry-zoo" / name)
 
@@ -144,7 +144,7 @@ MANY = [
 
 @pytest.mark.skipif(shutil.which("dcm2niix") is None, reason="dcm2niix is not installed")
 @pytest.mark.parametrize("name", MANY)
-def test_many_slices_in_a_file_are_what_dcm2niix_makes_of_them(real_data: Path, tmp_path: Path, name: str) -> None:
+def test_multi_slice_files_match_dcm2niix(real_data: Path, tmp_path: Path, name: str) -> None:
     folder = real_data / "dicom" / name
     found = list_series(folder)
     expected, expected_affine = _converted(folder, tmp_path / "out")
@@ -158,7 +158,8 @@ def test_many_slices_in_a_file_are_what_dcm2niix_makes_of_them(real_data: Path, 
 
 
 def _scale_of(stored: NDArray[Any], converted: NDArray[Any]) -> float:
-    """Return by what dcm2niix multiplies stored values: Philips has a private scale beside the standard's."""
+    """Return the factor that dcm2niix applies to stored values: Philips has a private scale besides the
+    standard's."""
     return float(converted.max() / stored.max())
 
 
@@ -175,7 +176,7 @@ def test_enhanced_image_equals_the_reference(real_data: Path, name: str, ending:
 
 @pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dciodvfy is not installed")
 @pytest.mark.parametrize("name", MANY)
-def test_many_slices_in_a_file_are_written_back_valid(real_data: Path, tmp_path: Path, name: str) -> None:
+def test_multi_slice_files_are_written_back_valid(real_data: Path, tmp_path: Path, name: str) -> None:
     folder = real_data / "dicom" / name
     found = list_series(folder)[0]
     volume, source = read_series(folder, series=found.name)
@@ -211,7 +212,7 @@ def _reference(path: Path, scan: Volume, label: int | None) -> Mask:
         ("24x38x3/image", "24x38x3/seg/label.seg", (), "24x38x3/nrrd/label.nrrd", None),
     ],
 )
-def test_segments_are_where_dcmqi_sees_them(
+def test_segments_match_dcmqi(
     real_data: Path, scan: str, segmentation: str, label: tuple[int | str, ...], reference: str, value: int | None
 ) -> None:
     folder = real_data / "dicom" / "seg-dcmqi"
@@ -220,7 +221,7 @@ def test_segments_are_where_dcmqi_sees_them(
     np.testing.assert_array_equal(drawn.values, _reference(folder / reference, volume, value))
 
 
-def test_contours_of_a_clinic_enclose_what_matplotlib_says(real_data: Path) -> None:
+def test_clinical_contours_match_matplotlib(real_data: Path) -> None:
     folder = real_data / "dicom" / "mr-thigh-sts-001"
     volume, source = read_series(folder / "image")
     file = folder / "mask" / "1-1.dcm"
@@ -307,7 +308,7 @@ def _converted(folder: Path, out: Path) -> tuple[NDArray[Any], Affine]:
 
 
 @pytest.mark.skipif(shutil.which("dcm2niix") is None, reason="dcm2niix is not installed")
-def test_dcm2niix_makes_of_it_what_it_makes_of_the_source(restored: Restored, tmp_path: Path) -> None:
+def test_dcm2niix_converts_product_and_source_alike(restored: Restored, tmp_path: Path) -> None:
     _, mask, source, folder = restored
     old, old_affine = _converted(source.path, tmp_path / "old")
     new, new_affine = _converted(folder, tmp_path / "new")
@@ -322,7 +323,7 @@ def test_dcm2niix_makes_of_it_what_it_makes_of_the_source(restored: Restored, tm
 
 
 @pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dciodvfy is not installed")
-def test_validator_finds_no_error_that_the_source_has_not(restored: Restored) -> None:
+def test_validator_finds_no_new_error(restored: Restored) -> None:
     _, _, source, folder = restored
     for index, file in enumerate(source.files):
         new = validator_errors(folder / f"{index + 1:04d}.dcm") - validator_errors(file)

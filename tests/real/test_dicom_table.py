@@ -1,4 +1,4 @@
-"""The page that says what becomes of each DICOM series is true."""
+"""The page on the outcome of each DICOM series is up to date."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.real
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_the_page_of_dicom_series_is_up_to_date(real_data: Path) -> None:
+def test_the_dicom_series_page_is_up_to_date(real_data: Path) -> None:
     words = [sys.executable, str(ROOT / "benchmarks" / "dicom_series.py"), "--data", str(real_data)]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     page = (ROOT / "docs" / "reference" / "dicom-series.md").read_text()

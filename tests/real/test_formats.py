@@ -31,7 +31,7 @@ def content_of(path: Path) -> bytes:
 
 
 def niftis(real_data: Path) -> list[Path]:
-    """Return every NIfTI file, of the label maps two and of the lesion masks a tenth."""
+    """Return every NIfTI file, but only two label maps and a tenth of the lesion masks."""
     found = sorted(path for path in real_data.rglob("*.nii*"))
     labels = [path for path in found if "label-maps" in str(path)]
     masks = [path for path in found if "lesion-masks" in str(path)]
@@ -55,7 +55,7 @@ def test_every_nifti_reads_as_nibabel_reads_it(real_data: Path) -> None:
         np.testing.assert_allclose(volume.affine, image.affine, rtol=0, atol=1e-9, err_msg=str(path))
 
 
-def test_originals_come_back_with_their_bytes(real_data: Path, tmp_path: Path) -> None:
+def test_unchanged_scans_are_written_back_with_the_same_content(real_data: Path, tmp_path: Path) -> None:
     paths = [
         next((real_data / "t1w-brain-ds002748" / "original").rglob("*.nii.gz")),
         *sorted((real_data / "head-ds000011").rglob("*.nii.gz"))[:2],

@@ -35,7 +35,7 @@ def error(hole: EvaluationHole, engine: str) -> float:
 @pytest.mark.parametrize(
     ("kind", "most"), [("blob:0.4-2", 0.75), ("lesion:8-15", 0.8), ("lesion:30-50", 0.85), ("slices:1-3", 0.7)]
 )
-def test_comes_nearer_to_hidden_tissue_than_smooth_fills(
+def test_network_beats_smooth_fills_on_hidden_tissue(
     brain: Clean, real_data: Path, kind: str, most: float
 ) -> None:
     shapes = LesionFolder(real_data / "lesion-masks" / "stroke-lesymap")
@@ -46,7 +46,7 @@ def test_comes_nearer_to_hidden_tissue_than_smooth_fills(
 
 
 @pytest.mark.parametrize("kind", ["slices:1-3", "slab-i:1-3", "slab-j:4-8"])
-def test_comes_nearer_to_lost_slices_than_exemplars(brain: Clean, kind: str) -> None:
+def test_network_beats_exemplars_on_lost_slices(brain: Clean, kind: str) -> None:
     hole = hole_in(brain, hole_kinds([kind])[0], 0, seed=3)
     errors = {name: error(hole, name) for name in ("exemplar", "resnet2d")}
     assert errors["resnet2d"] < errors["exemplar"]

@@ -110,7 +110,7 @@ def test_a_hole_in_a_nifti_scan_is_filled(real_data: Path, tmp_path: Path, scan:
 
 
 @pytest.mark.parametrize("series", DICOM)
-def test_a_hole_in_a_dicom_series_is_filled_and_others_read_the_same_geometry(
+def test_a_dicom_product_has_the_same_geometry_in_other_programs(
     real_data: Path, tmp_path: Path, series: str
 ) -> None:
     volume, _ = medpaint.read_scan(real_data / series)
@@ -162,7 +162,7 @@ def assert_dcm2niix_agrees(folder: Path, volume: Volume, output: Path) -> None:
 
 
 @pytest.mark.parametrize("series", REFUSED)
-def test_a_series_that_is_no_volume_is_refused_for_its_reason(real_data: Path, series: str) -> None:
+def test_a_series_that_forms_no_volume_is_refused_with_the_reason(real_data: Path, series: str) -> None:
     path = real_data / "dicom" / "geometry-zoo" / "failing" / series
     with pytest.raises(medpaint.InputError, match=REFUSED[series]):
         medpaint.restore(path)
@@ -176,7 +176,7 @@ def test_a_series_of_two_slices_is_read_with_a_warning(real_data: Path) -> None:
     assert any("two slices" in warning for warning in restoration.record.warnings)
 
 
-def test_a_clean_cohort_is_left_alone(real_data: Path) -> None:
+def test_a_clean_cohort_is_unchanged(real_data: Path) -> None:
     for scan in (*NIFTI, DICOM[0], DICOM[1], "ct-mr-sts/STS_003/CT_image.nii.gz"):
         volume, _ = medpaint.read_scan(real_data / scan)
         assert medpaint.detect(volume).findings == (), scan

@@ -122,7 +122,7 @@ def test_modules_stay_short(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 350
 
 
-def test_functions_stay_on_a_screen() -> None:
+def test_functions_stay_short() -> None:
     long = []
     for path in MODULES:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -149,7 +149,7 @@ def test_functions_stay_on_a_screen() -> None:
         ("import medpaint; medpaint.restore", {"torch", "monai", "matplotlib"}),
     ],
 )
-def test_what_is_not_needed_is_not_imported(code: str, heavy: set[str]) -> None:
+def test_unneeded_packages_are_not_imported(code: str, heavy: set[str]) -> None:
     script = f"import sys; {code}; print(' '.join(sorted({heavy!r} & set(sys.modules))))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
@@ -179,12 +179,12 @@ def test_the_public_names() -> None:
         assert name in dir(medpaint)
 
 
-def test_a_name_that_is_not_public_is_no_attribute() -> None:
+def test_names_that_are_not_public_are_not_attributes() -> None:
     with pytest.raises(AttributeError, match="no attribute 'inpaint_everything'"):
         _ = medpaint.inpaint_everything
 
 
-def test_every_module_says_what_is_public() -> None:
+def test_every_module_declares_what_is_public() -> None:
     silent = [
         str(path.relative_to(PACKAGE))
         for path in MODULES

@@ -20,7 +20,7 @@ BALL = np.linalg.norm(np.mgrid[-4:5, -4:5, -4:5], axis=0) <= 3
     dtype=st.sampled_from(["u1", "i2", "u4", "i8", "f4", "f8"]),
     edge=st.floats(0, 5),
 )
-def test_every_bit_outside_the_mask_is_kept_and_the_scan_untouched(seed: int, dtype: str, edge: float) -> None:
+def test_voxels_outside_the_mask_and_the_scan_are_unchanged(seed: int, dtype: str, edge: float) -> None:
     rng = np.random.default_rng(seed)
     data = np.frombuffer(rng.bytes(729 * np.dtype(dtype).itemsize), dtype).reshape(SHAPE)
     mask = rng.random(SHAPE) > 0.7
@@ -78,7 +78,7 @@ def test_integers_are_rounded_and_stay_in_range() -> None:
     assert blended(scan, mask, filled, np.ones(4, np.float32)).ravel().tolist() == [2, 0, 0, 4095]
 
 
-def test_rescaled_values_are_stored_by_the_scans_own_rule() -> None:
+def test_rescaled_values_are_stored_with_the_encoding_of_the_scan() -> None:
     scan = Volume(np.zeros((1, 1, 2), "u2"), np.eye(4), Encoding.of(np.dtype("u2"), slope=2.0, intercept=-1024.0))
     restored = blended(
         scan, np.ones((1, 1, 2), bool), np.array([-1024.0, 76.0], np.float32), np.ones(2, np.float32)

@@ -202,7 +202,7 @@ def test_every_public_name_is_documented(name: str) -> None:
     assert f"`{name}`" in page or f"\n## {name}\n" in page
 
 
-def test_every_dependency_has_its_reason() -> None:
+def test_every_dependency_is_explained() -> None:
     project = tomllib.loads(text_of(ROOT / "pyproject.toml"))
     groups = [project["project"]["dependencies"], *project["project"]["optional-dependencies"].values()]
     groups += project["dependency-groups"].values()

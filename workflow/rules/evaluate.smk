@@ -1,4 +1,4 @@
-# Scores of every engine on holes made in the cohort's own scans. Not part of a run, but a target of its own.
+# Scores of every engine on holes made in the cohort's own scans. Not part of a run, but a separate target.
 
 
 rule evaluate_scan:

@@ -1,7 +1,7 @@
 # Scans from the server that the configuration names, and products to it. If the server does not have a series, the
-# job succeeds and ingest reports that scan as failed, like any other. If the server is away, the job fails and the
-# next run tries again. Fetched scans stay and are not fetched again: the server's address is a resource and not a
-# parameter, so that changing it deletes nothing, and medpaint's version is neither.
+# job succeeds and ingest reports that scan as failed, like any other. If the server cannot be reached, the job
+# fails and the next run tries again. Fetched scans stay and are not fetched again: the server's address is a
+# resource and not a parameter, so that changing it deletes nothing; medpaint's version is neither.
 
 
 rule fetch:
@@ -21,7 +21,7 @@ rule fetch:
         " > {log:q} 2>&1"
 
 
-# Not part of a run, but a target of its own: stores the series that the summary lists as restored, and their
+# Not part of a run, but a separate target: stores the series that the summary lists as restored, and their
 # segmentations.
 rule store:
     input:

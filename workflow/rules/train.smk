@@ -1,5 +1,5 @@
 # Trains a network from a recipe. Not part of a run; the target is the file of its weights. The training's folder is not
-# an output, because Snakemake deletes outputs before it makes them anew, and an interrupted training resumes from it.
+# an output, because Snakemake deletes outputs before it makes them again, and an interrupted training resumes from it.
 
 
 rule train:

@@ -29,7 +29,7 @@ class Verdict:
     Attributes:
         record: the record.
         status: the record's own status.
-        problems: what does not hold, a sentence each; empty where everything holds.
+        problems: what is wrong, a sentence each; empty where nothing is.
         notes: what could not be checked, or was not there to check.
     """
 
@@ -40,13 +40,13 @@ class Verdict:
 
     @property
     def holds(self) -> bool:
-        """Whether nothing was found wrong."""
+        """Whether no problem was found."""
         return not self.problems
 
 
 @dataclass(frozen=True, eq=False)
 class _Restored:
-    """The products of a record, as they lie on the disk."""
+    """The products of a record, as they are on the disk."""
 
     volume: Volume
     mask: Mask
@@ -77,7 +77,7 @@ def verify(path: str | Path) -> Verdict:
 
 
 def find_records(paths: Iterable[Path]) -> list[Path]:
-    """Return the records that `paths` name: records, products beside one, or folders that hold some.
+    """Return the records at `paths`, which are records, products next to one, or folders with records.
 
     Raises:
         InputError: a path is not there, or has no record.
@@ -90,7 +90,7 @@ def find_records(paths: Iterable[Path]) -> list[Path]:
         records = _records_of(path)
         if not records:
             message = (
-                f"{path}: expected a record (NAME{RECORD_SUFFIX}), a product beside one, or a folder with some"
+                f"{path}: expected a record (NAME{RECORD_SUFFIX}), a product next to one, or a folder with records"
             )
             raise InputError(message)
         found += records
@@ -142,7 +142,7 @@ def _wrong_hash(product: Product, sha256: str) -> list[str]:
 
 
 def _wrong_segmentation(product: Product, folder: Path, products: _Restored) -> list[str]:
-    """Report what of the mask in the scan's own format is not as recorded."""
+    """Report how the mask in the scan's own format differs from the record."""
     drawn = read_mask(folder / product.path, products.volume, None, ())
     problems = _wrong_hash(product, drawn.sha256)
     if not np.array_equal(drawn.values != 0, products.mask):
@@ -183,7 +183,7 @@ def _wrong_counts(record: Record, masked: int, replaced: int) -> Iterator[str]:
 
 
 def _check_scan(record: Record, folder: Path, products: _Restored, problems: list[str], notes: list[str]) -> None:
-    """Compare the product with the scan itself, where that is found unchanged."""
+    """Compare the product with the scan itself, if the scan is there and unchanged."""
     if record.read is None:
         return
     path = folder / record.read.path
@@ -204,7 +204,7 @@ def _check_scan(record: Record, folder: Path, products: _Restored, problems: lis
 
 
 def _same_grid(first: Volume, second: Volume) -> bool:
-    """Return whether two volumes of one shape lie at one place."""
+    """Return whether two volumes of the same shape are on the same grid."""
     mapping = index_map(first.affine, second.affine, first.shape)
     return mapping is not None and np.array_equal(mapping, np.eye(4))
 

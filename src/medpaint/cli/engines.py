@@ -11,7 +11,7 @@ __all__ = ["configure", "execute"]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare nothing: the command takes no arguments of its own."""
+    """Declare nothing: the command takes no arguments."""
     del parser
 
 

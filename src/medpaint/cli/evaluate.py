@@ -75,8 +75,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     scoring.add_argument("--part", action="store_true", help=argparse.SUPPRESS)
     single = parser.add_argument_group("a single scan", argument_default=argparse.SUPPRESS)
     single.add_argument("--name", help="its name in the tables")
-    single.add_argument("--person", help="whose it is")
-    single.add_argument("--avoid", type=Path, metavar="MASK", help="unhealthy tissue, where nothing is scored")
+    single.add_argument("--person", help="person scanned")
+    single.add_argument("--avoid", type=Path, metavar="MASK", help="mask of unhealthy tissue, which is not scored")
     single.add_argument("--series", help="series (UID), for a folder that holds several")
     single.add_argument("--frame", type=int, help="frame of a 4D scan, from 0")
 

@@ -55,9 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _fail(parsed, error, str(error), 1)
     except Exception as error:  # noqa: BLE001 - the last line of defence; the trace follows
-        from medpaint.core.crash import described, tell
+        from medpaint.core.crash import described, print_trace
 
-        tell(error)
+        print_trace(error)
         return _fail(parsed, error, f"internal error, please report it: {described(error)}", 1)
 
 

@@ -29,7 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--output", type=Path, default=Path("restored"), help="folder of the products (default: restored)"
     )
     parser.add_argument("--name", help="name of the products (default: the scan's name)")
-    parser.add_argument("--overwrite", action="store_true", help="replace products that are there already")
+    parser.add_argument("--overwrite", action="store_true", help="replace existing products")
     add_parameters(parser, FIELDS)
 
 

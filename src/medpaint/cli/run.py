@@ -13,7 +13,7 @@ __all__ = ["configure", "execute"]
 
 SUMMARY = Path("results/summary.tsv")
 CHECK_LOG = Path("results/logs/check.log")
-"""Written again by every run that gets as far as checking for failures."""
+"""Rewritten by every run that gets as far as checking for failures."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -13,7 +13,9 @@ __all__ = ["configure", "execute"]
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("--scans", type=Path, required=True, help="table of the cohort")
-    parser.add_argument("--output", type=Path, required=True, help="TSV file to write, beside folder `restored`")
+    parser.add_argument(
+        "--output", type=Path, required=True, help="TSV file to write, next to the folder `restored`"
+    )
 
 
 def execute(parsed: argparse.Namespace) -> int:

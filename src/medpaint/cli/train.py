@@ -29,7 +29,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--start", type=Path, metavar="WEIGHTS", help="weights of the same network to start from (default: random)"
     )
-    parser.add_argument("--workers", type=int, metavar="N", help="processes that make pairs (default: one a core)")
+    parser.add_argument(
+        "--workers", type=int, metavar="N", help="processes that make pairs (default: one per core)"
+    )
 
 
 def execute(parsed: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""The jobs of a cohort. A scan that cannot be done becomes a failure in its file and never stops the others."""
+"""The jobs of a cohort. A scan that fails becomes a failure in its file and never stops the others."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from medpaint.cohort.staging import (
     save_failure,
     save_filled,
 )
-from medpaint.core.crash import described, tell
+from medpaint.core.crash import described, print_trace
 from medpaint.core.errors import InputError, LockedError, MedpaintError, ServerError, WriteError
 from medpaint.core.types import Progress
 from medpaint.io.naming import checked_name
@@ -43,7 +43,7 @@ def ingest_scan(
         mask: its mask; None: damage is detected.
         parameters: of reading and of the mask.
         output: file to write.
-        fetched: what became of fetching the scan from a server, JSON; if that failed, so has the scan.
+        fetched: outcome of fetching the scan from a server, JSON; if that failed, the scan has failed.
     """
 
     def work() -> None:
@@ -65,7 +65,7 @@ def inpaint_scans(
     Args:
         cases: files that `ingest_scan` wrote.
         settings: the parameters of the fill, by name.
-        output: folder, made where it is missing.
+        output: folder, created if missing.
         progress: called with the scan and the fraction of the batch done.
 
     Returns:
@@ -131,7 +131,7 @@ def _failed(reason: str, parameters: Parameters, output: Path, name: str) -> Rec
 
 
 def _failure_of(work: Callable[[], None]) -> str:
-    """Do `work` for one scan; return why it cannot be done, or nothing.
+    """Do `work` for one scan; return why it failed, or nothing.
 
     Refusals are for the user and are passed on as they are. A full disk or a folder that cannot be written to has
     nothing to do with the scan and is raised. Anything else is an internal error, logged with its trace.
@@ -142,7 +142,7 @@ def _failure_of(work: Callable[[], None]) -> str:
         raise
     except MedpaintError as error:
         return str(error)
-    except Exception as error:  # noqa: BLE001 - one scan's fault must not stop the others
-        tell(error)
+    except Exception as error:  # noqa: BLE001 - one scan's failure must not stop the others
+        print_trace(error)
         return f"internal error, please report it: {described(error)}"
     return ""

@@ -1,4 +1,4 @@
-"""Calls Snakemake on a cohort."""
+"""Run Snakemake on a cohort."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class BatchWildcards(Protocol):
 
 @dataclass(frozen=True)
 class Plan:
-    """What Snakemake has to know of a cohort.
+    """What Snakemake needs to know about a cohort.
 
     The methods that take wildcards are input functions of the rules: the files and flags of one job.
 
@@ -63,7 +63,7 @@ class Plan:
     batches: Mapping[str, tuple[str, ...]]
 
     def image_path(self, wildcards: ScanWildcards) -> str:
-        """Return the scan's file or folder, as its job is given it."""
+        """Return the scan's file or folder, as its job receives it."""
         row = self.scans[wildcards.scan]
         return f"results/fetched/{row.scan}" if row.study else row.image
 
@@ -111,7 +111,7 @@ class Plan:
         return _engine_of(self.scans[self.batches[wildcards.batch][0]], self.config)
 
     def scan_fills(self, wildcards: ScanWildcards) -> str:
-        """Return the folder that holds the scan's fill."""
+        """Return the folder with the scan's fill."""
         return f"results/work/fills/{self._batch_of[wildcards.scan]}"
 
     def export_flags(self, _wildcards: ScanWildcards) -> str:

@@ -34,11 +34,11 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Failure:
-    """What stands in a stage's file where the scan could not be done; later stages pass it on.
+    """What a stage writes instead of its result if the scan failed; later stages pass it on.
 
     Attributes:
         reason: one line.
-        parameters: what was asked for.
+        parameters: the parameters that were requested.
     """
 
     reason: str
@@ -66,7 +66,7 @@ def save_case(case: Case, path: Path) -> None:
 
 
 def load_case(path: Path) -> Case | Failure:
-    """Return the case that `path` holds, or the failure in its place."""
+    """Return the case in `path`, or the failure in its place."""
     arrays, facts = load_arrays(path)
     if "failed" in facts:
         return _failure(facts)
@@ -91,7 +91,7 @@ def save_filled(filled: Filled, path: Path) -> None:
 
 
 def load_filled(path: Path) -> Filled | Failure:
-    """Return the fill that `path` holds, or the failure in its place."""
+    """Return the fill in `path`, or the failure in its place."""
     arrays, facts = load_arrays(path)
     if "failed" in facts:
         return _failure(facts)
@@ -100,17 +100,17 @@ def load_filled(path: Path) -> Filled | Failure:
 
 
 def save_fetch(reason: str, path: Path) -> None:
-    """Write what became of fetching a scan from a server: an empty reason where it was fetched."""
+    """Write the outcome of fetching a scan from a server: an empty reason if it was fetched."""
     with replacing(path) as part:
         outcome = {"status": "failed" if reason else "fetched", "reason": reason}
         part.write_text(json.dumps(outcome) + "\n", encoding="utf-8")
 
 
 def load_fetch(path: Path) -> str:
-    """Return why a scan was not fetched; nothing where it was.
+    """Return why a scan was not fetched; nothing if it was.
 
     Raises:
-        UnreadableError: the file does not say.
+        UnreadableError: not such a file.
     """
     try:
         return str(json.loads(path.read_text(encoding="utf-8"))["reason"])

@@ -31,11 +31,11 @@ SUMMARY_COLUMNS: Final = (
 
 
 def summarise(table: Path, output: Path) -> list[dict[str, str]]:
-    """Write a table of what became of each scan, in the order of the cohort's table; return its rows.
+    """Write a table of the outcome of each scan, in the order of the cohort's table; return its rows.
 
     Args:
         table: the cohort's table.
-        output: the TSV file to write; ``restored`` beside it holds a folder for each scan, with its record.
+        output: the TSV file to write; ``restored`` next to it has a folder for each scan, with its record.
     """
     folder = output.parent / "restored"
     rows = [_row(row.scan, folder / row.scan, output.parent) for row in read_table(table)]
@@ -54,9 +54,9 @@ def failures(summary: Path) -> dict[str, str]:
 
 
 def shares(filled_by: Mapping[str, int]) -> str:
-    """Return in words what filled which share of a mask, such as ``unet3d 98%, biharmonic 2%``.
+    """Describe what filled which share of a mask, such as ``unet3d 98%, biharmonic 2%``.
 
-    A share that is not the whole is never rounded to 100 %, and one that is not nothing never to 0 %.
+    A share below 1 is never rounded to 100 %, and one above 0 never to 0 %.
     """
     total = sum(filled_by.values())
     return ", ".join(f"{name} {_percent(voxels / total)}" for name, voxels in filled_by.items() if voxels)
@@ -96,5 +96,5 @@ def _outcome(record: Record, folder: Path, base: Path) -> dict[str, str]:
 
 
 def _seen_from(path: Path, base: Path) -> str:
-    """Return `path` relative to `base` where it lies below it."""
+    """Return `path` relative to `base` if it is below it."""
     return path.relative_to(base).as_posix() if path.is_relative_to(base) else path.as_posix()

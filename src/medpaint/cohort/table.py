@@ -60,7 +60,7 @@ class ScanRow(BaseModel):
 
     @model_validator(mode="after")
     def _check_place(self) -> ScanRow:
-        """Refuse a row that gives no place for its scan, or two."""
+        """Refuse a row with no location of its scan, or with two."""
         if bool(self.image) == bool(self.study):
             got = "both" if self.image else "neither"
             message = f"expected an image, or a study and a series to fetch, got {got}"
@@ -76,7 +76,8 @@ def read_table(path: Path) -> list[ScanRow]:
 
     Raises:
         UnreadableError: the file cannot be read.
-        UsageError: an unknown or missing column, a bad value, or two rows of one name; the message says where.
+        UsageError: an unknown or missing column, a bad value, or two rows with the same name; the message says
+        where.
     """
     columns = tuple(ScanRow.model_fields)
     rows = []

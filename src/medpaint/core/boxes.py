@@ -10,7 +10,7 @@ __all__ = ["bounding_box", "distance_mm", "grown", "within"]
 
 
 def bounding_box(mask: Mask) -> Window | None:
-    """Return the smallest window that holds every True voxel of an (I, J, K) mask; None if there is none."""
+    """Return the smallest window around every True voxel of an (I, J, K) mask; None if the mask is empty."""
     along_i = np.flatnonzero(mask.any(axis=(1, 2)))
     if along_i.size == 0:
         return None

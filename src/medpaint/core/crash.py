@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Iterator
 from typing import Final
 
-__all__ = ["described", "tell", "trace_of"]
+__all__ = ["described", "print_trace", "trace_of"]
 
 _QUOTING: Final = (
     "medpaint.io.dicom",
@@ -40,7 +40,7 @@ def trace_of(error: BaseException) -> str:
     return "\n".join(parts)
 
 
-def tell(error: BaseException) -> None:
+def print_trace(error: BaseException) -> None:
     """Write the traceback of an error to stderr, for the log."""
     sys.stderr.write(trace_of(error))
 

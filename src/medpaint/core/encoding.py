@@ -22,7 +22,7 @@ class Encoding:
         slope: one number, or an array that broadcasts to (I, J, K), such as (1, 1, K) for a DICOM
             series in which each slice has its own scaling. Never zero.
         intercept: likewise, in the units of the intensities.
-        lowest: smallest stored value allowed (the dtype's, or what the DICOM bits hold).
+        lowest: smallest stored value allowed (that of the dtype, or of the DICOM bits).
         highest: largest stored value allowed.
         padding: lowest and highest stored value of voxels outside the image; None if there are none.
     """
@@ -44,7 +44,7 @@ class Encoding:
         limits: tuple[float, float] | None = None,
         padding: tuple[float, float] | None = None,
     ) -> Encoding:
-        """Return the encoding of `dtype`; without `limits`, these are what the type can hold."""
+        """Return the encoding of `dtype`; without `limits`, these are those of the type."""
         dtype = np.dtype(dtype).newbyteorder("=")
         if dtype.kind not in "iuf" or dtype.itemsize > 8:
             message = f"expected real numbers of at most 64 bits, got values of type {dtype}"
@@ -103,7 +103,7 @@ class Encoding:
 
 
 def _limits(dtype: np.dtype[Any]) -> tuple[float, float]:
-    """Return the smallest and largest float64 that `dtype` can hold."""
+    """Return the smallest and largest float64 that `dtype` can represent."""
     if dtype.kind == "f":
         return float(np.finfo(dtype).min), float(np.finfo(dtype).max)
     info = np.iinfo(dtype)

@@ -29,7 +29,7 @@ class Foreground:
         tissue: True = tissue, every `stride`-th voxel of the volume along each axis.
         masked: the mask on the same coarser grid.
         stride: steps along I, J, K, in voxels.
-        box: window of the full volume that holds the tissue; the whole volume if none was found.
+        box: window of the full volume with all tissue; the whole volume if none was found.
         threshold: stored values above it count as tissue.
     """
 

@@ -30,7 +30,7 @@ def checked_affine(affine: Affine) -> Affine:
         raise GeometryError(message)
     lengths = np.linalg.norm(checked[:3, :3], axis=0)
     if not lengths.all() or abs(np.linalg.det(checked[:3, :3] / lengths)) < 1e-6:
-        message = f"affine is not invertible: voxel axes {checked[:3, :3].tolist()} span no volume"
+        message = f"affine is not invertible: voxel axes {checked[:3, :3].tolist()} do not span a volume"
         raise GeometryError(message)
     return checked
 
@@ -67,7 +67,7 @@ def index_map(target: Affine, moving: Affine, shape: tuple[int, ...]) -> Affine 
 
     Returns:
         The (4, 4) matrix that takes a target index to a moving index, whose linear part has one
-        entry of +1 or -1 in each row and column and whose offset is whole; None unless the two grids
+        entry of +1 or -1 in each row and column and whose offset is an integer; None unless the two grids
         are flips and axis permutations of each other.
     """
     exact = np.linalg.inv(moving) @ target

@@ -32,7 +32,9 @@ class Volume:
     def __post_init__(self) -> None:
         """Check the shape, the type and the affine, and make the values read-only."""
         if self.data.ndim != 3 or 0 in self.data.shape:
-            message = f"expected a volume of three dimensions, none of them empty, got shape {self.data.shape}"
+            message = (
+                f"expected a volume of three dimensions, none of them of length 0, got shape {self.data.shape}"
+            )
             raise GeometryError(message)
         if self.data.dtype.kind not in "iuf":
             message = f"expected real numbers, got values of type {self.data.dtype}"

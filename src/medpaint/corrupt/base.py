@@ -33,7 +33,7 @@ class Damaged:
 class Damage(Protocol):
     """Damages a clean scan, so that mask and truth are known.
 
-    A hole is the case in which only the mask matters: what stands inside it carries no information.
+    A hole is the case in which only the mask matters: the values inside it carry no information.
     """
 
     def __call__(self, volume: Volume, severity: float, seed: int) -> Damaged:
@@ -42,7 +42,7 @@ class Damage(Protocol):
         The same arguments give the same damage.
 
         Args:
-            volume: the clean scan, (I, J, K); left as it was.
+            volume: the clean scan, (I, J, K); not changed.
             severity: how severe the damage is, in the unit of its kind; for a hole its size.
             seed: decides all that is drawn at random, such as the place.
 

@@ -1,4 +1,4 @@
-"""The tissue of a clean scan, which damage is placed in and scores are taken in."""
+"""The tissue of a clean scan, where damage is placed and scores are taken."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Clean scans for evaluation and training, whose they are, and lesion shapes."""
+"""Clean scans for evaluation and training, the persons that they belong to, and lesion shapes."""

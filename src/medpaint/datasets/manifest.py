@@ -15,10 +15,10 @@ def read_manifest(path: Path) -> frozenset[str]:
 
     Args:
         path: a JSON list whose items are strings, or objects with ``person`` or ``sha256``; or the record of a
-            training, which holds such a list.
+            training, which contains such a list.
 
     Raises:
-        InputError: the file is missing, or holds something else.
+        InputError: the file is missing, or contains something else.
     """
     try:
         items = json.loads(path.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""The scans of an evaluation: where they are, whose they are, and what was left out."""
+"""The scans of an evaluation: their files, their persons, and what was left out."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Subject:
     Attributes:
         path: a file, or the folder of a DICOM series.
         scan: its name in tables.
-        person: whose it is.
+        person: who was scanned.
         avoid: mask of unhealthy tissue, where nothing is scored.
         series: UID of the DICOM series, for a folder that holds several.
         frame: frame of a 4D scan, from 0.
@@ -46,7 +46,7 @@ class Subject:
     def of(cls, path: Path, *, scan: str = "", person: str = "", avoid: Path | None = None) -> Subject:
         """Return the scan at `path`, named by its stem, of the person in its BIDS entity ``sub-``.
 
-        Without that entity every scan counts as a person of its own.
+        Without that entity every scan counts as a separate person.
         """
         name = scan or _ENDINGS.sub("", path.name)
         found = _BIDS_SUBJECT.search(path.name)
@@ -72,7 +72,7 @@ def find_subjects(paths: Sequence[Path]) -> Iterator[Subject | LeftOut]:
     """Yield the scans at `paths`, which are files, folders to search, or tables of scans.
 
     Raises:
-        InputError: a path does not exist, or a table or folder holds no scans.
+        InputError: a path does not exist, or a table or folder has no scans.
         UsageError: a table has an unknown column, or lacks the required one.
     """
     for path in paths:

@@ -18,11 +18,11 @@ def make_cohort(folder: Path, scans: Sequence[DemoScan] = DEMO_SCANS) -> None:
     """Write the damaged scans, their masks, and a configuration of the workflow.
 
     Args:
-        folder: made if it is missing.
+        folder: created if missing.
         scans: what the cohort consists of.
 
     Raises:
-        UsageError: a package that carries the scans is not installed.
+        UsageError: a package with the scans is not installed.
     """
     (folder / "scans").mkdir(parents=True, exist_ok=True)
     (folder / "config").mkdir(exist_ok=True)
@@ -33,7 +33,7 @@ def make_cohort(folder: Path, scans: Sequence[DemoScan] = DEMO_SCANS) -> None:
 
 
 def damaged_path(scan: DemoScan, suffix: str, folder: Path) -> Path:
-    """Return where the damaged scan lies in the folder of the cohort; `suffix` is that of its source."""
+    """Return the path of the damaged scan in the folder of the cohort; `suffix` is that of its source."""
     return folder / "scans" / f"{scan.name}{suffix}"
 
 
@@ -52,6 +52,6 @@ def _written(scan: DemoScan, folder: Path) -> str:
 
 
 def _write_if_changed(path: Path, text: str) -> None:
-    """Write a file unless it holds the text already, so that a rerun finds nothing changed."""
+    """Write a file unless it already contains the text, so that a rerun finds nothing changed."""
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         path.write_text(text, encoding="utf-8")

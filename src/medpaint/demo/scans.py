@@ -1,4 +1,4 @@
-"""The scans of the demo: real ones that installed packages carry, and the holes that are made in them."""
+"""The scans of the demo: real ones that come with installed packages, and the holes that are made in them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class DemoScan:
     Attributes:
         name: its name in the cohort.
         what: scan and damage, in words.
-        origin: the package that carries the scan, and the path in it.
+        origin: the package that the scan comes with, and the path in it.
         make_hole: decides which voxels are damaged.
         with_mask: whether the workflow is given the mask, or has to find the damage.
         frame: frame of a 4D scan.
@@ -52,7 +52,7 @@ class DemoScan:
         """Return the undamaged scan, and what it came from.
 
         Raises:
-            UsageError: the package that carries it is not installed.
+            UsageError: the package that it comes with is not installed.
         """
         package, path = self.origin
         spec = find_spec(package)

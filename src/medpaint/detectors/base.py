@@ -54,8 +54,8 @@ class Detector(Protocol):
         """Return what was found.
 
         Args:
-            scan: the scan, (I, J, K); left as it was.
-            found: True = already known to be damaged, from detectors of higher priority, (I, J, K); left as it
-                was. Findings do not repeat it.
+            scan: the scan, (I, J, K); not changed.
+            found: True = already known to be damaged, from detectors of higher priority, (I, J, K); not changed.
+                Findings do not repeat it.
         """
         ...

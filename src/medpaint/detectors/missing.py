@@ -1,4 +1,4 @@
-"""Slices that an acquisition lost: they hold no image, although the tissue continues on both sides."""
+"""Slices that an acquisition lost: they are blank, although the tissue continues on both sides."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from medpaint.detectors.base import Detection, Finding
 __all__ = ["missing_slices"]
 
 LEAST_TISSUE: Final = 0.02
-"""The slices beside a gap hold at least this share of the fullest slice's tissue, or the gap is background."""
+"""The slices next to a gap have at least this share of the fullest slice's tissue, or the gap is background."""
 
 VALLEY: Final = 0.6
-"""Between two legs the tissue tapers off towards the gap on both sides: the slice beside the gap holds less than
-this share of the tissue a little further out. Beside lost slices that happens on one side at most."""
+"""Between two legs the tissue tapers off towards the gap on both sides: the slice next to the gap has less than
+this share of the tissue a little further out. Next to lost slices that happens on one side at most."""
 
 FURTHER_OUT: Final = 0.05
 """How far "a little further out" is, as a share of the slices along the axis."""
 
-WHY: Final = "each slice holds one constant value or no finite one, and tissue continues on both sides of the gap"
+WHY: Final = "each slice has one constant value or no finite one, and tissue continues on both sides of the gap"
 
 
 def missing_slices(scan: Volume, found: Mask) -> Detection:
     """Find missing slices along every axis.
 
     A slice is missing if all its values are one value or NaN (dropped slices are usually stored as zeros), it lies
-    between slices that hold an image, and the tissue does not taper off towards it on both sides.
+    between slices that contain an image, and the tissue does not taper off towards it on both sides.
 
     Args:
         scan: the scan, (I, J, K).

@@ -22,7 +22,7 @@ class Hole:
             no information. A 2D image has one axis of length 1.
         mask: True = fill, (I, J, K); at least one voxel is True and at least one is False.
         spacing_mm: voxel size along I, J, K.
-        references: other contrasts or dates of the same person on the same grid, each (I, J, K), finite.
+        references: other contrasts or time points of the same person on the same grid, each (I, J, K), finite.
     """
 
     image: FloatArray
@@ -63,15 +63,14 @@ class Engine(Protocol):
     def context_mm(self) -> float:
         """How much known tissue around a hole the engine wants to see, in millimetres.
 
-        Callers hand over crops with at least that margin, and never fewer than two voxels, where the scan has
-        them.
+        Callers pass crops with at least that margin, and never less than two voxels, where the scan has them.
         """
         ...
 
     def fill(self, hole: Hole, *, seed: int) -> Fill:
         """Return values for the masked voxels, and what filled each of them.
 
-        The hole's arrays are left as they were. The same hole and seed give the same fill on the CPU.
+        The hole's arrays are not changed. The same hole and seed give the same fill on the CPU.
 
         Args:
             hole: the image, its mask and its grid.
@@ -101,6 +100,6 @@ class SliceEngine(Protocol):
             seed: for engines that draw random numbers; the others ignore it.
 
         Returns:
-            A new array of `image`'s shape and dtype, finite, under the promises of `Engine.fill`.
+            A new array of `image`'s shape and dtype, finite, with the guarantees of `Engine.fill`.
         """
         ...

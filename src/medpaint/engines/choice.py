@@ -1,4 +1,4 @@
-"""The choice of an engine: the only way to one, for restoration and for evaluation."""
+"""The choice of an engine: restoration and evaluation both get their engines here."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def choose(parameters: FillParameters, mask: Mask, spacing_mm: Spacing) -> Chose
 
     Raises:
         UsageError: no such engine, or weights for an engine without a network.
-        UnreadableError: no file of weights.
+        UnreadableError: no such file of weights.
     """
     _check(parameters)
     if parameters.engine == AUTO:

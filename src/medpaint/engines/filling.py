@@ -144,7 +144,7 @@ def _check(answer: Fill, hole: Hole) -> None:
     elif not np.isfinite(values).all():
         wrong = f"expected finite values, got {np.count_nonzero(~np.isfinite(values))} of {values.size} not finite"
     if wrong:
-        message = f"engine {'/'.join(answer.fillers)}: {wrong}; this is a fault of the engine: choose another one"
+        message = f"engine {'/'.join(answer.fillers)}: {wrong}; this is a bug in the engine: choose another engine"
         raise EngineError(message)
 
 
@@ -152,7 +152,7 @@ def _joined(parts: list[_Part]) -> Filling:
     """Return the voxels of all crops in the C order of the volume."""
     samples = sorted({len(part.values) for part in parts})
     if len(samples) > 1:
-        message = f"expected as many samples for every crop, got {samples}; this is a fault of the engine"
+        message = f"expected the same number of samples for every crop, got {samples}; this is a bug in the engine"
         raise EngineError(message)
     order = np.argsort(np.concatenate([part.places for part in parts]), kind="stable")
     values = np.concatenate([part.values for part in parts], axis=1)[:, order]
@@ -199,5 +199,5 @@ def _refuse_isolated(volume: Volume, mask: Mask) -> None:
 
 
 def _corner(window: Window) -> str:
-    """Return a window in words."""
+    """Describe a window."""
     return " ".join(f"{axis} {part.start}-{part.stop - 1}" for axis, part in zip("IJK", window, strict=True))

@@ -102,7 +102,7 @@ def engine_names() -> tuple[str, ...]:
 def load_engine(name: str, **options: Any) -> Engine:  # noqa: ANN401 - each engine has options of its own
     """Return the engine `name`, made with `options`.
 
-    Restoration and evaluation come through `medpaint.engines.choice.choose`.
+    Restoration and evaluation call `medpaint.engines.choice.choose` instead.
 
     Args:
         name: a row of the table.

@@ -37,7 +37,7 @@ class Cost(Generic[Result]):
 
 
 def measured(work: Callable[[], Result]) -> Cost[Result]:
-    """Do `work` and measure it.
+    """Run `work` and measure it.
 
     The memory is the kernel's own peak of the resident set (VmHWM), reset before the work starts, after the
     allocator has returned free memory. It covers every library, and nothing that was in use before. Linux only.

@@ -62,7 +62,7 @@ def evaluate_into(
     """Score engines on holes in clean scans, and write the results.
 
     Args:
-        folder: made if it is missing; what an earlier evaluation wrote there is replaced.
+        folder: created if missing; what an earlier evaluation wrote there is replaced.
         subjects: the scans.
         plan: what is done with each.
         lesions: the files that the plan's shapes came from, for the record.
@@ -81,7 +81,7 @@ def write_evaluation(folder: Path, rows: list[Row], left_out: list[LeftOut], pla
     """Write tables, plots and record.
 
     Args:
-        folder: made if it is missing.
+        folder: created if missing.
         rows: the scores.
         left_out: what was not scored.
         plan: entries of the record that say what was done.

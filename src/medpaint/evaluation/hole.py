@@ -1,4 +1,4 @@
-"""A hole in a clean scan, with the truth beside it."""
+"""A hole in a clean scan, with the truth."""
 
 from __future__ import annotations
 

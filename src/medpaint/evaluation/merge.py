@@ -23,7 +23,7 @@ def merge_into(folder: Path, parts: Sequence[Path]) -> Evaluation:
     """Make one evaluation of several, which differ only in their scans.
 
     Args:
-        folder: made if it is missing.
+        folder: created if missing.
         parts: folders that `medpaint.evaluation.folder.evaluate_into` wrote.
 
     Raises:
@@ -35,7 +35,7 @@ def merge_into(folder: Path, parts: Sequence[Path]) -> Evaluation:
         different = [name for name in SAME if record.get(name) != records[0].get(name)]
         if different:
             message = (
-                f"expected equal parts, got different {', '.join(different)} in {parts[0]} and {part}; "
+                f"expected parts made alike, got different {', '.join(different)} in {parts[0]} and {part}; "
                 "run them with the same options and version"
             )
             raise UsageError(message)

@@ -24,7 +24,7 @@ def median_row(rows: Sequence[Row]) -> Row:
 
 
 def hole_of(row: Row, subjects: Iterable[Subject], plan: Plan) -> EvaluationHole:
-    """Make the hole of a row again.
+    """Recreate the hole of a row.
 
     Raises:
         InputError: its scan is not among the subjects, or has changed.
@@ -56,7 +56,7 @@ def draw_medians(
     """Draw the median case of each engine on each kind of hole, which is filled once more.
 
     Args:
-        folder: made if it is missing.
+        folder: created if missing.
         rows: the scores.
         subjects: the scans that were scored.
         plan: what was done with each.

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from medpaint.core.crash import described, tell
+from medpaint.core.crash import described, print_trace
 from medpaint.core.errors import MedpaintError
 from medpaint.core.types import FloatArray, Progress
 from medpaint.datasets.clean import Clean, read_clean
@@ -23,7 +23,7 @@ from medpaint.evaluation.warmup import WarmUp
 __all__ = ["BASELINE", "Row", "evaluate"]
 
 BASELINE: Final = "harmonic"
-"""Engine whose error the others' errors are divided by; it fills every hole, whether it is asked for or not."""
+"""Engine whose error the others' errors are divided by; it always fills every hole."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Row:
     """One engine on one hole in one scan. `medpaint.evaluation.scores.Scores` describes the scores.
 
     Attributes:
-        person: whose scan it is.
+        person: who was scanned.
         scan: its name.
         sha256: hash of the scan.
         kind: kind of hole.
@@ -46,7 +46,7 @@ class Row:
         mae: in the units of the scan.
         rmse: in the units of the scan.
         rmse_vs_harmonic: `rmse` divided by that of the harmonic engine on the same hole.
-        seam: step across the border relative to the steps beside it.
+        seam: step across the border relative to the steps next to it.
         seconds: for the fill, without loading the engine.
         peak_mb: rise of the process's resident memory during the fill.
     """
@@ -159,7 +159,7 @@ def _filled(hole: EvaluationHole, name: str, plan: Plan, warm_up: WarmUp) -> Cos
         cost = measured(partial(hole.restored, chosen.engine, plan.seed))
     except MedpaintError as error:
         return str(error)
-    except Exception as error:  # noqa: BLE001 - one engine's fault must not stop the others
-        tell(error)
+    except Exception as error:  # noqa: BLE001 - one engine's failure must not stop the others
+        print_trace(error)
         return f"internal error: {described(error)}"
     return Cost(cost.result.intensities(), cost.seconds, cost.peak_mb)

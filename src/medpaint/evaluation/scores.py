@@ -23,7 +23,7 @@ class Scores:
         ssim3d: structural similarity in space; 1 is best.
         mae: mean absolute error in the units of the scan.
         rmse: root mean square error in the units of the scan.
-        seam: step across the mask's border relative to the steps beside it; 1 is best.
+        seam: step across the mask's border relative to the steps next to it; 1 is best.
     """
 
     psnr: float

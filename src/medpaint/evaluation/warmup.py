@@ -1,4 +1,4 @@
-"""Load what engines load at their first fill ahead of it, so that loading does not count as time of a fill."""
+"""Load ahead of time what engines load at their first fill, so that loading does not count as time of a fill."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class WarmUp:
         self._warm: set[str] = set()
 
     def __call__(self, chosen: Chosen) -> None:
-        """Have an engine load its packages and weights, if it has not."""
+        """Have an engine load its packages and weights, unless it already has."""
         if chosen.name not in self._warm:
             chosen.engine.fill(_hole(), seed=0)
             self._warm.add(chosen.name)
 
     def asked(self, parameters: FillParameters) -> None:
-        """Do so for the engine that is chosen for the small hole.
+        """Warm up the engine that is chosen for the small hole.
 
         Raises:
             UsageError: an unknown engine, or one whose package is not installed.

@@ -1,6 +1,6 @@
 """Zip and tar archives read like a folder of files: no file is ever created under a name from the archive.
 
-The contents of the members lie in an unnamed temporary file, or in the tar itself where that is uncompressed; each
+The contents of the members are in an unnamed temporary file, or in the tar itself if that is uncompressed; each
 member is a stretch of it. The unpacked size is limited, because a few kilobytes can expand to anything.
 """
 
@@ -33,7 +33,7 @@ ENDINGS: Final = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.
 """Endings of the names of archives."""
 
 MOST_MEMBERS: Final = 100_000
-"""Files that an archive may hold; a scan has thousands at most."""
+"""Largest number of files in an archive; a scan has thousands at most."""
 
 MOST_BYTES: Final = 32 * 2**30
 """Largest unpacked size of an archive, in bytes."""
@@ -126,12 +126,12 @@ File: TypeAlias = Path | Member
 
 
 def on_disk(file: File) -> Path:
-    """Return the file on the disk that holds a DICOM object."""
+    """Return the file on the disk that contains a DICOM object."""
     return file.archive if isinstance(file, Member) else file
 
 
 def is_archive(path: Path) -> bool:
-    """Return whether a file is a zip or tar archive, by its first bytes or, where they leave it open, by its name.
+    """Return whether a file is a zip or tar archive, by its first bytes or, if these are ambiguous, by its name.
 
     Raises:
         OSError: it cannot be read.
@@ -243,7 +243,7 @@ def _check_end(file: BinaryIO, offset: int) -> None:
     """
     file.seek(offset)
     if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
-        message = "it ends without the mark of the end"
+        message = "its end mark is missing"
         raise EOFError(message)
     while chunk := file.read(_CHUNK):
         if chunk.strip(b"\0"):
@@ -252,8 +252,8 @@ def _check_end(file: BinaryIO, offset: int) -> None:
 
 
 def _refuse(path: Path, what: str) -> NoReturn:
-    """Refuse an archive that does not hold the contents of some of its files: a slice could be among them."""
-    message = f"{path}: expected an archive of plain files, got one with {what}: unpack it and name the folder"
+    """Refuse an archive that lacks the contents of some of its files: a slice could be among them."""
+    message = f"{path}: expected an archive of plain files, got one with {what}: unpack it and give the folder"
     raise UnreadableError(message)
 
 
@@ -277,7 +277,7 @@ def _check(path: Path, count: int, size: int) -> None:
     """Refuse an archive with too many files or too large an unpacked size."""
     if count > MOST_MEMBERS or size > MOST_BYTES:
         message = f"{path}: expected at most {MOST_MEMBERS} files and {MOST_BYTES / 2**30:.0f} GiB in an archive, "
-        message += "got more: unpack it and name the folder"
+        message += "got more: unpack it and give the folder"
         raise UnreadableError(message)
 
 
@@ -287,7 +287,7 @@ def _damage_reported(path: Path) -> Iterator[None]:
     try:
         yield
     except (*_DAMAGE, OSError) as error:
-        if getattr(error, "errno", None) is not None:  # from the disk; errors of decompressors have no number
+        if getattr(error, "errno", None) is not None:  # an error of the disk: those of decompressors have no errno
             raise
         message = f"{path}: expected an archive that can be unpacked, got a damaged or unknown one"
         raise UnreadableError(message) from error

@@ -1,6 +1,6 @@
 """Arrays and facts about them, in one file that passes from one step of a cohort run to the next.
 
-The file is an uncompressed .npz, which numpy can open, with the facts as JSON beside the arrays.
+The file is an uncompressed .npz, which numpy can open, with the facts as JSON next to the arrays.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def save_arrays(path: Path, arrays: Mapping[str, Array], facts: Mapping[str, Any
     """Write arrays and facts to a file; the same content gives the same bytes.
 
     Args:
-        path: the file to make.
+        path: the file to write.
         arrays: by name; numbers or booleans, of any shape.
         facts: anything that JSON can hold.
 

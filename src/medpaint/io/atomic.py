@@ -1,6 +1,6 @@
 """Files and folders that appear complete or not at all.
 
-Everything is written inside a hidden folder, ``.part.`` and 16 hexadecimal digits, beside the final place, so that
+Everything is written inside a hidden folder, ``.part.`` and 16 hexadecimal digits, next to the final path, so that
 writers see the final name. The process that writes holds a lock on that folder. What a killed process leaves
 behind has no lock, and the next process that writes in the same place removes it.
 """
@@ -41,8 +41,8 @@ machines, so until then only what this machine made is removed."""
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a path to write a file to, which replaces `path` when the block ends without an error.
 
-    It has the name of `path`, in a hidden folder beside it. Missing parent folders are created. On an error `path`
-    is left as it was.
+    It has the name of `path`, in a hidden folder next to it. Missing parent folders are created. On an error
+    `path` is not changed.
 
     Raises:
         WriteError: cannot write there: no permission, no space, a folder of that name.
@@ -62,14 +62,14 @@ def replacing(path: Path) -> Iterator[Path]:
 def replacing_folder(path: Path) -> Iterator[Path]:
     """Yield an empty folder, which replaces `path` when the block ends without an error.
 
-    It has the name of `path`, in a hidden folder beside it. An existing folder at `path` is moved aside, and
+    It has the name of `path`, in a hidden folder next to it. An existing folder at `path` is moved aside, and
     deleted once the new one is in its place.
 
     Raises:
         WriteError: cannot write there: no permission, no space, a file of that name.
     """
     with _write_errors(path):
-        if _is_no_folder(path):
+        if _is_not_folder(path):
             message = f"cannot write {path}: expected a folder, found a file"
             raise WriteError(message)
         with hidden_folder(path.parent) as hidden:
@@ -128,7 +128,7 @@ def _new_folder(parent: Path) -> tuple[Path, int]:
 
 
 def _machine() -> str:
-    """Return eight hexadecimal digits that stand for this machine."""
+    """Return eight hexadecimal digits that identify this machine."""
     return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
 
 
@@ -162,8 +162,8 @@ def _remove_if_abandoned(hidden: Path) -> None:
         os.close(descriptor)
 
 
-def _is_no_folder(path: Path) -> bool:
-    """Return whether something other than a folder is at `path`, seen at a single moment."""
+def _is_not_folder(path: Path) -> bool:
+    """Return whether something other than a folder is at `path`, checked in a single call."""
     try:
         return not stat.S_ISDIR(path.stat().st_mode)
     except FileNotFoundError:
@@ -189,7 +189,7 @@ def _swap(part: Path, path: Path) -> None:
 
 
 def _flush(path: Path) -> None:
-    """Flush a file's bytes to the disk, so that a name never stands for a part of a file."""
+    """Flush a file's bytes to the disk, so that no file is partial under its final name."""
     if path.is_file():
         with path.open("rb") as file:
             os.fsync(file.fileno())

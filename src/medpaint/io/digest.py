@@ -23,7 +23,7 @@ def stream_digest(file: BinaryIO) -> str:
 
 
 def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes as they lie on the disk, in hexadecimal.
+    """Return the SHA-256 of a file's bytes as they are on the disk, in hexadecimal.
 
     Raises:
         InputError: the file cannot be read.

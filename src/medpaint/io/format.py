@@ -24,12 +24,12 @@ class Format:
 
     Attributes:
         read: a volume at a path, and its source; refuses a selection that the format does not have.
-        inspect: what a file, or for DICOM a folder too, holds, from headers alone.
+        inspect: what is in a file, or for DICOM a folder too, from headers alone.
         endings: of the files that a product of a scan consists of, from its header alone.
         files: that a scan at a path consists of, from its header alone.
-        keyed_name: a name for the selected volume that tells nothing without a secret, from headers alone. Absent
-            where the format does not say who was scanned.
-        read_drawn: a mask that is drawn in the format's own way, on the grid of a scan or beside it, with the
+        keyed_name: a name for the selected volume that reveals nothing without a secret, from headers alone.
+            Absent where the format does not identify the patient.
+        read_drawn: a mask that is drawn in the format's own way, on the grid of a scan or on its own, with the
             labels that are wanted; None where a file is not of that kind. Absent where the
             format has none; where it is there, products have such a mask too.
     """

@@ -94,19 +94,19 @@ def refuse_empty(sizes: tuple[int, ...], path: Path) -> None:
         GeometryError: such an image.
     """
     if len(sizes) < _SPATIAL_AXES - 1 or min(sizes) < 1:
-        message = f"{path}: expected two or more axes, none of them empty, got {'x'.join(map(str, sizes))}"
+        message = f"{path}: expected two or more axes, none of them of length 0, got {'x'.join(map(str, sizes))}"
         raise GeometryError(message)
 
 
 def restorable(header: Header) -> tuple[Stored, Encoding]:
-    """Return where the voxels lie and how they encode intensities; refuse an image that cannot be restored.
+    """Return where the voxels are and how they encode intensities; refuse an image that cannot be restored.
 
     Raises:
         UnsupportedError: colour, complex numbers, vectors.
         GeometryError: an empty axis, or axes that span no volume.
     """
     if header.dtype is None:
-        message = f"{header.path}: expected one real number a voxel, got {header.type_name}"
+        message = f"{header.path}: expected one real number per voxel, got {header.type_name}"
         raise UnsupportedError(message)
     refuse_empty(header.sizes, header.path)
     try:
@@ -119,7 +119,7 @@ def restorable(header: Header) -> tuple[Stored, Encoding]:
 
 
 def frame_of(selection: Selection, path: Path) -> int | None:
-    """Return the frame that is selected in a file, None where none is.
+    """Return the frame that is selected in a file, or None.
 
     Raises:
         UsageError: a series is selected, which only DICOM has.
@@ -140,23 +140,23 @@ def chosen_frame(header: Header, frame: int | None) -> int:
 
     Args:
         header: of the file.
-        frame: the selected frame, from 0; None where none is selected.
+        frame: the selected frame, from 0; None without a selection.
 
     Raises:
-        AmbiguousError: several frames, and none is selected.
+        AmbiguousError: several frames, and no selection.
         UsageError: no such frame, or a single volume.
     """
     last = header.frames - 1
     if frame is None:
         if last == 0:
             return 0
-        message = f"{header.path} holds {header.frames} frames: say which with --frame 0..{last}"
+        message = f"{header.path} has {header.frames} frames: choose one with --frame 0..{last}"
         raise AmbiguousError(message)
     if last == 0:
-        message = f"{header.path} holds one volume: expected no frame, got {frame}"
+        message = f"{header.path} has one volume: expected no frame, got {frame}"
         raise UsageError(message)
     if not 0 <= frame <= last:
-        message = f"{header.path} holds frames 0..{last}, got {frame}"
+        message = f"{header.path} has frames 0..{last}, got {frame}"
         raise UsageError(message)
     return frame
 

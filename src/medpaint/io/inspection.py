@@ -19,7 +19,7 @@ __all__ = ["inspect"]
 
 
 def inspect(path: str | Path, *, progress: Progress | None = None) -> list[Inspection]:
-    """Return what images a file or folder holds, with their grids, and which cannot be restored and why.
+    """Return the images in a file or folder, with their grids, and which cannot be restored and why.
 
     In a folder and its subfolders only headers are read, and files that are not images are skipped. The same goes
     for archives. A single file is read completely, which also detects a truncated or damaged one.
@@ -32,7 +32,7 @@ def inspect(path: str | Path, *, progress: Progress | None = None) -> list[Inspe
         One inspection for every image file and every DICOM series.
 
     Raises:
-        InputError: nothing is there, or no image.
+        InputError: no such file or folder, or no image in it.
     """
     path = Path(path)
     return _in_folder(path, progress) if path.is_dir() else _in_file(path)

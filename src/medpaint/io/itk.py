@@ -105,7 +105,7 @@ class ItkSource:
         """Hash of the file or files, and which frame."""
         return frame_name(self.sha256, self.selection.frame)
 
-    def told(self, secret: bytes = b"") -> Mapping[str, str | int | float]:
+    def recorded_facts(self, secret: bytes = b"") -> Mapping[str, str | int | float]:
         """Return the facts; none of them is an identifier."""
         del secret
         return self.facts
@@ -118,7 +118,7 @@ class ItkSource:
         Args:
             data: stored values, (I, J, K), of the dtype of the volume that was read.
             mask: not needed for this format.
-            path: the file with the header to make.
+            path: the file with the header to write.
             derivation: left to the record.
 
         Raises:
@@ -146,7 +146,7 @@ class ItkSource:
             mask: True = repaired, (I, J, K).
 
         Raises:
-            VerificationError: it does not hold the same values.
+            VerificationError: it does not contain the same values.
         """
         return compared(path, lambda: read_itk(path, frame=self.selection.frame), data, mask)
 
@@ -157,8 +157,8 @@ class ItkSource:
 
         Args:
             mask: True = repaired, (I, J, K).
-            nifti: the file to make.
-            segmentation: not needed for this format, as the next two.
+            nifti: the file to write.
+            segmentation: not needed for this format, like the next two.
             restored: not needed.
             derivation: not needed.
 
@@ -187,8 +187,8 @@ def read_itk(path: Path, *, frame: int | None = None) -> tuple[Volume, ItkSource
         UnreadableError: neither format, truncated or damaged.
         UnsupportedError: colour, vectors, voxels as text or in several files.
         GeometryError: an empty axis, or axes that span no volume.
-        AmbiguousError: several frames and none chosen.
-        UsageError: a frame that is not there.
+        AmbiguousError: several frames, and no selection.
+        UsageError: no such frame.
         InputError: a file cannot be read.
     """
     text, reader, header = _parsed(path)
@@ -256,13 +256,13 @@ def _form(path: Path) -> str:
 
 
 def _parsed(path: Path) -> tuple[HeaderText, ItkImage, Header]:
-    """Return the header of a file as text, as ITK reads it, and in the terms of all formats."""
+    """Return the header of a file as text, as ITK reads it, and as a `Header`."""
     form = _form(path)
     text = read_header_text(path, form)
     reader = opened(path, form)
     kind = TYPES.get(reader.GetPixelID())
     if kind and reader.GetSize() != text.sizes:
-        message = f"{path} is damaged: its header announces {text.sizes} voxels, ITK reads {reader.GetSize()}"
+        message = f"{path} is damaged: its header states {text.sizes} voxels, ITK reads {reader.GetSize()}"
         raise UnreadableError(message)
     header = Header(
         path=path,

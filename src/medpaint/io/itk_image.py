@@ -44,7 +44,7 @@ TYPES: Final = {
     sitk.sitkFloat32: "float32",
     sitk.sitkFloat64: "float64",
 }
-"""ITK's types of one real number a voxel."""
+"""ITK's types of one real number per voxel."""
 
 
 def type_name(reader: ItkImage) -> str:

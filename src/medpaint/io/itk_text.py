@@ -1,6 +1,6 @@
 """The text of NRRD and MetaImage headers, checked before ITK opens the file.
 
-ITK reads the headers, but some damaged ones make it end the whole process, and it accepts damaged compressed
+ITK reads the headers, but some damaged ones make it crash the process, and it accepts damaged compressed
 voxels. The checks here guard against that alone: number and sizes of the axes, where the voxels are, and how they
 are packed. Sources: https://teem.sourceforge.net/nrrd/format.html,
 https://itk.org/Wiki/ITK/MetaIO/Documentation.
@@ -59,9 +59,9 @@ class HeaderText:
 
     Attributes:
         path: the file with the header.
-        fields: the format's fields; names of NRRD in lower case and without blanks.
+        fields: the format's fields; names of NRRD in lower case and without spaces.
         sizes: voxels along every stored axis, fastest first.
-        data_path: the file that holds the voxels.
+        data_path: the file with the voxels.
         start: number of bytes before them.
         packing: how they are packed.
         packed: number of bytes from `start` on.
@@ -188,13 +188,13 @@ def _refuse_miscounted(fields: Fields, axes: int) -> None:
 def _located(
     path: Path, fields: Fields, sizes: tuple[int, ...], name: str, start: int, packing: Packing, skipped: int
 ) -> HeaderText:
-    """Return the header together with the file that holds the voxels, which must be large enough.
+    """Return the header together with the file of the voxels, which must be large enough.
 
     Args:
         path: the file with the header.
         fields: of the header.
         sizes: voxels along every axis.
-        name: of the file that holds the voxels; empty where they follow the header.
+        name: of the file with the voxels; empty where they follow the header.
         start: length of the header.
         packing: how the voxels are packed.
         skipped: bytes to skip before them; -1 where they are the end of the file.

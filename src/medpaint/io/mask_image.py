@@ -13,7 +13,7 @@ __all__ = ["MaskImage", "numbered"]
 
 @dataclass(frozen=True, eq=False)
 class MaskImage:
-    """What a mask file holds.
+    """The content of a mask file.
 
     Attributes:
         values: 0 = keep, anything else as drawn, (I, J, K).

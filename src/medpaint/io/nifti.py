@@ -59,13 +59,13 @@ class NiftiSource:
 
     Attributes:
         path: the file.
-        sha256: hash of its bytes as they lie on the disk.
+        sha256: hash of its bytes as they are on the disk.
         selection: which volume was read.
         facts: shape, axes, frames, codes and scaling.
         warnings: what was noticed, a sentence each.
         header: the bytes that the unpacked file starts with.
         axes: number of axes of the volume in the file, 2 or 3.
-        stored: where its voxels lie.
+        stored: where its voxels are.
         place: where in the file the frame was that was read.
         absent: always empty; slices are put back in DICOM series only.
     """
@@ -101,7 +101,7 @@ class NiftiSource:
         """Hash of the file, and which frame."""
         return frame_name(self.sha256, self.selection.frame)
 
-    def told(self, secret: bytes = b"") -> Mapping[str, str | int | float]:
+    def recorded_facts(self, secret: bytes = b"") -> Mapping[str, str | int | float]:
         """Return the facts; none of them is an identifier."""
         del secret
         return self.facts
@@ -114,7 +114,7 @@ class NiftiSource:
         Args:
             data: stored values, (I, J, K), of the dtype of the volume that was read.
             mask: not needed for this format.
-            path: the file to make; gzipped where it ends in ``.gz``.
+            path: the file to write; gzipped where it ends in ``.gz``.
             derivation: not needed for this format.
 
         Raises:
@@ -134,7 +134,7 @@ class NiftiSource:
             mask: True = repaired, (I, J, K).
 
         Raises:
-            VerificationError: it does not hold the same values.
+            VerificationError: it does not contain the same values.
         """
         return compared(path, lambda: read_nifti(path, frame=self.selection.frame), data, mask)
 
@@ -145,8 +145,8 @@ class NiftiSource:
 
         Args:
             mask: True = repaired, (I, J, K).
-            nifti: the file to make, of the scan's version of NIfTI; gzipped where it ends in ``.gz``.
-            segmentation: not needed for this format, as the next two.
+            nifti: the file to write, of the scan's version of NIfTI; gzipped where it ends in ``.gz``.
+            segmentation: not needed for this format, like the next two.
             restored: not needed.
             derivation: not needed.
 
@@ -179,7 +179,7 @@ def read_nifti(path: Path, *, frame: int | None = None) -> tuple[Volume, NiftiSo
         UnreadableError: not a NIfTI file, truncated or damaged.
         UnsupportedError: colour, complex numbers, or one file of a .hdr/.img pair.
         GeometryError: an empty axis, or an affine that cannot be inverted.
-        AmbiguousError: several frames, and none is selected.
+        AmbiguousError: several frames, and no selection.
         UsageError: no such frame.
         InputError: the file cannot be read.
     """
@@ -221,8 +221,8 @@ def write_mask(mask: Mask, affine: Affine, path: Path, *, product: str | None = 
     Args:
         mask: True = repair, (I, J, K).
         affine: voxel index to RAS+ millimetres, (4, 4). Where the grid is sheared it goes into the
-            sform alone, since the qform cannot hold it.
-        path: the file to make; gzipped where it ends in ``.gz``.
+            sform alone, since the qform cannot represent it.
+        path: the file to write; gzipped where it ends in ``.gz``.
         product: ending of the restored scan that the mask belongs to, empty for a folder; the header says so, see
             `own_ending`. None for any other mask.
 
@@ -256,7 +256,7 @@ def _write_mask(header: bytes, mask: Mask, path: Path) -> None:
 
 
 def _ending(packing: Packing) -> str:
-    """Return the ending of files that are packed so."""
+    """Return the ending of files with this packing."""
     return ".nii" if packing == "none" else ".nii.gz"
 
 

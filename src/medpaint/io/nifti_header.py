@@ -38,7 +38,7 @@ _GRID: Final = (
     *("pixdim", "xyzt_units", "qform_code", "sform_code", "quatern_b", "quatern_c", "quatern_d"),
     *("qoffset_x", "qoffset_y", "qoffset_z", "srow_x", "srow_y", "srow_z"),
 )
-"""Fields that say where an image lies."""
+"""Fields for the position of an image."""
 
 _LOG: Final = logging.getLogger(__name__)
 _LOG.addHandler(logging.NullHandler())
@@ -171,10 +171,10 @@ def _fields(block: bytes, path: Path) -> _NibabelHeader:
     fields = kind(block[: kind.sizeof_hdr], endianness=order, check=False)
     magic, axes = fields["magic"].item(), int(fields["dim"][0])
     if magic == kind.pair_magic:
-        message = f"{path}: expected a NIfTI file that holds its voxels, got the header of a .hdr/.img pair"
+        message = f"{path}: expected a NIfTI file with its voxels, got the header of a .hdr/.img pair"
         raise UnsupportedError(message)
     if magic != kind.single_magic or not 0 <= axes <= _MOST_AXES:
-        message = f"{path} is not a NIfTI file, or is damaged: its mark is {magic!r}, it announces {axes} axes"
+        message = f"{path} is not a NIfTI file, or is damaged: its magic is {magic!r}, it states {axes} axes"
         raise UnreadableError(message)
     return fields
 

@@ -30,7 +30,7 @@ def read_private(path: Path) -> str:
         message = f"{path}: expected a file that can be read: {reason}"
         raise InputError(message) from error
     if others:
-        message = f"{path}: expected a file that only its owner can read (chmod 600), got one that others can"
+        message = f"{path}: expected a file that only its owner can read (chmod 600), got one that others can read"
         raise UsageError(message)
     if "\n" in line:
         message = f"{path}: expected one line, got several"

@@ -1,4 +1,4 @@
-"""Products as they lie on the disk, compared with what was to be written."""
+"""Products as they are on the disk, compared with what was to be written."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def compared(path: Path, read: Callable[[], tuple[Volume, Source]], data: Array,
     Args:
         path: the product.
         read: reads it.
-        data: the stored values that it should hold, (I, J, K).
+        data: the stored values that it should contain, (I, J, K).
         mask: True = repaired, (I, J, K).
 
     Raises:
-        VerificationError: it does not hold the same values.
+        VerificationError: it does not contain the same values.
     """
     try:
         volume, source = read()
@@ -37,10 +37,10 @@ def compared(path: Path, read: Callable[[], tuple[Volume, Source]], data: Array,
         raise refused(path, str(error)) from error
     found = volume.data
     if found.dtype != data.dtype or not np.array_equal(found, data, equal_nan=data.dtype.kind == "f"):
-        raise refused(path, "its voxels are not those that were to be written")
+        raise refused(path, "its voxels differ from those to be written")
     return ReadBack(sha256=source.sha256, checksum=checksum_outside(found, mask))
 
 
 def refused(path: Path, reason: str) -> VerificationError:
-    """Return the error for a product that does not hold what was to be written."""
+    """Return the error for a product that differs from what was to be written."""
     return VerificationError(f"{path} does not read back the same: {reason}; check the disk and restore again")

@@ -52,7 +52,7 @@ def read_scan(
         The volume with its stored values, (I, J, K), and what is needed to write it back.
 
     Raises:
-        InputError: nothing is there, or it cannot be restored; the message says why.
+        InputError: no such file or folder, or it cannot be restored; the message says why.
         UsageError: a frame or a series where the format has none.
     """
     if frame is not None and frame < 0:
@@ -102,7 +102,7 @@ def outline(path: Path) -> Outline:
     """Return what is known of the scan at `path` before it is read; only headers are looked at.
 
     Raises:
-        InputError: nothing is there, or its header cannot be read.
+        InputError: no such file or folder, or its header cannot be read.
     """
     form = FORMATS[kind_of(path)]()
     return Outline(form.files(path), form.endings(path), form.read_drawn is not None)
@@ -120,7 +120,7 @@ def product_name(path: Path, selection: Selection, secret: bytes = b"") -> str:
         secret: of de-identified products; empty for others.
 
     Raises:
-        InputError: nothing is there, or its headers cannot be read.
+        InputError: no such file or folder, or its headers cannot be read.
     """
     keyed = FORMATS[kind_of(path)]().keyed_name if secret else None
     return own_name(path) if keyed is None else keyed(path, selection, secret)

@@ -1,4 +1,4 @@
-"""The kind of a file, by its first bytes or, where they leave it open, by its name."""
+"""The kind of a file, by its first bytes or, if these are ambiguous, by its name."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def kind_of(path: Path) -> Kind:
 
     Raises:
         UnreadableError: not a known kind of image; the message says what it looks like.
-        InputError: nothing is there, or it cannot be read.
+        InputError: no such file or folder, or it cannot be read.
     """
     if path.is_dir():
         return _kind_of_folder(path)
@@ -69,7 +69,7 @@ def kind_of(path: Path) -> Kind:
         return "dicom"
     kind = _kind_of_bytes(head) or _ENDINGS.get(_ending(path))
     if kind is None:
-        message = f"{path}: {_EXPECTED}; this looks like {_likeness(head)}"
+        message = f"{path}: {_EXPECTED}; this looks like {_appearance(head)}"
         raise UnreadableError(message)
     return kind
 
@@ -107,7 +107,7 @@ def _kind_of_folder(folder: Path) -> Kind:
 def _head(path: Path) -> bytes:
     """Return the first bytes of a file."""
     if not path.exists():
-        message = f"{path}: expected a file or a folder, nothing is there"
+        message = f"{path}: expected a file or a folder: no such path"
         raise InputError(message)
     with read_errors(path), path.open("rb") as file:
         return file.read(_HEAD)
@@ -141,7 +141,7 @@ def _inflated(head: bytes) -> bytes:
 
 
 def _is_nifti(head: bytes) -> bool:
-    """Return whether a mark of NIfTI stands in its place."""
+    """Return whether a magic number of NIfTI is in its place."""
     return any(head[at : at + 4] in marks for at, marks in _NIFTI_MARKS.items())
 
 
@@ -159,7 +159,7 @@ def _is_dicom(head: bytes) -> bool:
     return bool(_EXPLICIT_VR.match(head[4:6])) or (length <= _LONGEST_FIRST_ELEMENT and length % 2 == 0)
 
 
-def _likeness(head: bytes) -> str:
+def _appearance(head: bytes) -> str:
     """Return what a file that is not an image looks like."""
     if not head:
         return "an empty file"

@@ -111,12 +111,12 @@ class Source(Protocol):
         """Slices that were put back."""
         ...
 
-    def told(self, secret: bytes = b"") -> Mapping[str, str | int | float]:
-        """Return the facts as a record may hold them: with a secret, identifiers as they are in the products."""
+    def recorded_facts(self, secret: bytes = b"") -> Mapping[str, str | int | float]:
+        """Return the facts that a record may contain: with a secret, identifiers as they are in the products."""
         ...
 
     def write(self, data: Array, mask: Mask, path: Path, derivation: Derivation) -> None:
-        """Write `data` as the same kind of file, whole or not at all.
+        """Write `data` as the same kind of file, completely or not at all.
 
         Args:
             data: stored values, (I, J, K), of the dtype of the volume that was read.
@@ -135,7 +135,7 @@ class Source(Protocol):
             mask: True = repaired, (I, J, K).
 
         Raises:
-            VerificationError: it does not hold the same values.
+            VerificationError: it does not contain the same values.
         """
         ...
 
@@ -150,8 +150,8 @@ class Source(Protocol):
 
         Args:
             mask: True = repaired, (I, J, K).
-            nifti: the file to make.
-            segmentation: the file to make in the scan's own format; not made where there is no such format.
+            nifti: the file to write.
+            segmentation: the file to write in the scan's own format; not made where there is no such format.
             restored: the product that the mask belongs to, as `write` wrote it.
             derivation: as for `write`.
 

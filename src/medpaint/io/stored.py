@@ -1,4 +1,4 @@
-"""Voxels as they lie in a file: how they are packed, how one frame is read, and how it is replaced.
+"""Voxels in a file: how they are packed, how one frame is read, and how it is replaced.
 
 Stored numbers are read and written as they are, without conversion, and every byte around them is kept when a file
 is written back.
@@ -50,7 +50,7 @@ _MOST_DEFLATED: Final = 1032
 
 @dataclass(frozen=True)
 class Stored:
-    """Where the voxels of an image lie: in Fortran order, frame after frame.
+    """Where the voxels of an image are: in Fortran order, frame after frame.
 
     Attributes:
         packing: how the file is packed.
@@ -167,7 +167,7 @@ def check_length(needed: int, packed: int, packing: Packing) -> None:
     """
     there = packed if packing == "none" else packed * _MOST_DEFLATED
     if there < needed:
-        message = f"its header announces {needed:,} bytes, at most {there:,} are there"
+        message = f"its header states {needed:,} bytes, the file has at most {there:,}"
         raise EOFError(message)
 
 
@@ -200,7 +200,7 @@ def bytes_with(file: BinaryIO, stored: Stored, place: Place, data: Array) -> Ite
 
     Args:
         file: the open file that the frame was read from.
-        stored: where its voxels lie.
+        stored: where its voxels are.
         place: where the frame was.
         data: the new values, (I, J, K).
 

@@ -1,7 +1,7 @@
 """Tab-separated tables: one reader and one writer.
 
-A table is text in UTF-8, a row a line, the names of the columns in the first line. No character quotes another: a
-cell holds anything but tabs and line ends.
+A table is text in UTF-8, one row per line, the names of the columns in the first line. There is no quoting: a cell
+can contain anything but tabs and line ends.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Row:
     """A row of a table.
 
     Attributes:
-        line: its number in the file, from 1; the first line holds the columns.
+        line: its number in the file, from 1; the first line has the columns.
         values: cell by column; empty where the row is shorter than the first line.
     """
 
@@ -71,7 +71,7 @@ def read_rows(
 
 
 def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
-    """Write a table, whole or not at all.
+    """Write a table, completely or not at all.
 
     Args:
         path: the file.
@@ -107,18 +107,18 @@ def _lines(path: Path, what: str) -> list[tuple[int, list[str]]]:
 
 
 def _problem(header: Sequence[str], columns: Sequence[str] | None, required: Sequence[str]) -> str:
-    """Return what is wrong with the first line of a table; empty where nothing is."""
-    holds = f"the first line holds {', '.join(map(repr, header))}" if header else "the file is empty"
+    """Return what is wrong with the first line of a table; empty if it is right."""
+    holds = f"the first line has {', '.join(map(repr, header))}" if header else "the file is empty"
     repeated = len(set(header)) < len(header)
     unknown = columns is not None and not set(header) <= set(columns)
     return holds if repeated or unknown or not set(required) <= set(header) else ""
 
 
 def _wanted(columns: Sequence[str] | None, required: Sequence[str]) -> str:
-    """Return in words which columns a table may and must have."""
+    """Describe which columns a table may and must have."""
     if columns is None or set(columns) == set(required):
         return f"the columns {', '.join(columns or required)}" if columns or required else "each column once"
-    needed = f", of which {', '.join(required)} must be there" if required else ""
+    needed = f" ({', '.join(required)} required)" if required else ""
     return f"only the columns {', '.join(columns)}{needed}"
 
 

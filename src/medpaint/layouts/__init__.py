@@ -1,1 +1,1 @@
-"""How a data set lies on the disk."""
+"""How products are laid out on the disk."""

@@ -15,7 +15,7 @@ class Products:
     Attributes:
         restored: the restored scan: a file, or the folder of a DICOM series.
         mask: the mask that was applied, NIfTI.
-        segmentation: the same as a DICOM segmentation; written beside a restored DICOM series only.
+        segmentation: the same as a DICOM segmentation; written next to a restored DICOM series only.
         record: the JSON that says what made them; it is put in place last, so products without one are unfinished.
     """
 

@@ -15,7 +15,7 @@ from medpaint.core.volume import Volume
 __all__ = ["NEAR_MM", "TINY_VOXELS", "check_against_scan"]
 
 TINY_VOXELS: Final = 3
-"""A mask of so few voxels is more often a slip than damage; it is accepted with a warning."""
+"""A mask of so few voxels is more often a mistake than damage; it is accepted with a warning."""
 
 NEAR_MM: Final = 20.0
 """A mask further than this from all tissue is assumed to belong to another scan."""
@@ -42,7 +42,7 @@ def check_against_scan(mask: Mask, scan: Volume, *, max_fraction: float) -> tupl
         raise MaskError(message)
     foreground = foreground_of(scan, mask)
     if not foreground.tissue.any():
-        message = "the scan holds no finite values to restore from"
+        message = "the scan has no finite values to restore from"
         raise MaskError(message)
     if foreground.masked_share > max_fraction:
         message = (
@@ -53,6 +53,6 @@ def check_against_scan(mask: Mask, scan: Volume, *, max_fraction: float) -> tupl
     box = bounding_box(mask)
     distance = 0.0 if box is None else distance_mm(box, foreground.box, scan.spacing_mm)
     if distance > NEAR_MM:
-        message = f"mask and scan do not overlap: the mask lies {distance:.0f} mm away from all tissue"
+        message = f"mask and scan do not overlap: the mask is {distance:.0f} mm away from all tissue"
         raise MaskError(message)
     return (f"mask has only {count} voxels",) if count <= TINY_VOXELS else ()

@@ -30,7 +30,7 @@ def binarised(values: Array, labels: Sequence[int] = (), *, invert: bool = False
     drawn: Mask = values != 0
     present = np.unique(values.ravel("K")[drawn.ravel("K")])
     if not np.isfinite(present).all():
-        message = f"mask holds {int(np.count_nonzero(~np.isfinite(values)))} voxels that are NaN or infinite"
+        message = f"mask has {int(np.count_nonzero(~np.isfinite(values)))} voxels that are NaN or infinite"
         raise MaskError(message)
     if labels:
         drawn = _chosen(values, present if drawn.all() else np.append(0, present), labels)

@@ -67,7 +67,7 @@ def brats_scores(truth: Array, image: Array, mask: Mask, limits: tuple[float, fl
         limits: the answer of `brats_limits` to the voided scan.
     """
     if not limits[1] > limits[0]:
-        message = f"expected limits of which the second is higher, got {limits}"
+        message = f"expected two limits in ascending order, got {limits}"
         raise ValueError(message)
     window, everywhere = _surroundings(mask), bool(mask.all())
     inside = mask[window]

@@ -16,7 +16,7 @@ REACH = 2
 
 
 def seam_score(image: FloatArray, mask: Mask, spacing_mm: Spacing) -> float:
-    """Return the step across the mask's border as a multiple of the steps in the tissue beside it.
+    """Return the step across the mask's border as a multiple of the steps in the tissue next to it.
 
     Along every axis, wherever a repaired voxel is followed by two voxels outside the mask, the step from the
     repaired one to the first is compared with the step from the first to the second, both per millimetre. The
@@ -56,7 +56,7 @@ def _both_ways(values: FloatArray, mask: Mask) -> tuple[tuple[FloatArray, Mask],
 
 
 def _steps(values: FloatArray, mask: Mask, size_mm: float) -> tuple[tuple[float, float], int]:
-    """Return the sums of the steps across the border and beside it along the first axis, and their number."""
+    """Return the sums of the steps across the border and next to it along the first axis, and their number."""
     border = mask[:-2] & ~mask[1:-1] & ~mask[2:]
     repaired, first, second = (values[start : start + border.shape[0]][border] for start in range(3))
     across, beside = np.abs(repaired - first), np.abs(first - second)

@@ -103,7 +103,7 @@ class Entity:
         """Raise the reason why an association was not established."""
         if association.rejected_contexts and not association.accepted_contexts:
             named = ", ".join(dict.fromkeys(one.abstract_syntax.name for one in association.rejected_contexts))
-            message = f"{self.url} supports nothing that was asked for: {named}"
+            message = f"{self.url} supports none of the requested services: {named}"
             raise ServerError(message)
         answer = association.acceptor.primitive
         if not association.is_rejected or answer is None:

@@ -24,10 +24,10 @@ class Credentials:
 def read_credentials(path: Path) -> Credentials:
     """Read credentials from a file that only its owner can read.
 
-    It holds one line, ``user:password`` or ``token:...``.
+    It has one line, ``user:password`` or ``token:...``.
 
     Raises:
-        UsageError: others can read the file, or it holds something else.
+        UsageError: others can read the file, or it contains something else.
         InputError: the file cannot be read.
     """
     line = read_private(path)
@@ -47,6 +47,6 @@ def check_authority(path: Path) -> Path:
     try:
         ssl.create_default_context().load_verify_locations(path)
     except OSError as error:
-        message = f"{path}: expected a PEM file of certificates: {error.strerror or 'it holds none'}"
+        message = f"{path}: expected a PEM file of certificates: {error.strerror or 'it has none'}"
         raise UsageError(message) from error
     return path

@@ -76,7 +76,7 @@ class Intake:
 
     @contextmanager
     def closing(self) -> Iterator[Intake]:
-        """Accept no more instances once the block is left, also by an error."""
+        """Accept no more instances once the block ends, even by an error."""
         try:
             yield self
         finally:
@@ -112,7 +112,7 @@ def fetch_series(
         server: lists the series.
         url: address of the server, for messages.
         wanted: UIDs of study and series.
-        folder: the folder to make.
+        folder: the folder to create.
         progress: called with the fraction that has arrived.
         receive: has the instances of the series sent, and passes them to an intake.
     """

@@ -68,10 +68,10 @@ class Server(Protocol):
 
 
 def only(found: Sequence[RemoteSeries], url: str, study: str, series: str) -> RemoteSeries:
-    """Return the wanted series from a server's answer, which may hold others.
+    """Return the wanted series from a server's answer, which may contain others.
 
     Raises:
-        AbsentError: the answer does not hold it.
+        AbsentError: the answer does not contain it.
     """
     for one in found:
         if (one.study, one.series) == (study, series):
@@ -81,7 +81,7 @@ def only(found: Sequence[RemoteSeries], url: str, study: str, series: str) -> Re
 
 
 def check_uids(*uids: str) -> None:
-    """Refuse invalid identifiers: one becomes the name of a folder, and could lead anywhere.
+    """Refuse invalid identifiers: one becomes the name of a folder, and could point anywhere.
 
     Raises:
         UsageError: one has other characters than digits and dots.

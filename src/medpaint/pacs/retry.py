@@ -12,7 +12,7 @@ from medpaint.core.errors import ServerError
 __all__ = ["ATTEMPTS", "TransferError", "TransientError", "call_with_retry"]
 
 ATTEMPTS: Final = 4
-"""How often a request is made in all; the wait between two attempts doubles from `FIRST_WAIT_S`."""
+"""Largest number of attempts of a request; the wait between two attempts doubles from `FIRST_WAIT_S`."""
 
 FIRST_WAIT_S: Final = 0.5
 

@@ -1,7 +1,7 @@
-"""Where the products of a scan go: checked and claimed before any work, filled in one go at the end.
+"""Where the products of a scan go: checked and claimed before any work, filled in one step at the end.
 
 Nothing is replaced that medpaint did not write. Its own files are those that a record names and, where there is no
-record because a run was killed or the record was deleted, those that lie beside a mask that medpaint wrote: the
+record because a run was killed or the record was deleted, those next to a mask that medpaint wrote: the
 mask is the first product to be put in place, the record the last, and the mask's header says where it comes from.
 """
 
@@ -54,8 +54,10 @@ class Destination:
         self._clear(kept=frozenset(path.name for path in made))
         others = (path for path in made if path not in {names.mask, names.record})
         for path in (names.mask, *others, names.record):
-            _remove(self.folder / path.name)
-            path.replace(self.folder / path.name)
+            target = self.folder / path.name
+            if target.is_dir():
+                _remove(target)
+            path.replace(target)
 
     def fail(self, record: Record) -> Path:
         """Write the record of a failure instead of earlier products; return where it is."""
@@ -80,7 +82,7 @@ def claimed(
     """Check that products can be written, and keep other processes from writing the same ones meanwhile.
 
     Args:
-        folder: where they go; made where it is missing.
+        folder: where they go; created if missing.
         name: what they are called.
         scan: what is restored; only its header is read.
         mask: the file of its mask, if there is one.
@@ -107,7 +109,7 @@ def claimed(
 
 
 def record_failure(record: Record, folder: Path, name: str) -> Path:
-    """Write the record of a scan that failed, instead of what an earlier run made of the scan.
+    """Write the record of a scan that failed, in place of what an earlier run wrote for the scan.
 
     Args:
         record: says why it failed.
@@ -183,10 +185,10 @@ def _remove(path: Path) -> None:
 
 
 def _refuse_input(product: Path, inputs: Sequence[Path]) -> None:
-    """Refuse a product that would replace what is read."""
+    """Refuse a product that would replace an input."""
     for path in inputs:
         if path.exists() and product.exists() and path.samefile(product):
-            message = f"{product} would replace {path}, which is read: choose another output folder or name"
+            message = f"{product} would replace {path}, which is an input: choose another output folder or name"
             raise InputError(message)
 
 
@@ -194,13 +196,13 @@ def _refuse_inside(folder: Path, origin: Path) -> None:
     """Refuse an output folder inside the folder of a series."""
     goal, source = folder.resolve(), origin.resolve()
     if source.is_dir() and (source == goal or source in goal.parents):
-        message = f"{folder} is inside {origin}, which is read: choose another output folder"
+        message = f"{folder} is inside {origin}, which is the input: choose another output folder"
         raise InputError(message)
 
 
 @contextmanager
 def _made(folder: Path) -> Iterator[None]:
-    """Make a folder where it is missing; take it away again if nothing came of it."""
+    """Create a folder if it is missing; remove it again if it is empty after the block."""
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -36,7 +36,7 @@ def read(scan: ScanLike, selection: Selection) -> Scan:
 
 
 def _volume(scan: ScanLike, selection: Selection) -> tuple[Volume, Source | None]:
-    """Return the scan as a volume, and its source where it has one."""
+    """Return the scan as a volume, and its source if it has one."""
     if isinstance(scan, Volume):
         return scan, None
     if isinstance(scan, str | Path):

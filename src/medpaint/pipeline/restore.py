@@ -1,4 +1,4 @@
-"""The way of the data: read, mask, inpaint, blend, write. `restore` composes the steps."""
+"""The steps of the data: read, mask, inpaint, blend, write. `restore` composes the steps."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def restore(
             and non-finite voxels.
         output: folder for the restored scan, its mask and its record; None: nothing is written.
         name: what the products are called; the scan's own name by default.
-        overwrite: replace products that are there.
+        overwrite: replace existing products.
         progress: called with the step and the fraction done.
         **options: parameters by name: engine, seed, edge_mm, labels, dilate_mm, ...; see `medpaint.Parameters`.
 
@@ -70,7 +70,7 @@ def restore(
 
 
 def _refuse_idle(scan: ScanLike, mask: MaskLike, parameters: Parameters, output: str | Path | None) -> None:
-    """Refuse options that would have no effect, or could not have it."""
+    """Refuse options that do not apply."""
     drawn = parameters.mask
     if mask is None and (drawn.labels or drawn.invert_mask or drawn.resample_mask):
         message = "labels, invert_mask and resample_mask are for a mask, but none was given"

@@ -30,7 +30,7 @@ __all__ = ["failed", "finish", "secret_of", "write"]
 def write(blended: Blended, source: Source, destination: Destination) -> Restoration:
     """Write a restored scan, its mask and its record, and prove from the disk that nothing else changed.
 
-    The products are made beside their place and moved there when all of them are whole.
+    The products are written to a folder next to their place and moved there when all of them are complete.
 
     Args:
         blended: the restored scan.
@@ -38,7 +38,7 @@ def write(blended: Blended, source: Source, destination: Destination) -> Restora
         destination: where.
 
     Raises:
-        VerificationError: what lies on the disk is not what was to be written.
+        VerificationError: what is on the disk differs from what was to be written.
         InputError: the scan has changed since it was read, or cannot be written back.
     """
     started = perf_counter()
@@ -81,7 +81,7 @@ def secret_of(parameters: WriteParameters) -> bytes:
     """Return the secret that products are de-identified with; empty where they are not.
 
     Raises:
-        UsageError: others than the owner can read its file, or it is too short.
+        UsageError: users other than its owner can read the file, or it is too short.
         InputError: its file cannot be read.
     """
     return read_secret(Path(parameters.deidentify)) if parameters.deidentify else b""
@@ -108,8 +108,7 @@ def _key(blended: Blended, source: Source) -> str:
 def _changes(draft: Draft) -> list[str]:
     """Return what changes the voxels of a scan with a given mask.
 
-    Whatever is added here later must add nothing while it is at its default, so that the identifiers of data
-    that it does not touch stay.
+    A setting that is added later must add nothing at its default, so that the identifiers of other products stay.
     """
     fill, write, inpaint = draft.parameters.fill, draft.parameters.write, draft.inpaint
     if inpaint is None:
@@ -127,7 +126,7 @@ def _changes(draft: Draft) -> list[str]:
 
 
 def _mask_digest(mask: Mask) -> str:
-    """Return the hash of a mask, (I, J, K), plane by plane so that no second one is in memory."""
+    """Return the hash of a mask, (I, J, K), plane by plane, to keep no second one in memory."""
     digest = hashlib.sha256(repr(mask.shape).encode())
     for plane in mask:
         digest.update(np.packbits(plane).data)
@@ -165,9 +164,9 @@ def _identity(blended: Blended, checksum: str) -> Identity:
 
 
 def _portable(draft: Draft, source: Source, folder: Path, secret: bytes) -> Draft:
-    """Return the draft with its paths as seen from the record's folder, and facts that a record may hold."""
+    """Return the draft with its paths as seen from the record's folder, and facts that a record may contain."""
     read = draft.read.model_copy(
-        update={"path": _relative(draft.read.path, folder), "facts": dict(source.told(secret))}
+        update={"path": _relative(draft.read.path, folder), "facts": dict(source.recorded_facts(secret))}
     )
     mask = draft.mask and draft.mask.model_copy(update={"path": _relative(draft.mask.path, folder)})
     return draft.model_copy(update={"read": read, "mask": mask})

@@ -1,4 +1,4 @@
-"""What a record holds: one typed entry for each step, and what follows from all of them."""
+"""The content of a record: one typed entry for each step, and what follows from all of them."""
 
 from __future__ import annotations
 
@@ -92,15 +92,15 @@ class BlendEntry(_Entry):
 
     seam: float | None = Field(
         None,
-        description="Step across the mask's border as a multiple of the steps in the tissue beside it: about 1 "
-        "where it does not show. Null where there is no border to look at.",
+        description="Step across the mask's border as a multiple of the steps in the tissue next to it: about 1 "
+        "where it does not show. Null where there is no border.",
     )
     warnings: tuple[str, ...] = ()
     seconds: float = 0.0
 
 
 class Identity(_Entry):
-    """Proof that nothing else changed: the same hash in the scan and in the product as it lies on disk."""
+    """Proof that nothing else changed: the same hash in the scan and in the product as it is on the disk."""
 
     voxels: int = Field(description="Voxels outside the mask.")
     source_sha256: str
@@ -117,7 +117,7 @@ class Product(_Entry):
 
 
 class WriteEntry(_Entry):
-    """What was written, and the proof of what it holds."""
+    """What was written, and the proof of its content."""
 
     identity: Identity
     products: tuple[Product, ...] = Field((), description="Empty for arrays.")
@@ -134,7 +134,7 @@ class Repaired(_Entry):
 
 
 class Draft(_Entry):
-    """The record so far. Each step adds its own entry and the parameters that it went by, once."""
+    """The record so far. Each step adds its own entry and the parameters that it used, once."""
 
     read: ReadEntry
     mask: MaskEntry | None = None
@@ -164,12 +164,12 @@ class Draft(_Entry):
 def _refuse_second(step: str, entry: _Entry | None) -> None:
     """Refuse a second entry of one step."""
     if entry is not None:
-        message = f"the record has an entry of the step {step} already"
+        message = f"the record already has an entry of the step {step}"
         raise ValueError(message)
 
 
 class Record(_Entry):
-    """The JSON beside a product. Records of version 1 are read as if they had this shape."""
+    """The JSON next to a product. Records of version 1 are read as if they had this shape."""
 
     record_version: Literal[2] = 2
     status: Literal["restored", "nothing to repair", "failed"]

@@ -31,6 +31,6 @@ def read_record(path: Path) -> Record:
 
 
 def write_record(record: Record, path: Path) -> None:
-    """Write a record, whole or not at all."""
+    """Write a record, completely or not at all."""
     with replacing(path) as part:
         part.write_text(record.to_json(), encoding="utf-8")

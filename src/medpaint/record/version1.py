@@ -1,4 +1,4 @@
-"""Records of version 1, brought into the shape of today's."""
+"""Records of version 1, brought into the current shape."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _STEPS: dict[str, tuple[str, ...]] = {
 
 
 def upgraded(content: Any) -> Any:  # noqa: ANN401 - JSON of whoever wrote it
-    """Return the content of a record in today's shape; anything but a record of version 1 as it is."""
+    """Return the content of a record in the current shape; return anything but a record of version 1 unchanged."""
     if not isinstance(content, dict) or content.get("record_version") != 1:
         return content
     old = dict(content)

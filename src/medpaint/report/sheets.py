@@ -24,7 +24,7 @@ class SheetRow:
     """One case.
 
     Attributes:
-        title: text beside it.
+        title: text next to it.
         truth: the clean scan.
         mask: the hole, (I, J, K).
         columns: the volumes to show, by their titles; all on the grid of the truth.
@@ -87,7 +87,7 @@ def _palette() -> list[int]:
 
 
 def _window(plane: Array, low: float, high: float, hole: Array) -> tuple[slice, slice]:
-    """Return the part of a slice that holds tissue or the hole."""
+    """Return the part of a slice with tissue or the hole."""
     shown = (plane > low + 0.1 * (high - low)) | (hole & ~hole.all())
     rows, columns = (np.flatnonzero(shown.any(axis=axis)) for axis in (1, 0))
     if not rows.size:

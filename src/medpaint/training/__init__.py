@@ -1,1 +1,1 @@
-"""Training: pairs of damaged and whole scans, the loop, and the weights that result."""
+"""Training: pairs of damaged and intact scans, the loop, and the weights that result."""

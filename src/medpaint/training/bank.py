@@ -74,7 +74,7 @@ def fill_bank(
         recipe: the training.
         scans: the scans that cases are made from.
         data: folder of the data.
-        folder: where the bank is kept; cases of another recipe or of other scans are never mixed up with these.
+        folder: where the bank is kept; cases of another recipe or of other scans are never mixed with these.
         workers: number of processes.
         progress: called with the fraction done.
 

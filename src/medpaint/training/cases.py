@@ -40,7 +40,7 @@ class Case:
     Attributes:
         patches: channels of the input, then what is to be added to the first of them, (P, C + 1, ...); float16 is
             precise enough.
-        person: whose scan it is.
+        person: who was scanned.
         kind: kind and size of the holes, for people.
     """
 

@@ -1,4 +1,4 @@
-"""The scans of a training: whose they are, which part they belong to, and their intensities."""
+"""The scans of a training: their persons, the part that they belong to, and their intensities."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Scan:
     Attributes:
         subject: the file; for a synthetic head the path is empty, and the name ends with its number.
         source: its source in the recipe; None for a synthetic head.
-        person: whose it is, as SOURCE/PERSON.
+        person: who was scanned, as SOURCE/PERSON.
         part: training or validation.
         sha256: hash of the file; empty for a synthetic head.
     """

@@ -20,7 +20,7 @@ def test_the_schemas_match_the_models(name: str) -> None:
     assert path.read_text(encoding="utf-8") == schema_text(SCHEMAS[name]), "run `make schemas`"
 
 
-def test_the_shipped_configuration_holds_every_key_at_its_default() -> None:
+def test_the_shipped_configuration_has_every_key_at_its_default() -> None:
     shipped = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
     assert read_config(shipped) == CohortConfig()
     assert set(shipped) == set(CohortConfig.model_fields)
@@ -35,10 +35,10 @@ def test_a_cohort_has_all_parameters_but_those_of_a_single_scan() -> None:
 
 
 @pytest.mark.parametrize("name", RestoreConfig.model_fields)
-def test_parameters_are_described_alike_for_a_scan_and_a_cohort(name: str) -> None:
+def test_scan_and_cohort_parameters_have_the_same_descriptions(name: str) -> None:
     assert RestoreConfig.model_fields[name].description == FIELDS[name].description
 
 
-def test_lists_and_whole_numbers_are_read_as_yaml_gives_them() -> None:
+def test_yaml_lists_and_integers_are_accepted() -> None:
     config = read_config({"restore": {"labels": [1, "tumour"], "dilate_mm": 2}})
     assert (config.restore.labels, config.restore.dilate_mm) == ((1, "tumour"), 2.0)

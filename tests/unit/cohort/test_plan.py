@@ -45,7 +45,7 @@ def plan_of(*rows: str, **config: Any) -> Plan:
     return make_plan(config)
 
 
-def test_batches_hold_scans_of_one_engine_in_the_order_of_the_table() -> None:
+def test_batches_have_one_engine_and_keep_the_order_of_the_table() -> None:
     rows = [f"s{number}\tx.nii\t\t\t\t{'nearest' if number % 2 else ''}\t" for number in range(5)]
     plan = plan_of(*rows, batch_size=2, restore={"engine": "harmonic"})
     assert plan.batches == {
@@ -60,7 +60,7 @@ def test_batches_hold_scans_of_one_engine_in_the_order_of_the_table() -> None:
     assert plan.scan_fills(Wildcards(scan="s4")) == "results/work/fills/harmonic-0001"
 
 
-def test_a_scan_on_the_disk_is_read_where_it_is() -> None:
+def test_a_scan_on_the_disk_is_read_in_place() -> None:
     plan = plan_of("a\tscans/a.nii.gz\t\t\tmasks/a b.nii.gz\t\t2")
     scan = Wildcards(scan="a")
     assert plan.image_path(scan) == "scans/a.nii.gz"

@@ -14,8 +14,8 @@ from medpaint.core.errors import MedpaintError
     ("content", "message"),
     [
         (b"scan\timage\na b\tx\n", r"line 2 \(a b\), column scan: string should match pattern"),
-        (b"image\nx\n", "the first line holds 'image'"),
-        (b"scan\timage\tcolour\na\tx\tred\n", "only the columns .* the first line holds .*'colour'"),
+        (b"image\nx\n", "the first line has 'image'"),
+        (b"scan\timage\tcolour\na\tx\tred\n", "only the columns .* the first line has .*'colour'"),
         (b"scan\timage\na\tx\na\ty\n", "expected each scan once, got a more than once"),
         (
             b"scan\timage\tstudy\tseries\na\tx\t1.2\t1.2.3\n",

@@ -60,6 +60,6 @@ def test_index_map_allows_the_rounding_of_headers() -> None:
 
 
 @pytest.mark.parametrize("bad", [np.zeros((4, 4)), np.full((4, 4), np.nan), np.eye(3), np.diag([1.0, 1, 0, 1])])
-def test_an_affine_that_spans_no_volume_is_refused(bad: np.ndarray) -> None:
+def test_a_singular_affine_is_refused(bad: np.ndarray) -> None:
     with pytest.raises(GeometryError, match="affine"):
         checked_affine(bad)

@@ -23,7 +23,7 @@ def foreground() -> Mask:
 @pytest.mark.parametrize("volume_ml", [0.02, 0.5, 4.0, 12.0])
 @pytest.mark.parametrize("spacing_mm", [(1.0, 1.0, 1.0), (1.5, 1.0, 3.0)])
 @pytest.mark.parametrize("seed", [0, 1])
-def test_blob_is_one_piece_of_the_requested_volume_inside_the_foreground(
+def test_blob_is_connected_and_has_the_requested_volume(
     foreground: Mask, volume_ml: float, spacing_mm: Spacing, seed: int
 ) -> None:
     blob = lesion_blob(foreground, spacing_mm, volume_ml=volume_ml, seed=seed)
@@ -47,7 +47,7 @@ def test_seed_decides_the_blob(foreground: Mask) -> None:
     assert not np.array_equal(one, three)
 
 
-def test_blob_holds_its_centre(foreground: Mask) -> None:
+def test_blob_contains_its_centre(foreground: Mask) -> None:
     assert lesion_blob(foreground, (1.0, 1.0, 1.0), volume_ml=1.0, seed=3, centre=(12, 20, 17))[12, 20, 17]
 
 

@@ -35,7 +35,7 @@ def foreground() -> Mask:
 
 
 def clean() -> Volume:
-    """Return a head with a voxel that is not a number."""
+    """Return a head with a NaN voxel."""
     data = (1000 * head(SHAPE)).astype(np.float32)
     data[20, 22, 18] = np.nan
     return Volume.of(data, np.diag([*SPACING, 1.0]))
@@ -65,7 +65,7 @@ def test_damage_keeps_the_contract(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", kinds(SHAPES))
-def test_holes_lie_in_tissue_and_hold_its_lowest_value(name: str) -> None:
+def test_holes_lie_in_tissue_and_are_set_to_its_lowest_value(name: str) -> None:
     kind, volume = kinds(SHAPES)[name], clean()
     tissue = tissue_of(volume)
     made = kind(volume, 2.0, 5, tissue=tissue)
@@ -77,12 +77,12 @@ def test_holes_lie_in_tissue_and_hold_its_lowest_value(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", kinds(SHAPES))
-def test_no_kind_finds_room_without_tissue(name: str) -> None:
+def test_every_kind_is_refused_without_tissue(name: str) -> None:
     with pytest.raises(InputError, match="expected"):
         kinds(SHAPES)[name](clean(), 2.0, 0, tissue=np.zeros(SHAPE, dtype=bool))
 
 
-def test_hole_that_takes_all_tissue_is_refused() -> None:
+def test_hole_that_covers_all_tissue_is_refused() -> None:
     tissue = np.zeros(SHAPE, dtype=bool)
     tissue[18:20, 20:22, 17:19] = True
     with pytest.raises(InputError, match="leaves tissue around it"):
@@ -96,7 +96,7 @@ def test_tissue_is_finite_and_without_background() -> None:
     assert 0.8 < np.count_nonzero(tissue) / np.count_nonzero(head(SHAPE)) <= 1.0
 
 
-def test_voided_volume_keeps_its_type_and_the_voxels_outside_the_mask() -> None:
+def test_voiding_keeps_the_dtype_and_voxels_outside_the_mask() -> None:
     data = np.arange(24, dtype=np.int16).reshape(2, 3, 4)
     mask = data % 5 == 0
     emptied = voided(data, mask, -7.0)
@@ -168,7 +168,7 @@ def test_empty_lesion_mask_is_refused() -> None:
         LesionShape.cut_out(np.zeros((3, 3, 3), dtype=bool), SPACING)
 
 
-def test_sizes_are_drawn_within_limits_and_slices_are_whole_numbers() -> None:
+def test_sizes_are_drawn_within_limits_and_slices_are_integers() -> None:
     assert all(8.0 <= KINDS["blob"].drawn_size((8.0, 15.0), seed) <= 15.0 for seed in range(20))
     assert {KINDS["slices"].drawn_size((1, 3), seed) for seed in range(30)} == {1.0, 2.0, 3.0}
 

@@ -11,7 +11,7 @@ from medpaint.core.errors import InputError, MedpaintError, UsageError
 from medpaint.datasets.subjects import LeftOut, Subject, find_subjects
 
 
-def test_person_comes_from_the_table_or_the_bids_entity_or_is_the_scan(tmp_path: Path) -> None:
+def test_person_comes_from_the_table_or_bids_entity_or_is_the_scan(tmp_path: Path) -> None:
     table = tmp_path / "scans.tsv"
     table.write_text("image\tperson\tframe\tavoid\na/sub-01_ses-2_T1w.nii.gz\t\t\t\nb.nrrd\tanna\t2\tm.nii\n")
     named = [one for one in find_subjects([table]) if isinstance(one, Subject)]

@@ -36,7 +36,7 @@ CT = DemoScan(
 
 @pytest.fixture(autouse=True)
 def _package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Install a package that carries scans."""
+    """Install a package with scans."""
     package = tmp_path / "packages" / PACKAGE
     save(HEAD, package / "head.nii.gz")
     save(np.stack([HEAD, HEAD + np.int16(1)], axis=3), package / "4d.nii.gz")
@@ -53,7 +53,7 @@ def restored(folder: Path, scan: DemoScan) -> None:
     restore(folder / str(row.image), mask, output=output, name=scan.name, engine="nearest", frame=scan.frame)
 
 
-def test_cohort_holds_damaged_scans_masks_table_and_configuration(tmp_path: Path) -> None:
+def test_cohort_has_damaged_scans_masks_table_and_configuration(tmp_path: Path) -> None:
     make_cohort(tmp_path, (DRAWN, FOUND, CT))
     rows = {row.scan: row for row in read_table(tmp_path / "config" / "scans.tsv")}
     assert list(rows) == ["drawn", "found", "ct"]

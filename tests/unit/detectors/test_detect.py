@@ -58,7 +58,7 @@ def test_nan_background_is_kept_with_a_warning(head: np.ndarray) -> None:
     assert "reach the scan's border" in found.warnings[0]
 
 
-def test_slices_are_exact_where_tissue_is_sought_on_a_coarser_grid() -> None:
+def test_slices_are_exact_when_tissue_is_found_on_a_coarser_grid() -> None:
     data = np.zeros((160, 160, 120), np.int16)
     data[40:120, 40:120, 20:100] = np.random.default_rng(0).integers(100, 200, (80, 80, 80), np.int16)
     data[:, :, [50, 61, 62]] = 0

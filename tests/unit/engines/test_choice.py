@@ -56,7 +56,7 @@ def filling(one: Chosen, mask: Mask) -> Filling:
     return fill(Volume.of(head(SHAPE, (6.0, 6.0, 6.0)).astype(np.float32)), mask, one.engine)
 
 
-def test_auto_can_be_chosen_and_is_no_engine() -> None:
+def test_auto_can_be_chosen_but_is_not_an_engine() -> None:
     assert choice_names() == ("auto", *engine_names())
     assert "auto" not in ENGINES
 
@@ -71,7 +71,7 @@ def test_an_unknown_name_is_refused_with_all_names_and_the_closest() -> None:
         chosen("harmonics", small())
 
 
-def test_the_reason_says_what_the_network_for_lost_slices_leaves_to_biharmonic() -> None:
+def test_the_reason_names_what_is_left_to_biharmonic() -> None:
     assert chosen("resnet2d", lost(3, 20)).reason == "as asked"
     assert "biharmonic fills other holes" in chosen("resnet2d", slab(3)).reason
 
@@ -113,13 +113,13 @@ def test_auto_gives_other_slices_to_other_engines(mask: Mask) -> None:
     assert chosen("auto", mask).name in {"unet3d", "biharmonic"}
 
 
-def test_auto_says_that_a_hole_is_too_large_for_exemplars() -> None:
+def test_auto_reports_a_hole_too_large_for_exemplars() -> None:
     one = chosen("auto", slab(50), COARSE, effort="best")
     assert one.name == "biharmonic"
     assert "too large" in one.reason
 
 
-def test_auto_says_that_voxels_are_too_large_for_exemplars() -> None:
+def test_auto_reports_voxels_too_large_for_exemplars() -> None:
     assert "voxels are too large" in chosen("auto", lost(1, 20), (1.0, 1.0, 40.0)).reason
 
 
@@ -169,7 +169,7 @@ def test_weights_that_filled_nothing_are_not_named() -> None:
     assert filling(other, small()).weights_sha256 == ""
 
 
-def test_nothing_but_the_choice_makes_engines_for_restoration_and_evaluation() -> None:
+def test_engines_are_only_created_through_the_choice() -> None:
     package = Path(medpaint.__file__).parent
     callers = [path for folder in ("pipeline", "evaluation", "demo") for path in (package / folder).glob("*.py")]
     assert callers

@@ -65,7 +65,7 @@ def threads() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def engine_of(tmp_path_factory: pytest.TempPathFactory) -> Maker:
-    """Return what makes an engine, with the quickest options and tiny networks."""
+    """Return a function that makes an engine, with the quickest options and tiny networks."""
     folder = tmp_path_factory.mktemp("weights")
     options: dict[str, dict[str, Any]] = {name: {} for name in engine_names()}
     options["exemplar"] = {"pace": "quick"}
@@ -86,7 +86,7 @@ def image() -> FloatArray:
 
 @pytest.fixture(scope="module")
 def own_fill(engine_of: Maker, image: FloatArray) -> Callable[[str], Fill]:
-    """Return what gives an engine's fill of its own mask, made once."""
+    """Return a function that gives an engine's fill of its own mask, made once."""
     fills: dict[str, Fill] = {}
 
     def made(name: str) -> Fill:
@@ -154,7 +154,7 @@ def test_a_2d_image_is_filled_within_its_range(engine_of: Maker, shape: tuple[in
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_hole_is_left_as_it_was(
+def test_the_hole_is_not_changed(
     engine_of: Maker, own_fill: Callable[[str], Fill], image: FloatArray, name: str
 ) -> None:
     kept, mask = image.copy(), own_mask(name).copy()
@@ -209,7 +209,7 @@ def test_the_fill_stays_within_the_range_of_the_known_voxels(
 
 
 @pytest.mark.parametrize("name", NARROW)
-def test_a_crop_is_filled_as_the_whole_is(engine_of: Maker, image: FloatArray, name: str) -> None:
+def test_a_crop_is_filled_like_the_whole_image(engine_of: Maker, image: FloatArray, name: str) -> None:
     mask, engine = box((9, 12), (10, 13), (8, 10)), engine_of(name)
     margin = max(2, int(np.ceil(engine.context_mm)))
     window = tuple(

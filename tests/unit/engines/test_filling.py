@@ -1,4 +1,4 @@
-"""The door to an engine: crops, the check of its answer, and the count of what filled each voxel."""
+"""Filling by an engine: crops, the check of its answer, and the count of what filled each voxel."""
 
 from __future__ import annotations
 
@@ -70,14 +70,17 @@ def values_of(hole: Hole) -> Any:
         ({"filled_by": lambda hole: np.ones(hole.mask.sum(), np.uint8)}, "expected one of 1 fillers"),
         ({"filled_by": lambda _: np.zeros(3, np.uint8)}, "expected one of 1 fillers for each of 24 voxels"),
         ({"filled_by": lambda hole: np.zeros(hole.mask.sum())}, "got float64"),
-        ({"values": lambda hole: np.repeat(values_of(hole), hole.mask.sum(), 0)}, "as many samples for every"),
+        (
+            {"values": lambda hole: np.repeat(values_of(hole), hole.mask.sum(), 0)},
+            "the same number of samples for every",
+        ),
     ],
 )
 def test_an_answer_that_breaks_the_contract_is_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(EngineError, match=message) as refused:
         fill(volume(), two_holes(), Answering(changes))
     assert refused.value.exit_code == 1
-    assert "fault of the engine" in str(refused.value)
+    assert "bug in the engine" in str(refused.value)
 
 
 def test_values_of_all_crops_come_in_the_order_of_the_mask() -> None:
@@ -102,7 +105,7 @@ def test_every_sample_is_returned() -> None:
     np.testing.assert_array_equal(done.values[1], done.values[0] + 7)
 
 
-def test_masked_voxels_are_counted_by_what_filled_them_largest_first() -> None:
+def test_masked_voxels_are_counted_by_filler_largest_first() -> None:
     done = fill(volume(), two_holes(), Ranked())
     assert list(done.filled_by.items()) == [("early", 20), ("late", 16)]
     one = np.zeros(SHAPE, dtype=bool)
@@ -110,7 +113,7 @@ def test_masked_voxels_are_counted_by_what_filled_them_largest_first() -> None:
     assert fill(volume(), one, Ranked()).filled_by == {"early": 1}
 
 
-def test_non_finite_voxels_near_the_mask_are_unknown_and_not_counted() -> None:
+def test_non_finite_voxels_near_the_mask_are_not_counted() -> None:
     data = np.asarray(volume().data).copy()
     mask = np.zeros(SHAPE, dtype=bool)
     mask[10:12, 10:12, 9] = True
@@ -121,7 +124,7 @@ def test_non_finite_voxels_near_the_mask_are_unknown_and_not_counted() -> None:
     assert np.isfinite(done.values).all()
 
 
-def test_a_part_of_the_mask_without_finite_voxels_around_it_is_refused() -> None:
+def test_a_mask_part_without_finite_voxels_around_it_is_refused() -> None:
     data = np.asarray(volume().data).copy()
     data[:10] = np.nan
     mask = np.zeros(SHAPE, dtype=bool)
@@ -136,7 +139,7 @@ def test_an_empty_mask_has_no_values() -> None:
     assert (done.filled_by, done.windows) == ({}, 0)
 
 
-def test_progress_goes_from_nothing_to_all() -> None:
+def test_progress_goes_from_0_to_1() -> None:
     fractions: list[float] = []
     fill(volume(), two_holes(), Nearest(), progress=lambda _, done: fractions.append(done))
     assert fractions == [0.0, 0.5, 1.0]

@@ -30,7 +30,7 @@ def filled(image: FloatArray) -> Fill:
     return Membrane(Shifted()).fill(Hole(image, MASK, (1.0, 1.0, 1.0)), seed=0)
 
 
-def test_a_fill_that_is_too_bright_is_darkened_and_keeps_its_texture() -> None:
+def test_a_bright_fill_is_darkened_and_keeps_its_texture() -> None:
     values = filled(np.where(MASK, np.float32(np.nan), TEXTURE)).values[0]
     assert abs((values - TEXTURE[MASK]).mean()) < 0.3
     assert np.corrcoef(values, TEXTURE[MASK])[0, 1] > 0.9

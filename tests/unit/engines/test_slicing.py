@@ -15,7 +15,7 @@ THICK: Spacing = (1.0, 1.0, 3.0)
 
 
 class Mean:
-    """Fills with the mean of the known pixels, and notes what it was asked."""
+    """Fills with the mean of the known pixels, and records its calls."""
 
     context_mm = 3.0
 
@@ -47,7 +47,7 @@ def test_slices_run_along_the_coarsest_axis(axis: int) -> None:
     assert slicing_axis(hole(i=(3, 5)), (spacing[0], spacing[1], spacing[2])) == axis
 
 
-def test_with_equal_spacings_whole_slices_are_avoided_and_the_last_axis_is_preferred() -> None:
+def test_equal_spacings_prefer_unmasked_slices_then_the_last_axis() -> None:
     assert slicing_axis(hole(i=(3, 5), j=(4, 6), k=(2, 3)), ISOTROPIC) == 2
     assert slicing_axis(hole(k=(2, 3)), ISOTROPIC) == 1
     assert slicing_axis(hole(j=(2, 3)), (1.0, 1.0, 1.05)) == 2
@@ -75,7 +75,7 @@ def test_only_masked_slices_are_visited_and_only_around_the_hole() -> None:
     assert engine.asked == [((8, 6), (1.0, 1.5), 105)]
 
 
-def test_a_slice_masked_throughout_is_interpolated_between_its_neighbours() -> None:
+def test_a_fully_masked_slice_is_interpolated() -> None:
     np.testing.assert_allclose(filled(Mean(), ramp(2), hole(k=(4, 7)), THICK), ramp(2), rtol=1e-6)
 
 
@@ -90,7 +90,7 @@ def test_interpolation_uses_neighbours_that_were_painted() -> None:
     np.testing.assert_array_equal(filled(Mean(), image, mask, THICK), image)
 
 
-def test_slices_masked_throughout_are_reported_as_interpolated() -> None:
+def test_fully_masked_slices_are_reported_as_interpolated() -> None:
     mask = hole(k=(5, 6)) | hole(i=(2, 4), j=(2, 4), k=(4, 7))
     fill = SliceWise(Mean(), "mean").fill(Hole(ramp(2), mask, THICK), seed=0)
     by = np.zeros(SHAPE, dtype=np.uint8)

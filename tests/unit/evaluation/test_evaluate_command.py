@@ -35,7 +35,7 @@ def rows_in(folder: Path) -> list[Row]:
     return [replace(row, seconds=0.0, peak_mb=0.0) for row in read_scores(folder / "scores.tsv")]
 
 
-def test_folder_holds_tables_plots_pictures_and_a_record(
+def test_folder_has_tables_plots_pictures_and_a_record(
     clean: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("matplotlib")

@@ -87,7 +87,7 @@ def test_engine_is_chosen_as_in_restoration(clean: Path) -> None:
     assert made.chosen(asked) == choose(asked, made.reference.mask, made.damaged.spacing_mm)
 
 
-def test_constant_added_to_a_scan_with_a_floor_changes_only_the_floor(tmp_path: Path) -> None:
+def test_constant_offset_with_a_floor_changes_only_the_floor(tmp_path: Path) -> None:
     references = []
     for by in (1000, 1024):
         path = save(phantom() - np.int16(by), tmp_path / f"{by}.nii.gz")

@@ -52,7 +52,7 @@ def test_damage_is_detected_everywhere(tmp_path: Path) -> None:
         try:
             arrays, found = load_arrays(path)
         except InputError as error:
-            assert "case.npz" in str(error)  # noqa: PT017 - a byte that means nothing may change
+            assert "case.npz" in str(error)  # noqa: PT017 - an unused byte may change
             continue
         assert found == facts
         assert all(np.array_equal(arrays[name], before[name]) for name in arrays)

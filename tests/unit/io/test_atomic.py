@@ -1,4 +1,4 @@
-"""Files and folders that appear complete or not at all, also where processes are killed or write side by side."""
+"""Files and folders that appear complete or not at all, even if processes are killed or write at the same time."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_leftovers_of_a_killed_process_are_removed_by_the_next(tmp_path: Path, f
     assert names(tmp_path) == ["another"]
 
 
-def test_a_folder_that_was_moved_aside_by_a_killed_process_comes_back(tmp_path: Path) -> None:
+def test_a_folder_moved_aside_by_a_killed_process_is_restored(tmp_path: Path) -> None:
     with replacing_folder(tmp_path / "series") as part:
         hidden = part.parent
     (hidden / ".old.series").mkdir(parents=True)
@@ -151,14 +151,14 @@ for number in range(50):
     assert found in [[letter * 1000] * (2 if path.is_dir() else 1) for letter in "ab"]
 
 
-def test_a_folder_in_the_place_of_a_file_is_refused(tmp_path: Path) -> None:
+def test_a_folder_in_place_of_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "scan.nii").mkdir()
     with pytest.raises(MedpaintError, match="found a folder"), replacing(tmp_path / "scan.nii"):
         pass
 
 
 @pytest.mark.parametrize("function", [replacing, replacing_folder])
-def test_a_file_in_the_place_of_the_parent_is_refused(tmp_path: Path, function: Replacing) -> None:
+def test_a_file_in_place_of_the_parent_is_refused(tmp_path: Path, function: Replacing) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(MedpaintError, match="cannot write"), function(tmp_path / "file" / "scan"):
         pass
@@ -192,7 +192,7 @@ def test_an_error_leaves_the_old_folder(tmp_path: Path) -> None:
     assert names(tmp_path) == ["series"]
 
 
-def test_a_file_in_the_place_of_a_folder_is_refused(tmp_path: Path) -> None:
+def test_a_file_in_place_of_a_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "series").write_text("x")
     with pytest.raises(MedpaintError, match="found a file"), replacing_folder(tmp_path / "series"):
         pass

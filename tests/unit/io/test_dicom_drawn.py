@@ -173,7 +173,7 @@ def square(low: float, high: float, k: float) -> list[tuple[float, float, float]
     return [(low, low, k), (high, low, k), (high, high, k), (low, high, k)]
 
 
-def test_a_contour_encloses_voxel_centres_and_an_inner_one_is_a_hole(tmp_path: Path, scan: Volume) -> None:
+def test_a_contour_encloses_voxel_centres_and_inner_ones_are_holes(tmp_path: Path, scan: Volume) -> None:
     path = contours(tmp_path, [in_patient(scan, square(1.6, 9.4, 2.1)), in_patient(scan, square(3.5, 6.5, 2.0))])
     drawn = read_drawn(path, scan, SERIES, ("hole",))
     expected = np.zeros(scan.shape, bool)

@@ -1,4 +1,4 @@
-"""Enhanced multi-frame images, mosaics, and series that hold several volumes."""
+"""Enhanced multi-frame images, mosaics, and series with several volumes."""
 
 from __future__ import annotations
 
@@ -68,15 +68,15 @@ def test_an_enhanced_image_stays_one_and_marks_its_filled_frames(tmp_path: Path)
     assert dataset.ImageType[:2] == ["MIXED", "PRIMARY"]
     types = [item.MRImageFrameTypeSequence[0].FrameType[0] for item in dataset.PerFrameFunctionalGroupsSequence]
     assert types == ["DERIVED", "ORIGINAL", "ORIGINAL", "ORIGINAL"]
-    told = [len(item.DerivationImageSequence) for item in dataset.PerFrameFunctionalGroupsSequence]
-    assert told == [1, 0, 0, 0]
+    sources = [len(item.DerivationImageSequence) for item in dataset.PerFrameFunctionalGroupsSequence]
+    assert sources == [1, 0, 0, 0]
     (reference,) = dataset.PerFrameFunctionalGroupsSequence[0].DerivationImageSequence[0].SourceImageSequence
     assert reference.ReferencedSOPInstanceUID == pydicom.dcmread(tmp_path / "e.dcm").SOPInstanceUID
     again, _ = read_series(file)
     np.testing.assert_array_equal(again.data, data)
 
 
-def test_an_image_with_all_frames_filled_is_derived_and_refers_to_its_source(tmp_path: Path) -> None:
+def test_an_image_with_all_frames_filled_refers_to_its_source(tmp_path: Path) -> None:
     enhanced(tmp_path / "e.dcm")
     volume, source = read_series(tmp_path / "e.dcm")
     source.write(volume.data, np.ones(volume.shape, bool), tmp_path / "out", DERIVATION)
@@ -161,7 +161,7 @@ def test_a_mosaic_against_the_normal_is_reversed(tmp_path: Path) -> None:
     assert volume.affine[2, 3] == pytest.approx(phantom.affine()[2, 3] - 4 * phantom.step_mm)
 
 
-def test_a_mosaic_stays_one_and_keeps_the_pixels_beside_its_slices(tmp_path: Path) -> None:
+def test_a_mosaic_stays_one_and_keeps_its_unused_pixels(tmp_path: Path) -> None:
     volume, source = read_mosaic(tmp_path)
     data, mask = changed(volume)
     source.write(data, mask, tmp_path / "out", DERIVATION)

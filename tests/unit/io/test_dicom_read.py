@@ -118,7 +118,7 @@ def test_two_slices_are_read_with_a_warning(tmp_path: Path) -> None:
     assert read_series(tmp_path)[1].warnings == ("two slices: the spacing cannot be checked",)
 
 
-def test_a_stated_spacing_that_contradicts_the_positions_is_a_warning(tmp_path: Path) -> None:
+def test_a_stated_spacing_that_contradicts_the_positions_warns(tmp_path: Path) -> None:
     def change(dataset: FileDataset, _index: int) -> None:
         dataset.SpacingBetweenSlices = "1.5"
 
@@ -266,7 +266,7 @@ def test_the_hash_covers_the_files_in_slice_order(tmp_path: Path) -> None:
     assert source.sha256 == combined_digest(digests)
 
 
-def test_facts_and_messages_hold_no_patient(tmp_path: Path) -> None:
+def test_facts_and_messages_contain_no_patient_data(tmp_path: Path) -> None:
     Phantom().write(tmp_path / "one")
     Phantom(series="1.2.3.5").write(tmp_path / "two")
     _, source = read_series(tmp_path / "one")

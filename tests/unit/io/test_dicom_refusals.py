@@ -56,7 +56,7 @@ def _ultrasound(dataset: FileDataset, _index: int) -> None:
     ("change", "reason"),
     [
         (_ultrasound, "Ultrasound Image Storage"),
-        (_setting(NumberOfFrames=8), "a file of 8 frames of a class for one"),
+        (_setting(NumberOfFrames=8), "8 frames in a file of a single-frame class"),
         (_setting(ImageType=["ORIGINAL", "PRIMARY", "M", "MOSAIC"]), "a Siemens mosaic"),
         (_setting(SamplesPerPixel=3, PhotometricInterpretation="RGB"), r"3 samples per pixel.*RGB"),
         (_setting(PhotometricInterpretation="PALETTE COLOR"), "PALETTE COLOR"),
@@ -65,7 +65,7 @@ def _ultrasound(dataset: FileDataset, _index: int) -> None:
         (_deleting("SOPInstanceUID"), r"no SOPInstanceUID, .* \(1 of 4 files\)"),
         (_setting(HighBit=13), "12 bits stored in 16, high bit 13"),
         (_setting(BitsStored=17), "17 bits stored in 16"),
-        (_setting_one(NumberOfFrames=8), r"a file of 8 frames .* \(8 of 11 files\)"),
+        (_setting_one(NumberOfFrames=8), r"8 frames in a file .* \(8 of 11 files\)"),
     ],
 )
 def test_other_kinds_of_images_are_refused(
@@ -216,7 +216,7 @@ def test_missing_pixel_data(tmp_path: Path) -> None:
         read_series(tmp_path)
 
 
-def test_nothing_there(tmp_path: Path) -> None:
+def test_missing_path(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="found nothing"):
         read_series(tmp_path / "absent")
     with pytest.raises(UnreadableError, match="found none"):

@@ -55,7 +55,7 @@ def _restored(tmp_path: Path, phantom: Phantom) -> tuple[list[FileDataset], list
 
 
 def _touched(mask: Mask) -> list[bool]:
-    """Tell for each slice whether the mask touches it."""
+    """Return for each slice whether the mask touches it."""
     return [bool(mask[:, :, index].any()) for index in range(mask.shape[2])]
 
 
@@ -320,7 +320,7 @@ def _outside(data: NDArray[Any], mask: Mask) -> NDArray[Any]:
         (lambda data, mask: np.where(mask, 3000, data).astype("int16"), "exceeds what the bits hold"),
     ],
 )
-def test_data_that_does_not_fit_is_a_programming_error(
+def test_data_that_does_not_fit_is_a_value_error(
     tmp_path: Path, spoil: Callable[[Array, Mask], Array], message: str
 ) -> None:
     Phantom().write(tmp_path / "scan")
@@ -382,7 +382,7 @@ def test_pixels_that_a_compression_does_not_support_are_refused(tmp_path: Path) 
     assert not (tmp_path / "out").exists()
 
 
-def test_an_overlay_in_the_bits_above_the_values_is_removed_when_compressed(tmp_path: Path) -> None:
+def test_an_overlay_in_unused_bits_is_removed_when_compressed(tmp_path: Path) -> None:
     def change(dataset: FileDataset, _index: int) -> None:
         dataset.add_new((0x6000, 0x0010), "US", 6)
         dataset.add_new((0x6000, 0x0102), "US", 12)

@@ -45,7 +45,7 @@ class Case:
     Attributes:
         make: writes the scan below a folder and returns its path.
         selection: which volume of it is read.
-        other: selection of another volume in the same file or series; None where it holds one.
+        other: selection of another volume in the same file or series; None where it has one.
         wrong: a selection of something that is not there.
     """
 
@@ -56,7 +56,7 @@ class Case:
 
 
 def nifti(name: str, data: Array = DATA, *, slope: float = 1.0, kind: Any = nib.Nifti1Image) -> Maker:
-    """Return what writes a NIfTI file whose qform and sform lie at different places."""
+    """Return a function that writes a NIfTI file whose qform and sform differ in position."""
 
     def make(folder: Path) -> Path:
         image = kind(data, None)
@@ -75,7 +75,7 @@ def nifti(name: str, data: Array = DATA, *, slope: float = 1.0, kind: Any = nib.
 
 
 def itk(name: str, *, compressed: bool = False, data: Array = DATA) -> Maker:
-    """Return what writes a NRRD or MetaImage file."""
+    """Return a function that writes a NRRD or MetaImage file."""
 
     def make(folder: Path) -> Path:
         image = sitk.GetImageFromArray(data.T, isVector=False)
@@ -97,7 +97,7 @@ def single_frames(folder: Path) -> Path:
 
 
 def echoes(folder: Path) -> Path:
-    """Write an enhanced image that holds two echoes."""
+    """Write an enhanced image with two echoes."""
     enhanced(folder / "image.dcm", echoes=2)
     (folder / "scan").mkdir()
     (folder / "image.dcm").rename(folder / "scan" / "image.dcm")
@@ -173,7 +173,7 @@ def product_selection(case: Case, selection: Selection | None = None) -> Selecti
     return (selection or case.selection).in_product()
 
 
-def test_what_a_source_says_agrees_with_a_cheap_look_at_the_file(case: Case, path: Path) -> None:
+def test_a_source_agrees_with_its_outline(case: Case, path: Path) -> None:
     _, source = read_selected(path, case.selection)
     assert source.selection == case.selection
     assert outline(path).endings[0] == source.suffix
@@ -205,14 +205,14 @@ def test_only_the_mask_changes(case: Case, path: Path, tmp_path: Path) -> None:
 
 def test_other_volumes_of_the_file_stay(case: Case, path: Path, tmp_path: Path) -> None:
     if case.other is None:
-        pytest.skip("the file holds one volume")
+        pytest.skip("the file has one volume")
     *_, product = written(case, path, tmp_path)
     before, _ = read_selected(path, case.other)
     after, _ = read_selected(product, product_selection(case, case.other))
     np.testing.assert_array_equal(after.data, before.data)
 
 
-def test_a_product_consists_of_files_with_the_announced_endings(case: Case, path: Path, tmp_path: Path) -> None:
+def test_a_product_has_the_expected_file_endings(case: Case, path: Path, tmp_path: Path) -> None:
     *_, product = written(case, path, tmp_path / "out")
     names = {entry.name for entry in (tmp_path / "out").iterdir()}
     assert product.name in names
@@ -244,7 +244,7 @@ def test_a_truncated_product_is_noticed(case: Case, path: Path, tmp_path: Path) 
         source.read_back(product, data, mask)
 
 
-def test_the_mask_lies_where_the_scan_lies(case: Case, path: Path, tmp_path: Path) -> None:
+def test_the_mask_is_on_the_grid_of_the_scan(case: Case, path: Path, tmp_path: Path) -> None:
     volume, source, _, mask, product = written(case, path, tmp_path)
     nifti_path, segmentation = tmp_path / "mask.nii.gz", tmp_path / "mask.dcm"
     notes = source.write_mask(mask, nifti_path, segmentation, restored=product, derivation=DERIVATION)
@@ -293,9 +293,7 @@ def test_a_nifti_mask_has_the_grid_fields_of_its_scan(case: Case, path: Path, tm
         np.testing.assert_array_equal(mask[name], scan[name])
 
 
-def test_no_mask_of_the_formats_own_is_left_where_nothing_is_masked(
-    case: Case, path: Path, tmp_path: Path
-) -> None:
+def test_an_empty_mask_leaves_no_mask_in_the_format_of_the_scan(case: Case, path: Path, tmp_path: Path) -> None:
     volume, source = read_selected(path, case.selection)
     none = np.zeros(volume.shape, bool)
     notes = source.write_mask(none, tmp_path / "m.nii", tmp_path / "m.dcm", restored=path, derivation=DERIVATION)
@@ -304,7 +302,7 @@ def test_no_mask_of_the_formats_own_is_left_where_nothing_is_masked(
     assert not read_mask(tmp_path / "m.nii", volume, source, ()).values.any()
 
 
-def test_the_identity_is_stable_and_tells_volumes_apart(case: Case, path: Path, tmp_path: Path) -> None:
+def test_the_identity_is_stable_and_distinguishes_volumes(case: Case, path: Path, tmp_path: Path) -> None:
     _, source = read_selected(path, case.selection)
     moved = path.rename(tmp_path / path.name) if len(outline(path).files) == 1 or path.is_dir() else path
     _, again = read_selected(moved, case.selection)
@@ -316,20 +314,20 @@ def test_the_identity_is_stable_and_tells_volumes_apart(case: Case, path: Path, 
 def test_names_come_from_the_file_or_from_the_secret(case: Case, path: Path) -> None:
     _, source = read_selected(path, case.selection)
     assert product_name(path, case.selection) == "scan"
-    assert source.told() == source.facts
+    assert source.recorded_facts() == source.facts
     keyed = product_name(path, case.selection, SECRET)
     if source.suffix:
         assert keyed == "scan"
-        assert source.told(SECRET) == source.facts
+        assert source.recorded_facts(SECRET) == source.facts
     else:
         assert keyed == keyed_name(SECRET, source.identity)
         assert keyed != product_name(path, case.selection, SECRET[::-1])
-        told = source.told(SECRET)
-        assert {key for key in told if told[key] != source.facts[key]} == {"series_uid"}
+        facts = source.recorded_facts(SECRET)
+        assert {key for key in facts if facts[key] != source.facts[key]} == {"series_uid"}
 
 
 def test_a_wrong_selection_is_refused(case: Case, path: Path) -> None:
-    with pytest.raises(MedpaintError, match=r"expected|holds"):
+    with pytest.raises(MedpaintError, match=r"expected|has frames"):
         read_selected(path, case.wrong)
     alien = Selection(frame=0) if path.is_dir() else Selection(series="1.2.3")
     with pytest.raises(UsageError, match=r"expected no (frame|series)"):
@@ -349,7 +347,7 @@ def test_a_truncated_scan_is_refused(case: Case, path: Path) -> None:
         read_selected(path, case.selection)
 
 
-def test_a_scan_that_changed_since_it_was_read_is_not_written_from(case: Case, path: Path, tmp_path: Path) -> None:
+def test_a_scan_that_changed_since_it_was_read_is_refused(case: Case, path: Path, tmp_path: Path) -> None:
     volume, source = read_selected(path, case.selection)
     file = source.files[-1]
     file.write_bytes(file.read_bytes() + b"\0\0")
@@ -377,7 +375,7 @@ def test_no_part_name_is_written(case: Case, path: Path, tmp_path: Path) -> None
     assert not any(b".part." in file.read_bytes() for file in files)
 
 
-def test_data_of_another_type_is_a_programming_error(case: Case, path: Path, tmp_path: Path) -> None:
+def test_data_of_another_type_is_a_value_error(case: Case, path: Path, tmp_path: Path) -> None:
     volume, source = read_selected(path, case.selection)
     data, mask = changed(volume)
     with pytest.raises(ValueError, match="expected"):

@@ -71,7 +71,7 @@ def affine_by_itk(path: Path) -> Affine:
 
 
 def header_of(path: Path) -> bytes:
-    """Return the header of a file as it lies there."""
+    """Return the header of a file unchanged."""
     content = path.read_bytes()
     mark = b"\n\n" if path.suffix in {".nrrd", ".nhdr"} else b"ElementDataFile"
     return content.partition(mark)[0]
@@ -270,7 +270,7 @@ def test_voxels_after_a_foreign_header_are_read(tmp_path: Path, key: str) -> Non
 @pytest.mark.parametrize("kind", [sitk.sitkVectorUInt8, sitk.sitkVectorFloat32])
 def test_several_numbers_per_voxel_are_refused(tmp_path: Path, suffix: str, kind: int) -> None:
     sitk.WriteImage(sitk.Image([3, 4, 5], kind, 3), str(tmp_path / f"scan{suffix}"))
-    with pytest.raises(UnsupportedError, match="expected one real number a voxel"):
+    with pytest.raises(UnsupportedError, match="expected one real number per voxel"):
         read_itk(tmp_path / f"scan{suffix}")
 
 

@@ -28,7 +28,7 @@ while done < 50:
 """
 
 
-def test_a_lock_is_refused_to_others_while_it_is_held(tmp_path: Path) -> None:
+def test_a_held_lock_is_refused_to_others(tmp_path: Path) -> None:
     path = tmp_path / "new" / ".scan.lock"
     with exclusive(path), pytest.raises(LockedError, match="another process is writing there"), exclusive(path):
         pass

@@ -191,7 +191,7 @@ def test_frames_on_two_axes_are_numbered_consecutively(tmp_path: Path) -> None:
 
 def test_several_frames_need_a_choice(tmp_path: Path) -> None:
     path = saved(tmp_path / "scan.nii", numbers("u1", (3, 4, 2, 5)))
-    with pytest.raises(AmbiguousError, match=r"5 frames: say which with --frame 0\.\.4"):
+    with pytest.raises(AmbiguousError, match=r"5 frames: choose one with --frame 0\.\.4"):
         read_nifti(path)
 
 
@@ -231,7 +231,7 @@ def test_gzip_is_recognised_by_the_bytes(tmp_path: Path) -> None:
 def test_voxels_other_than_one_real_number_are_refused(tmp_path: Path, dtype: Any) -> None:
     path = tmp_path / "scan.nii"
     nib.save(nib.Nifti1Image(np.zeros((2, 2, 2), dtype), np.eye(4)), path)
-    with pytest.raises(UnsupportedError, match="expected one real number a voxel"):
+    with pytest.raises(UnsupportedError, match="expected one real number per voxel"):
         read_nifti(path)
 
 
@@ -317,7 +317,7 @@ def test_any_changed_header_is_read_or_refused_in_one_line(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("affine", [OBLIQUE, OBLIQUE @ np.diag([-1, 1, 1, 1]), np.diag([-2.0, -1.0, 1.0, 1.0])])
-def test_a_mask_lies_where_the_scan_lies(tmp_path: Path, affine: Affine) -> None:
+def test_a_mask_is_on_the_grid_of_the_scan(tmp_path: Path, affine: Affine) -> None:
     mask = numbers("u1") > 128
     write_mask(mask, affine, tmp_path / "mask.nii.gz")
     image = nib.load(tmp_path / "mask.nii.gz")

@@ -69,18 +69,18 @@ def test_the_kind_of_a_damaged_file_is_recognised_by_its_name(tmp_path: Path) ->
         (b"\x00\xfe\xed", "an unknown format"),
     ],
 )
-def test_other_files_are_refused_with_what_they_look_like(tmp_path: Path, content: bytes, likeness: str) -> None:
+def test_other_files_are_refused_with_their_apparent_kind(tmp_path: Path, content: bytes, likeness: str) -> None:
     (tmp_path / "scan.bin").write_bytes(content)
     with pytest.raises(UnreadableError, match=f"expected NIfTI.*looks like {likeness}"):
         kind_of(tmp_path / "scan.bin")
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="nothing is there"):
+    with pytest.raises(InputError, match="no such path"):
         read_scan(tmp_path / "scan.nii")
 
 
-def test_a_folder_is_a_scan_only_if_it_holds_dicom(tmp_path: Path) -> None:
+def test_a_folder_is_a_scan_only_if_it_contains_dicom(tmp_path: Path) -> None:
     nib.save(nib.Nifti1Image(DATA, np.eye(4)), tmp_path / "scan.nii")
     with pytest.raises(UnreadableError, match="no file in this folder is DICOM"):
         read_scan(tmp_path)
@@ -97,7 +97,7 @@ def test_dicom_without_a_preamble_is_recognised(tmp_path: Path, start: bytes) ->
     assert kind_of(tmp_path / "image") == "dicom"
 
 
-def test_a_choice_where_there_is_none_is_refused(images: dict[str, Path], tmp_path: Path) -> None:
+def test_a_choice_without_alternatives_is_refused(images: dict[str, Path], tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="expected no series"):
         read_scan(images[".nii"], series="1.2.3")
     Phantom().write(tmp_path / "series")

@@ -16,7 +16,7 @@ def test_dilation_is_in_millimetres() -> None:
     assert not mask[9, 10, 10]
 
 
-def test_dilation_by_nothing_returns_a_copy() -> None:
+def test_dilation_by_0_returns_a_copy() -> None:
     mask = np.zeros((3, 3, 3), bool)
     mask[1, 1, 1] = True
     same = dilated(mask, (1, 1, 1), 0.0)

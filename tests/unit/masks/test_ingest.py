@@ -141,7 +141,7 @@ def test_a_mask_far_from_all_tissue_is_refused() -> None:
     data[:20] = 50
     mask = np.zeros(data.shape, bool)
     mask[70:72, 4:6, 4:6] = True
-    with pytest.raises(MaskError, match="do not overlap: the mask lies 51 mm away"):
+    with pytest.raises(MaskError, match="do not overlap: the mask is 51 mm away"):
         check_against_scan(mask, scan(data), max_fraction=0.5)
 
 

@@ -1,4 +1,4 @@
-"""The seam score: 1 where the border looks like the tissue beside it."""
+"""The seam score: 1 where the border looks like the tissue next to it."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ def test_empty_masks_are_refused(pair: tuple[NDArray[Any], NDArray[Any], Mask]) 
         brats_scores(truth, image, empty, (0.0, 1.0))
 
 
-def test_brats_errors_are_computed_on_clipped_and_scaled_intensities() -> None:
+def test_brats_errors_use_clipped_and_scaled_intensities() -> None:
     truth = np.full((4, 8, 8), 50.0)
     image = np.full((4, 8, 8), 500.0)
     mask = np.zeros((4, 8, 8), dtype=bool)

@@ -78,7 +78,7 @@ def test_the_same_gap_gives_the_same_identifiers(tmp_path: Path) -> None:
     assert found[0] == found[1]
 
 
-def test_the_segmentation_refers_to_the_series_that_has_the_slices(tmp_path: Path) -> None:
+def test_the_segmentation_refers_to_the_series_with_the_slices(tmp_path: Path) -> None:
     done = restored(tmp_path, 2, 5)
     assert done.products is not None
     segmentation = pydicom.dcmread(done.products.segmentation)

@@ -74,7 +74,7 @@ def written(done: Restoration) -> list[FileDataset]:
     return [pydicom.dcmread(file) for file in sorted(done.products.restored.iterdir())]
 
 
-def test_products_name_nobody(tmp_path: Path) -> None:
+def test_products_are_deidentified(tmp_path: Path) -> None:
     done = restored(tmp_path)
     assert done.products is not None
     files = [file for file in (tmp_path / "out").rglob("*") if file.is_file()]

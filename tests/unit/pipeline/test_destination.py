@@ -47,7 +47,7 @@ def unreadable_scan(folder: Path) -> tuple[Path, Path]:
     return scan, mask
 
 
-def test_products_are_all_that_is_left_in_the_folder(tmp_path: Path) -> None:
+def test_only_products_are_left_in_the_folder(tmp_path: Path) -> None:
     products = restored(tmp_path)
     assert set(products.record.parent.iterdir()) == {products.restored, products.mask, products.record}
 
@@ -86,7 +86,7 @@ def test_a_foreign_file_is_never_replaced(tmp_path: Path, name: str, *, overwrit
     assert files_in(tmp_path / "out") == {name: b"mine"}
 
 
-def test_a_foreign_folder_in_the_place_of_a_series_is_never_replaced(tmp_path: Path) -> None:
+def test_a_foreign_folder_in_place_of_a_series_is_never_replaced(tmp_path: Path) -> None:
     Phantom(shape=(18, 16, 5)).write(tmp_path / "scan")
     (tmp_path / "out" / "scan_restored").mkdir(parents=True)
     (tmp_path / "out" / "scan_restored" / "notes.txt").write_text("mine")
@@ -148,22 +148,25 @@ def restored_series(folder: Path, **options: Any) -> Products:
 
 
 @pytest.mark.parametrize("make", [restored, restored_series])
-@pytest.mark.parametrize("step", range(6))
+@pytest.mark.parametrize("step", range(8))
 def test_a_run_stopped_anywhere_leaves_what_the_next_one_replaces(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[..., Products], step: int
 ) -> None:
     make(tmp_path)
     left = [step]
-    remove = destination._remove
 
-    def stopping(path: Path) -> None:
-        left[0] -= 1
-        if left[0] < 0:
-            raise KeyboardInterrupt
-        remove(path)
+    def stopping(work: Callable[..., Any]) -> Callable[..., Any]:
+        def stop_or_work(*words: Any, **options: Any) -> Any:
+            if left[0] == 0:
+                raise KeyboardInterrupt
+            left[0] -= 1
+            return work(*words, **options)
+
+        return stop_or_work
 
     with monkeypatch.context() as patch:
-        patch.setattr(destination, "_remove", stopping)
+        patch.setattr(destination, "_remove", stopping(destination._remove))
+        patch.setattr(Path, "replace", stopping(Path.replace))
         with suppress(KeyboardInterrupt):
             make(tmp_path, overwrite=True)
     try:
@@ -238,7 +241,7 @@ def test_the_scan_is_never_replaced(tmp_path: Path) -> None:
         medpaint.restore(scan, mask, output=tmp_path, name="t1", overwrite=True)
 
 
-def test_the_voxel_file_beside_a_header_is_never_replaced(tmp_path: Path) -> None:
+def test_the_voxel_file_of_a_header_is_never_replaced(tmp_path: Path) -> None:
     image = SimpleITK.GetImageFromArray(phantom().transpose(2, 1, 0))
     SimpleITK.WriteImage(image, str(tmp_path / "y_restored.mhd"))
     before = files_in(tmp_path)

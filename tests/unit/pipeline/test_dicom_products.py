@@ -1,4 +1,4 @@
-"""Beside a restored DICOM series its mask is written as a segmentation that a viewer overlays on the scan."""
+"""The mask of a restored DICOM series is also written as a segmentation that a viewer overlays on the scan."""
 
 from __future__ import annotations
 
@@ -80,9 +80,7 @@ def test_a_mask_of_distant_slices_is_on_the_grid_of_the_scan(tmp_path: Path) -> 
     np.testing.assert_array_equal(again.mask, two_slices())
 
 
-def test_the_step_stated_in_a_segmentation_does_not_move_its_slices(
-    tmp_path: Path,
-) -> None:
+def test_a_wrong_step_in_a_segmentation_does_not_move_its_slices(tmp_path: Path) -> None:
     done = restored(tmp_path, hole=two_slices())
     assert done.products is not None
     dataset = pydicom.dcmread(done.products.segmentation)
@@ -116,7 +114,7 @@ def test_a_segmentation_that_was_changed_does_not_verify(tmp_path: Path) -> None
     ]
 
 
-def test_without_a_frame_of_reference_the_record_says_why_there_is_no_segmentation(tmp_path: Path) -> None:
+def test_a_missing_frame_of_reference_is_recorded_as_the_reason(tmp_path: Path) -> None:
     def change(dataset: FileDataset, _index: int) -> None:
         del dataset.FrameOfReferenceUID
 
@@ -132,7 +130,7 @@ def test_an_empty_mask_makes_no_segmentation(tmp_path: Path) -> None:
     assert roles(done) == ["restored", "mask"]
 
 
-def test_a_foreign_file_in_the_place_of_the_segmentation_is_not_replaced(tmp_path: Path) -> None:
+def test_a_foreign_file_in_place_of_the_segmentation_is_kept(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "scan_mask.dcm").write_bytes(b"mine")
     with pytest.raises(InputError, match=r"scan_mask\.dcm is there already"):
@@ -140,7 +138,7 @@ def test_a_foreign_file_in_the_place_of_the_segmentation_is_not_replaced(tmp_pat
     assert (tmp_path / "out" / "scan_mask.dcm").read_bytes() == b"mine"
 
 
-def test_beside_a_nifti_scan_such_a_file_is_left_alone(tmp_path: Path) -> None:
+def test_a_file_of_that_name_next_to_a_nifti_scan_is_kept(tmp_path: Path) -> None:
     scan, hole = save_pair(tmp_path)
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "scan_mask.dcm").write_bytes(b"mine")

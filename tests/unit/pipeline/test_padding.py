@@ -77,5 +77,5 @@ def test_burnt_in_annotations_and_overlays_give_warnings(tmp_path: Path) -> None
     _, source = read_series(tmp_path / "scan")
     assert source.warnings == (
         "annotations are burnt into the pixels",
-        "there are overlays, which stay as they are",
+        "overlays are kept unchanged",
     )

@@ -174,7 +174,7 @@ def test_a_background_of_nan_is_not_filled() -> None:
     assert shown[0][44, 44, 44]
 
 
-def test_a_mask_with_nothing_known_around_it_is_refused() -> None:
+def test_a_mask_without_known_voxels_around_it_is_refused() -> None:
     data = np.full(SHAPE, np.nan, np.float32)
     data[:4] = 5.0
     data[0, 0, 0] = 6.0
@@ -216,7 +216,7 @@ def test_a_frame_of_a_4d_scan_is_restored_and_the_others_kept(tmp_path: Path) ->
     assert medpaint.verify(restoration.products.record).holds
 
 
-def test_a_mask_that_resampling_takes_off_the_scan_is_refused(tmp_path: Path) -> None:
+def test_a_mask_that_resampling_moves_off_the_scan_is_refused(tmp_path: Path) -> None:
     scan, _ = save_pair(tmp_path)
     far = np.diag([3.0, 3.0, 3.0, 1.0])
     far[:3, 3] = 500.0

@@ -30,11 +30,11 @@ def test_each_step_adds_its_entry_and_its_parameters() -> None:
 
 def test_no_step_replaces_the_entry_of_another() -> None:
     draft = masked().inpainted(INPAINT, FillParameters()).blended(BlendEntry(), WriteParameters())
-    with pytest.raises(ValueError, match="entry of the step mask already"):
+    with pytest.raises(ValueError, match="already has an entry of the step mask"):
         draft.masked(MASK, MaskParameters())
-    with pytest.raises(ValueError, match="entry of the step inpaint already"):
+    with pytest.raises(ValueError, match="already has an entry of the step inpaint"):
         draft.inpainted(INPAINT, FillParameters())
-    with pytest.raises(ValueError, match="entry of the step blend already"):
+    with pytest.raises(ValueError, match="already has an entry of the step blend"):
         draft.blended(BlendEntry(), WriteParameters())
 
 
@@ -49,6 +49,6 @@ def test_unknown_fields_are_refused() -> None:
         Record.model_validate({"status": "restored", "colour": "red"})
 
 
-def test_a_record_survives_the_way_through_json() -> None:
+def test_a_record_survives_a_round_trip_through_json() -> None:
     record = Record(status="restored", read=READ, mask=MASK, inpaint=INPAINT)
     assert Record.model_validate_json(record.to_json()) == record

@@ -53,7 +53,7 @@ def products(tmp_path: Path) -> Products:
     return done.products
 
 
-def test_what_version_1_says_is_found_in_its_new_place(products: Products) -> None:
+def test_fields_of_version_1_are_moved_to_their_new_place(products: Products) -> None:
     record = read_record(products.record)
     assert record.record_version == 2
     assert record.parameters.fill.seed == 4

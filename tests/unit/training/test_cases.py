@@ -85,7 +85,7 @@ def test_slices_come_with_their_neighbours(tmp_path: Path, spacing: Spacing) -> 
 
 
 @pytest.mark.parametrize("kind", ["slab-i", "slab-j", "slab-k"])
-def test_lost_slices_come_with_those_beside_the_gap(tmp_path: Path, kind: str) -> None:
+def test_lost_slices_come_with_those_next_to_the_gap(tmp_path: Path, kind: str) -> None:
     holes = [{"kind": kind, "sizes": [2.0, 2.0], "weight": 1.0}]
     wanted = recipe(**from_files(tmp_path), network={"kind": "resnet2d"}, holes=holes)
     patches = case_of(wanted, tmp_path).patches
@@ -94,7 +94,7 @@ def test_lost_slices_come_with_those_beside_the_gap(tmp_path: Path, kind: str) -
     assert (away == np.array([5, 4, 3, 2, 1, 8, 2, 3, 4, 5, 6])[:, np.newaxis]).all()
 
 
-def test_other_holes_are_refused_for_the_network_for_lost_slices(tmp_path: Path) -> None:
+def test_the_lost_slice_network_refuses_other_holes(tmp_path: Path) -> None:
     wanted = recipe(**from_files(tmp_path), network={"kind": "resnet2d"})
     with pytest.raises(InputError, match="expected lost slices"):
         case_of(wanted, tmp_path)
@@ -119,7 +119,7 @@ def test_start_and_target_add_up_to_the_truth() -> None:
     assert abs(float(patch[TARGET, 8, 8, 8])) > 0.01
 
 
-def test_the_border_is_repeated_where_a_scan_is_smaller_than_a_patch() -> None:
+def test_the_border_of_a_scan_smaller_than_a_patch_is_repeated() -> None:
     _, _, patch = cut(48)
     assert patch.shape == (len(CHANNELS) + 1, 48, 48, 48)
     assert np.array_equal(patch[:, 0], patch[:, 4])

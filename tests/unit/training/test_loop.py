@@ -23,7 +23,7 @@ HOLE = CHANNELS.index("hole")
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
-    """Compute with one thread, so that sums come in one order."""
+    """Compute with one thread, so that the order of sums is fixed."""
 
     import torch
 
@@ -168,7 +168,7 @@ def ignore(*_: object) -> None:
 
 
 class Interruption(Exception):  # noqa: N818 - not an error: it stands for a power cut
-    """Somebody pulled the plug."""
+    """The power was cut."""
 
 
 @pytest.mark.parametrize("step", [3, 4, 7])

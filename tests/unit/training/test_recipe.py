@@ -22,7 +22,7 @@ def written(folder: Path, **changes: Any) -> Path:
     return path
 
 
-def test_a_recipe_is_read_as_it_was_written(tmp_path: Path) -> None:
+def test_a_recipe_is_read_back(tmp_path: Path) -> None:
     assert read_recipe(written(tmp_path)) == recipe()
 
 
@@ -31,7 +31,7 @@ def test_the_recipes_of_the_project_can_be_read(path: Path) -> None:
     assert read_recipe(path).name == path.stem
 
 
-def test_the_hash_tells_recipes_apart() -> None:
+def test_the_hash_distinguishes_recipes() -> None:
     assert recipe().sha256 == recipe().sha256
     assert recipe().sha256 != recipe(loop={"rate": 2e-3}).sha256
 

@@ -48,7 +48,7 @@ def test_persons_are_kept_apart_and_held_out_ones_are_not_used(tmp_path: Path) -
     assert persons(scans, "validation") == {"brains/sub-b"}
 
 
-def test_a_file_of_a_held_out_person_is_not_even_opened(tmp_path: Path) -> None:
+def test_a_file_of_a_held_out_person_is_not_opened(tmp_path: Path) -> None:
     brains(tmp_path, "sub-a", "sub-b")
     (tmp_path / "sub-c.nii.gz").write_bytes(b"nothing")
     wanted = recipe(sources=[source()], validation=["brains/sub-b"], held_out=["brains/sub-c"])
@@ -139,7 +139,7 @@ def test_the_order_of_stored_axes_does_not_matter(
     assert turned.spacing_mm == pytest.approx((2.0, 3.0, 4.0))
 
 
-def test_holes_avoid_tissue_that_the_source_marks_as_not_healthy(tmp_path: Path) -> None:
+def test_holes_avoid_tissue_marked_as_unhealthy(tmp_path: Path) -> None:
     brains(tmp_path, "sub-a", "sub-v")
     sick = np.zeros(phantom().shape, dtype=np.uint8)
     sick[10:16, 10:16, 10:16] = 1

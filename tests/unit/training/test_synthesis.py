@@ -35,7 +35,7 @@ def test_another_seed_gives_another_contrast() -> None:
     assert len(orders) > 3
 
 
-def test_it_is_finite_and_not_negative() -> None:
+def test_synthesised_scans_are_finite_and_not_negative() -> None:
     for seed in range(5):
         image = synthesised(labels(), (1.0, 1.0, 3.0), {}, seed=seed)
         assert image.dtype == np.float32

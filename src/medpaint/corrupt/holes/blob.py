@@ -13,7 +13,7 @@ from medpaint.core.types import FloatArray, Mask, Spacing, Window
 __all__ = ["lesion_blob"]
 
 _REACH: Final = 2.2
-"""Half the edge of the box that a blob lives in, in radii of a ball of its volume."""
+"""Half the edge of the box that a blob is drawn in, in radii of a ball of its volume."""
 
 _ROUGHNESS: Final = 0.3
 """Standard deviation of the outline's radius, relative to it."""

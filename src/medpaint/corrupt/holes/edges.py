@@ -11,7 +11,7 @@ __all__ = ["edge_block"]
 
 
 def edge_block(foreground: Mask, spacing_mm: Spacing, *, volume_ml: float, seed: int) -> Mask:
-    """Return a mask of a box that touches one face of the volume and holds `volume_ml` of the foreground.
+    """Return a mask of a box that touches one face of the volume and contains `volume_ml` of the foreground.
 
     The box has a square base, about as wide as a cube of that volume, over a random voxel of the foreground, and
     is as deep as needed. Between the face and the foreground it masks background.
@@ -23,7 +23,7 @@ def edge_block(foreground: Mask, spacing_mm: Spacing, *, volume_ml: float, seed:
         seed: decides the face and the place.
 
     Raises:
-        InputError: every such box would hold the whole foreground.
+        InputError: every such box would contain all of the foreground.
     """
     rng = np.random.default_rng(seed)
     wanted = volume_ml * 1000.0 / float(np.prod(spacing_mm))

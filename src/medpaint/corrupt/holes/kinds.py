@@ -24,14 +24,14 @@ from medpaint.corrupt.tissue import tissue_of
 __all__ = ["KINDS", "HoleMaker", "Kind", "kinds", "slice_axis"]
 
 _MIDDLE: Final = 0.6
-"""Share of the foreground's extent, around its middle, that lost slices are placed in."""
+"""Share of the foreground's extent, around its middle, where lost slices are placed."""
 
 
 class HoleMaker(Protocol):
     """Makes the mask of a hole."""
 
     def __call__(self, foreground: Mask, spacing_mm: Spacing, size: float, seed: int) -> Mask:
-        """Return a mask that holds at least one voxel of the foreground.
+        """Return a mask that contains at least one voxel of the foreground.
 
         Args:
             foreground: the tissue, (I, J, K).
@@ -51,8 +51,8 @@ class Kind:
 
     Attributes:
         make: makes the mask of a hole.
-        unit: what the size is counted in: millilitres, or slices.
-        ranges: the sizes that holes have unless others are asked for, (lowest, highest).
+        unit: unit of the size: millilitres, or slices.
+        ranges: the default ranges of sizes, (lowest, highest).
     """
 
     make: HoleMaker
@@ -60,7 +60,7 @@ class Kind:
     ranges: tuple[tuple[float, float], ...]
 
     def __call__(self, volume: Volume, severity: float, seed: int, *, tissue: Mask | None = None) -> Damaged:
-        """Return the scan with a hole in it, which holds the lowest value of the tissue around it.
+        """Return the scan with a hole in it, set to the lowest value of the tissue around it.
 
         Args:
             volume: the clean scan, (I, J, K).
@@ -76,7 +76,7 @@ class Kind:
         known = tissue & ~mask
         if not known.any():
             message = (
-                f"expected a hole that leaves tissue around it, got {severity:g} {self.unit}, which takes all"
+                f"expected a hole that leaves tissue around it, got {severity:g} {self.unit}, which covers it all"
             )
             raise InputError(message)
         value = float(volume.data[known].min())
@@ -98,7 +98,7 @@ class Kind:
 
 
 def slice_axis(spacing_mm: Spacing) -> int:
-    """Return the axis that a scan was acquired along: the one of largest spacing, the last of equals."""
+    """Return the axis that a scan was acquired along: the one of largest spacing, in a tie the last."""
     return max(range(3), key=lambda axis: (round(spacing_mm[axis], 3), axis))
 
 

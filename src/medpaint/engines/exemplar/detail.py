@@ -1,4 +1,4 @@
-"""Blocks of a hole for the exemplar engine: how fine they are, and how much each is learned from."""
+"""Blocks of a hole for the exemplar engine: their size, and how much each is learned from."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class Exemplar:
     and the more the difference from it is smoothed, so that no seams show between the blocks.
 
     What cannot be learned is left to the biharmonic fill, and reported as such: a scan without contrast, a block
-    too deep in a large hole to have surroundings, too few exemplars, or a hole of more than some hundred
+    too deep in a large hole to have surroundings, too few exemplars, or a hole of more than a few hundred
     millilitres. The fill stays within the range of the known voxels around the hole. It uses as many threads as
     numpy's linear algebra is set to use; the result does not depend on their number.
 
@@ -72,7 +72,7 @@ class Exemplar:
     Cleveland and Devlin, J. Am. Stat. Assoc. 83 (1988).
 
     Attributes:
-        pace: whether nearness to the truth or speed comes first.
+        pace: whether accuracy or speed comes first.
     """
 
     pace: Pace = "thorough"
@@ -211,7 +211,7 @@ def _expected(scene: Scene, detail: Detail, block: Block, rng: np.random.Generat
 
 
 def _blended(correction: FloatArray, depth_mm: FloatArray, spacing_mm: Spacing) -> FloatArray:
-    """Return a correction of the smooth fill, (I, J, K), reduced to how far it is trusted."""
+    """Return a correction of the smooth fill, (I, J, K), reduced where it is trusted less."""
     start, end = _SEAMS_MM
     rim_mm = min(*spacing_mm, 0.5 * _TRUSTED_MM)
     smoothed = gaussian_filter(correction, [_SMOOTHED_MM / size for size in spacing_mm])

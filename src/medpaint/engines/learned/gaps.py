@@ -1,4 +1,4 @@
-"""Lost slices: how they are recognised, and which slices beside them a network sees."""
+"""Lost slices: how they are recognised, and which slices next to them a network sees."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _HOLE: Final = CHANNELS.index("hole")
 
 
 def lost_axis(mask: Mask) -> int | None:
-    """Return the axis along which a mask, (I, J, K), consists of lost slices; None if it is anything else.
+    """Return the axis along which a mask, (I, J, K), consists of lost slices; None if it does not.
 
-    A mask is something else where more than `MOST_LOST` slices in a row are masked, where the first or the last
-    slice is, or where a masked slice has a known voxel. A 2D image has no slices to lose.
+    Slices do not count as lost if more than `MOST_LOST` in a row are masked, if the first or the last slice is
+    masked, or if a masked slice has a known voxel. A 2D image has no slices to lose.
     """
     if 1 in mask.shape:
         return None

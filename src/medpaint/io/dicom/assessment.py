@@ -46,7 +46,7 @@ STEP_TOLERANCE: Final = 0.05
 
 @dataclass(frozen=True, eq=False)
 class Assessment:
-    """What the headers of a series amount to.
+    """What the headers of a series say about it.
 
     Attributes:
         headers: in slice order where the slices form a stack, otherwise in the order of the files.
@@ -150,11 +150,11 @@ def _kind_reasons(header: Header) -> list[str]:
     if header.rows < 1 or header.columns < 1:
         return [f"{header.sop_class.name} is not an image"]
     checks = {
-        f"{header.sop_class.name} (read are CT and MR images, single-frame or enhanced)": header.sop_class
+        f"{header.sop_class.name} (only CT and MR images, single-frame or enhanced, can be read)": header.sop_class
         not in _SINGLE_FRAME | _MULTI_FRAME,
-        f"a file of {header.frames} frames of a class for one (multi-frame)": header.frames != 1
+        f"{header.frames} frames in a file of a single-frame class (multi-frame)": header.frames != 1
         and header.sop_class in _SINGLE_FRAME,
-        "a Siemens mosaic without the private header that says how its slices lie": header.tiled
+        "a Siemens mosaic without the private header that gives the positions of its slices": header.tiled
         and header.position is None,
         f"{header.samples} samples per pixel (colour)": header.samples != 1,
         f"photometric interpretation {header.photometric or 'not stated'}": header.photometric
@@ -226,7 +226,7 @@ def _copied_reasons(headers: Sequence[Header]) -> list[str]:
 
 
 def _spacing_warnings(headers: Sequence[Header], step_mm: float) -> list[str]:
-    """Return warnings about the spacing along the normal, where the positions do not prove it."""
+    """Return warnings about the spacing along the normal, where the positions do not confirm it."""
     stated = headers[0].spacing_between
     if len(headers) == 1:
         origin = "SliceThickness" if stated is None else "SpacingBetweenSlices"

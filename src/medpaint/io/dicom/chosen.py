@@ -34,7 +34,9 @@ def chosen(groups: Mapping[str, Sequence[Header]], path: Path, name: str | None)
     parts = parts_of(headers)
     if len(parts) > 1:
         named = "; ".join(f"{part.name} ({len(part.assessment.headers)} slices)" for part in parts)
-        message = f"expected one volume in {path}, found {len(parts)} in one series, say which: {named}"
+        message = (
+            f"expected one volume in {path}, found {len(parts)} in one series, choose one with --series: {named}"
+        )
         raise AmbiguousError(message)
     return parts[0]
 
@@ -48,9 +50,8 @@ def _chosen_series(groups: Mapping[str, Sequence[Header]], path: Path, uid: str)
         return groups[uid]
     images = {uid: headers for uid, headers in groups.items() if any(header.rows for header in headers)}
     if len(images or groups) > 1:
-        message = (
-            f"expected one series in {path}, found {len(images or groups)}, say which: {_listed(images or groups)}"
-        )
+        found = images or groups
+        message = f"expected one series in {path}, found {len(found)}, choose one with --series: {_listed(found)}"
         raise AmbiguousError(message)
     return next(iter((images or groups).values()))
 

@@ -19,7 +19,7 @@ from medpaint.io.dicom.parsing import integer, text
 __all__ = ["contours_of", "enclosed", "regions_of"]
 
 OFF_SLICE: Final = 0.5
-"""How far a contour may lie off the middle of a slice, in slices: farther, another slice is nearer."""
+"""Largest distance of a contour from the middle of a slice, in slices: beyond it, another slice is nearer."""
 
 _Points = NDArray[np.float64]
 

@@ -1,4 +1,4 @@
-"""Datasets without what names a person, by the Basic Profile of DICOM PS3.15, annex E."""
+"""De-identification of datasets by the Basic Profile of DICOM PS3.15, annex E."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def replaced_uid(uid: str, secret: bytes) -> UID:
 
 
 def deidentify(dataset: Dataset, secret: bytes) -> None:
-    """Remove or replace what the Basic Profile names, and everything private, in place.
+    """Remove or replace what the Basic Profile lists, and everything private, in place.
 
     Identifiers of instances, series, studies, frames of reference and patients are replaced by others derived from
     them and the secret, so that what belonged together still does. Pixels are not examined: annotations burnt into

@@ -32,7 +32,7 @@ def _read(path: Path, selection: Selection) -> tuple[Volume, DicomSource]:
 
 
 def _inspect(path: Path, progress: Progress | None) -> list[Inspection]:
-    """Return what series are at a path."""
+    """List the series at a path."""
     return list_series(path, progress)
 
 

@@ -101,12 +101,12 @@ class Header:
 
     @property
     def limits(self) -> tuple[float, float]:
-        """Smallest and largest value that BitsStored can hold."""
+        """Smallest and largest value that BitsStored can represent."""
         return _limits(self.bits[1], self.bits[3])
 
 
 def _limits(stored: int, signed: int) -> tuple[float, float]:
-    """Return the smallest and largest value that a number of bits can hold."""
+    """Return the smallest and largest value that a number of bits can represent."""
     return (-(2.0 ** (stored - 1)), 2.0 ** (stored - 1) - 1) if signed else (0.0, 2.0**stored - 1)
 
 
@@ -256,7 +256,7 @@ def _notes(dataset: Dataset) -> tuple[str, ...]:
     burnt = text(dataset, "BurnedInAnnotation") == "YES"
     return (
         *(["annotations are burnt into the pixels"] if burnt else []),
-        *(["there are overlays, which stay as they are"] if 0x60000010 in dataset else []),
+        *(["overlays are kept unchanged"] if 0x60000010 in dataset else []),
     )
 
 

@@ -53,7 +53,7 @@ class Mosaic:
         return np.stack([tiled[place] for place in self._places()])
 
     def tiled(self, slices: Array, mosaic: Array) -> Array:
-        """Return a mosaic with its slices replaced, (slices, rows, columns); everything beside them stays."""
+        """Return a mosaic with its slices replaced, (slices, rows, columns); everything else stays."""
         result = mosaic.copy()
         for place, values in zip(self._places(), slices, strict=True):
             result[place] = values
@@ -77,8 +77,8 @@ def is_mosaic(dataset: Dataset) -> bool:
 def mosaic_of(dataset: Dataset) -> Mosaic:
     """Return the layout of a mosaic.
 
-    The position in its header is that of a single slice of the mosaic's size around the same centre. How many
-    slices there are and which way they follow each other stands in the private header, which nibabel reads.
+    The position in its header is that of a single slice of the mosaic's size around the same centre. The number of
+    slices and their direction are in the private header, which nibabel reads.
 
     Raises:
         ValueError: the headers lack it.
@@ -111,7 +111,7 @@ def _private_header(dataset: Dataset) -> dict[str, Any]:
         try:
             return csareader.get_csa_header(dataset, "image") or {}
         except (csareader.CSAError, struct.error) as error:
-            message = "expected a whole private header in a mosaic"
+            message = "expected a complete private header in a mosaic"
             raise ValueError(message) from error
 
 

@@ -56,7 +56,7 @@ PARSE_ERRORS: Final = (
     zlib.error,
 )
 """Exceptions of pydicom and its decoders for damaged files; they have no common base. A damaged length can ask for
-more memory than there is."""
+more memory than the machine has."""
 
 
 LABEL_MAP_STORAGE: Final = UID("1.2.840.10008.5.1.4.1.1.66.7")
@@ -72,7 +72,7 @@ def quiet() -> Iterator[None]:
 
 
 def parsed(content: bytes, path: File) -> FileDataset:
-    """Return the dataset in a whole file's bytes, its transfer syntax always stated.
+    """Return the dataset in the bytes of a file, its transfer syntax always stated.
 
     Raises:
         UnreadableError: not a DICOM file, or damaged.

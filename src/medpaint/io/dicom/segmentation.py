@@ -88,7 +88,7 @@ def write_segmentation(source: _Series, mask: Mask, path: Path, derivation: Deri
     Args:
         source: the series that the mask belongs to.
         mask: True = repaired, (I, J, K), at least one voxel.
-        path: the file to make.
+        path: the file to write.
         derivation: how the scan was restored.
         restored: folder of the restored series.
 
@@ -112,7 +112,7 @@ def write_segmentation(source: _Series, mask: Mask, path: Path, derivation: Deri
         except PARSE_ERRORS as error:
             message = f"no DICOM segmentation was written: the series lacks what it needs ({type(error).__name__})"
             raise UnsupportedError(message) from error
-        _say_how_far_apart(written, slices, source)
+        _state_step(written, slices, source)
         for keyword in _DEIDENTIFICATION:
             if keyword in images[0]:
                 written[keyword] = images[0][keyword]
@@ -150,7 +150,7 @@ def _segmentation(images: list[FileDataset], frames: Array, derivation: Derivati
     return written
 
 
-def _say_how_far_apart(written: Dataset, slices: _Slices, source: _Series) -> None:
+def _state_step(written: Dataset, slices: _Slices, source: _Series) -> None:
     """State the step of the scan's slices in a segmentation, even where its own frames are farther apart."""
     step_mm = float(np.linalg.norm(source.affine[:3, 2]))
     for item in written.SharedFunctionalGroupsSequence[0].get("PixelMeasuresSequence") or ():
@@ -181,7 +181,7 @@ def _source_images(source: _Series, mask: Mask, secret: bytes) -> tuple[list[Fil
 
 
 def _restored_images(folder: Path, mask: Mask) -> tuple[list[FileDataset], _Slices]:
-    """Return the images of a restored series, a file a slice in their order, that a mask touches."""
+    """Return the images of a restored series, one file per slice in order, that a mask touches."""
     files = sorted(folder.iterdir(), key=lambda file: int(file.stem))
     touched = [(k, file) for k, file in enumerate(files) if mask[:, :, k].any()]
     return [_completed(parsed(file.read_bytes(), file)) for _, file in touched], [[(k, 0)] for k, _ in touched]

@@ -38,8 +38,8 @@ def read_series(
 
     Args:
         path: one file, a folder that is searched with all folders below it, or a zip or tar archive.
-        series: series instance UID, needed if the folder holds several series of images. If a series holds
-            several volumes, such as echoes, one is selected after a ``#``, as `list_series` names it.
+        series: series instance UID, needed if the folder has several series of images. If a series has several
+            volumes, such as echoes, one is selected after a ``#``, as `list_series` names it.
         absent_slices: put back slices that are absent between others, as zeros; the source lists them.
 
     Raises:

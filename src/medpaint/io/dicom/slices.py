@@ -34,11 +34,11 @@ def load(assessment: Assessment) -> tuple[Array, dict[File, str]]:
 
 
 def differing_slices(path: Path, data: Array, *, series: str | None = None) -> tuple[int, str]:
-    """Compare a series with the values that it should hold, file by file, so that it is never all in memory.
+    """Compare a series with the values that it should contain, one file in memory at a time.
 
     Args:
         path: a folder.
-        data: the stored values that it should hold, (I, J, K).
+        data: the stored values that it should contain, (I, J, K).
         series: as for `read_series`.
 
     Returns:
@@ -62,7 +62,7 @@ def differing_slices(path: Path, data: Array, *, series: str | None = None) -> t
 
 
 def digest_of(part: Part, digests: Mapping[File, str]) -> str:
-    """Return the hash of a volume: of its files and, if it is only some frames of them, of which."""
+    """Return the hash of a volume: of its files and, if it is only some of their frames, of the list of these."""
     headers = part.assessment.headers
     frames = [f"frame {header.index} of {header.frames}" for header in headers if part.words and header.frames > 1]
     return combined_digest([*digests.values(), *frames])

@@ -24,7 +24,7 @@ from medpaint.io.dicom.pixels import stored_slices, with_slices
 from medpaint.io.dicom.segmentation import write_segmentation
 from medpaint.io.dicom.slices import differing_slices
 from medpaint.io.dicom.stale import Extremes, set_extremes
-from medpaint.io.dicom.transfer import compress, is_compressed_so, set_stored_values, to_plain_syntax
+from medpaint.io.dicom.transfer import compress, is_compressed_by, set_stored_values, to_plain_syntax
 from medpaint.io.nifti import write_mask
 from medpaint.io.readback import refused
 from medpaint.io.selection import Selection
@@ -76,7 +76,7 @@ class DicomSource:
 
     @property
     def absent(self) -> tuple[int, ...]:
-        """Slices that were put back; no file holds them."""
+        """Slices that were put back; no file contains them."""
         return tuple(sorted(set(range(self.shape[2])) - set(self.slots)))
 
     @property
@@ -84,7 +84,7 @@ class DicomSource:
         """The series instance UID and, of several volumes in the series, which."""
         return f"{self.facts['series_uid']} {self.facts.get('part', '')}".strip()
 
-    def told(self, secret: bytes = b"") -> Mapping[str, str | int | float]:
+    def recorded_facts(self, secret: bytes = b"") -> Mapping[str, str | int | float]:
         """Return the facts; with a secret, the series UID is the one that de-identified products refer to."""
         if not secret:
             return self.facts
@@ -94,10 +94,10 @@ class DicomSource:
         """Write `data` as a derived series: a folder with a file for each of the source's, ``0001.dcm`` onwards.
 
         Study, patient, frame of reference, geometry, bits and rescaling stay; identifiers are new and derive
-        from the source's and `derivation.key`. Multi-frame images stay so, and so do mosaics; frames that are not
-        part of the volume stay as they are. Files that the mask does not touch keep their pixel data
-        byte for byte unless its compression differs from the requested one; without a request, compressed and
-        big-endian series become explicit little endian.
+        from the source's and `derivation.key`. Multi-frame images stay multi-frame, and mosaics stay mosaics;
+        frames that are not part of the volume are not changed. Files that the mask does not touch keep their
+        pixel data byte for byte unless its compression differs from the requested one; without a request,
+        compressed and big-endian series become explicit little endian.
         The same arguments give the same bytes.
 
         With an empty mask nothing is derived: the instances are copied as they are.
@@ -105,7 +105,7 @@ class DicomSource:
         Args:
             data: stored values, (I, J, K), of the source's dtype, equal to the source's outside the mask.
             mask: True where `data` may differ, (I, J, K).
-            path: the folder to make; replaced where it exists.
+            path: the folder to create; replaced where it exists.
             derivation: how the change came about.
 
         Raises:
@@ -139,14 +139,14 @@ class DicomSource:
             mask: True = repaired, (I, J, K).
 
         Raises:
-            VerificationError: it does not hold the same values.
+            VerificationError: it does not contain the same values.
         """
         try:
             differing, sha256 = differing_slices(path, data, series=self.selection.in_product().series)
         except InputError as error:
             raise refused(path, str(error)) from error
         if differing:
-            raise refused(path, f"{differing} of {data.shape[2]} slices are not those that were to be written")
+            raise refused(path, f"{differing} of {data.shape[2]} slices differ from those to be written")
         return ReadBack(sha256=sha256, checksum=checksum_outside(data, mask))
 
     def write_mask(
@@ -156,8 +156,8 @@ class DicomSource:
 
         Args:
             mask: True = repaired, (I, J, K).
-            nifti: the file to make.
-            segmentation: the file to make unless the mask is empty; a file that is there is replaced or removed.
+            nifti: the file to write.
+            segmentation: the file to write unless the mask is empty; an existing file is replaced or removed.
             restored: folder of the restored series.
             derivation: as for `write`.
 
@@ -253,7 +253,7 @@ def _change_pixels(
             stored[place] = values
             filled.add(0 if is_mosaic(dataset) else place)
     frames = with_slices(dataset, file, stored)
-    if filled or not is_compressed_so(dataset, how):
+    if filled or not is_compressed_by(dataset, how):
         if not to_plain_syntax(dataset) or filled or how != "none":
             set_stored_values(dataset, frames)
         if how != "none":

@@ -28,7 +28,7 @@ DUPLICATE_MM: Final = 1e-3
 """Slices nearer to each other than this lie at one position; headers write positions to a micrometre."""
 
 GRID_TOLERANCE: Final = 0.05
-"""How far a slice may lie off the even grid, in voxels: positions rounded to 0.1 mm at 1 mm spacing do."""
+"""How far a slice may be off the even grid, in voxels: positions rounded to 0.1 mm at 1 mm spacing do."""
 
 GAP_TOLERANCE: Final = 0.1
 """A step is a gap where it is a whole number of the common step, within this fraction of it."""
@@ -131,7 +131,7 @@ def orientation_reasons(orientations: Sequence[tuple[float, ...]]) -> list[str]:
         return []
     named = [f"{count} {_plane(cosines)} {_written(cosines)}" for cosines, count in groups[:_NAMED]]
     more = [f"and {len(groups) - _NAMED} more"] if len(groups) > _NAMED else []
-    return [f"the slices have {len(groups)} orientations, as those of a localiser: {', '.join(named + more)}"]
+    return [f"the slices have {len(groups)} orientations, as in a localiser: {', '.join(named + more)}"]
 
 
 def _axes(orientation: Sequence[float]) -> tuple[_Vectors, _Vectors, _Vectors]:
@@ -157,7 +157,7 @@ def _duplicate_reasons(slices: int, positions: int) -> list[str]:
         return []
     if positions == 1:
         return [f"not a volume: all {slices} slices lie at one position"]
-    return [f"{slices} slices lie at {positions} positions, as those of several echoes, phases or passes"]
+    return [f"{slices} slices lie at {positions} positions, as with several echoes, phases or passes"]
 
 
 def _tilt_reasons(step: _Vectors, normal: _Vectors, slices: int, pixel_mm: float) -> list[str]:

@@ -51,7 +51,7 @@ REMOVED_PRIVATE: Final = (
 )
 """Private attributes that are known to be stale likewise: creator, group and element.
 
-After the dictionary of pydicom, which holds those that vendors and others have published. All others stay: they
+After the dictionary of pydicom, which has those that vendors and others have published. All others stay: they
 describe the acquisition, or something unknown.
 """
 

@@ -19,7 +19,7 @@ from medpaint.core.errors import UnsupportedError
 from medpaint.core.types import Array
 from medpaint.io.dicom.parsing import PARSE_ERRORS
 
-__all__ = ["compress", "is_compressed_so", "set_stored_values", "to_plain_syntax"]
+__all__ = ["compress", "is_compressed_by", "set_stored_values", "to_plain_syntax"]
 
 _LOSSLESS: Final = {
     "rle": (RLELossless, "pydicom"),
@@ -55,8 +55,8 @@ def to_plain_syntax(dataset: FileDataset) -> bool:
     return False
 
 
-def is_compressed_so(dataset: FileDataset, how: str) -> bool:
-    """Return whether the pixels of a dataset are compressed in a way that `compress` knows."""
+def is_compressed_by(dataset: FileDataset, how: str) -> bool:
+    """Return whether the pixels of a dataset are compressed as `compress` would compress them by `how`."""
     return how in _LOSSLESS and bool(dataset.file_meta.TransferSyntaxUID == _LOSSLESS[how][0])
 
 
@@ -78,7 +78,7 @@ def compress(dataset: FileDataset, how: str) -> None:
 def set_stored_values(dataset: FileDataset, values: Array) -> None:
     """Replace the pixel data by `values`, (frames, rows, columns), uncompressed and little endian.
 
-    Bits above BitsStored hold the sign or zeros; an overlay that was kept in them goes, as it would be
+    Bits above BitsStored hold the sign or zeros; an overlay that was kept in them is removed, as it would be
     read from bits that are no longer its own (DICOM PS3.5, 8.1.2).
     """
     content = values.astype(values.dtype.newbyteorder("<"), copy=False).tobytes()

@@ -34,7 +34,7 @@ def cube(shape: tuple[int, int, int], edge: int) -> Mask:
 
 
 def filled(engine: Engine, image: FloatArray, mask: Mask, spacing_mm: Spacing = ISOTROPIC) -> FloatArray:
-    """Return the image with the mask filled, whatever stood in it."""
+    """Return the image with the mask filled, whatever was in it."""
     result = image.copy()
     fill = engine.fill(Hole(np.where(mask, np.float32(np.nan), image), mask, spacing_mm), seed=0)
     result[mask] = fill.values[0]
@@ -110,7 +110,7 @@ def test_voxels_too_deep_in_a_hole_are_reported_as_biharmonic() -> None:
     assert "exemplar" in names[mask & (depth_mm < 10.0)]
 
 
-def test_a_hole_that_is_too_large_to_divide_is_reported_as_biharmonic() -> None:
+def test_a_hole_too_large_to_divide_is_reported_as_biharmonic() -> None:
     mask = cube((30, 30, 30), 26)
     assert set(fillers(stripes((30, 30, 30), 7.0), mask, (6.5, 6.5, 6.5))[mask]) == {"biharmonic"}
 

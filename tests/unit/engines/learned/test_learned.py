@@ -163,7 +163,7 @@ def test_a_flat_scan_needs_no_network(name: NetworkName) -> None:
     assert set(fillers(engine, np.ones(mask.shape, np.float32), mask)[mask]) == {"biharmonic"}
 
 
-def test_the_network_for_lost_slices_leaves_other_holes_to_biharmonic(image: FloatArray) -> None:
+def test_the_lost_slice_network_leaves_other_holes_to_biharmonic(image: FloatArray) -> None:
     mask = hole(image.shape, 5)
     engine = resnet2d(weights=Path("nowhere.safetensors"))
     assert set(fillers(engine, image, mask)[mask]) == {"biharmonic"}

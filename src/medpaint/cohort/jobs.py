@@ -27,7 +27,7 @@ from medpaint.pipeline.destination import claimed, record_failure
 from medpaint.pipeline.inpaint import inpaint
 from medpaint.pipeline.mask import mask_scan
 from medpaint.pipeline.read import read
-from medpaint.pipeline.write import failed, write
+from medpaint.pipeline.write import failure_record, write
 from medpaint.record.entries import Record
 
 __all__ = ["export_scan", "ingest_scan", "inpaint_scans"]
@@ -125,7 +125,7 @@ def _exported(image: Path, filled: Filled, parameters: Parameters, output: Path,
 
 def _failed(reason: str, parameters: Parameters, output: Path, name: str) -> Record:
     """Write the record of a scan that failed, and return it."""
-    record = failed(reason, parameters)
+    record = failure_record(reason, parameters)
     record_failure(record, output, name)
     return record
 

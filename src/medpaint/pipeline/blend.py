@@ -34,13 +34,13 @@ def blend(volume: Volume, filled: Filled, parameters: WriteParameters) -> Blende
     restored = replace(volume, data=blended(volume, filled.mask, filled.values, alpha))
     entry = BlendEntry(
         seam=_seam(restored, filled.mask),
-        warnings=_faint(alpha),
+        warnings=_weak_blend(alpha),
         seconds=round(perf_counter() - started, 4),
     )
     return Blended(restored, filled.mask, checksum, filled.draft.blended(entry, parameters))
 
 
-def _faint(alpha: FloatArray) -> tuple[str, ...]:
+def _weak_blend(alpha: FloatArray) -> tuple[str, ...]:
     """Warn where the fill has its full weight nowhere."""
     if not alpha.size or alpha.max() >= 1.0:
         return ()

@@ -107,7 +107,7 @@ def _from_file(path: Path, scan: Scan, parameters: MaskParameters) -> _Drawn:
             int(np.count_nonzero(drawn)) * voxel_ml,
             int(np.count_nonzero(found)) * scan.volume.voxel_ml,
         )
-        warnings += _lost(before, after)
+        warnings += _check_resampling(before, after)
     return _Drawn(found, "file", path=str(path), sha256=read.sha256, grid=grid, warnings=warnings)
 
 
@@ -128,7 +128,7 @@ def _detected(volume: Volume) -> _Drawn:
     return _Drawn(detection.mask, "detected", findings=findings, warnings=detection.warnings)
 
 
-def _lost(before_ml: float, after_ml: float) -> tuple[str, ...]:
+def _check_resampling(before_ml: float, after_ml: float) -> tuple[str, ...]:
     """Warn where resampling changed the mask's volume a lot; refuse a mask that it moved off the scan."""
     if before_ml > 0.0 and after_ml == 0.0:
         message = f"mask and scan do not overlap: nothing is left of {before_ml:.3g} ml after resampling"

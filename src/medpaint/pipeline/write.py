@@ -24,7 +24,7 @@ from medpaint.record.entries import Draft, Identity, Product, Record, Repaired, 
 from medpaint.record.file import write_record
 from medpaint.record.software import now, software
 
-__all__ = ["failed", "finish", "secret_of", "write"]
+__all__ = ["failure_record", "finish", "secret_of", "write"]
 
 
 def write(blended: Blended, source: Source, destination: Destination) -> Restoration:
@@ -72,7 +72,7 @@ def finish(blended: Blended) -> Restoration:
     return Restoration(blended.volume, blended.mask, record, None)
 
 
-def failed(reason: str, parameters: Parameters) -> Record:
+def failure_record(reason: str, parameters: Parameters) -> Record:
     """Return the record of a scan that could not be restored, for `reason`, one line."""
     return Record(status="failed", reason=reason, parameters=parameters, software=software(), created=now())
 

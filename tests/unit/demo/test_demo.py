@@ -18,7 +18,7 @@ from medpaint.demo.scores import Score, score_cohort
 from medpaint.io.reading import read_scan
 from medpaint.parameters import Parameters
 from medpaint.pipeline.restore import restore
-from medpaint.pipeline.write import failed
+from medpaint.pipeline.write import failure_record
 from medpaint.record.file import write_record
 
 PACKAGE = "scans_of_the_demo"
@@ -108,7 +108,7 @@ def test_change_outside_the_mask_is_noticed(tmp_path: Path) -> None:
 def test_failed_scan_has_a_reason_and_no_score(tmp_path: Path) -> None:
     products = tmp_path / "results" / "restored" / "drawn"
     products.mkdir(parents=True)
-    write_record(failed("no luck", Parameters()), products / "drawn_record.json")
+    write_record(failure_record("no luck", Parameters()), products / "drawn_record.json")
     (score,) = score_cohort(tmp_path, (DRAWN,))
     assert score.status == "failed: no luck"
     assert np.isnan(score.psnr_db)

@@ -24,7 +24,7 @@ from medpaint.layouts.plain import Products
 from medpaint.parameters import Parameters
 from medpaint.pipeline import destination
 from medpaint.pipeline.destination import claimed, record_failure
-from medpaint.pipeline.write import failed
+from medpaint.pipeline.write import failure_record
 
 
 def files_in(folder: Path) -> dict[str, bytes]:
@@ -100,13 +100,13 @@ def test_a_foreign_folder_in_place_of_a_series_is_never_replaced(tmp_path: Path)
 def test_a_failure_keeps_foreign_files(tmp_path: Path) -> None:
     (tmp_path / "scan_restored.notes.txt").write_text("mine")
     (tmp_path / "scan_restored.nii.gz").write_text("mine too")
-    record_failure(failed("truncated", Parameters()), tmp_path, "scan")
+    record_failure(failure_record("truncated", Parameters()), tmp_path, "scan")
     assert set(files_in(tmp_path)) == {"scan_restored.notes.txt", "scan_restored.nii.gz", "scan_record.json"}
 
 
 def test_a_failure_removes_the_products_of_an_earlier_run(tmp_path: Path) -> None:
     products = restored(tmp_path)
-    record_failure(failed("truncated", Parameters()), products.record.parent, "scan")
+    record_failure(failure_record("truncated", Parameters()), products.record.parent, "scan")
     assert list(products.record.parent.iterdir()) == [products.record]
 
 
@@ -184,7 +184,7 @@ def test_a_file_that_the_user_put_into_a_restored_series_is_kept(tmp_path: Path)
     notes.write_text("mine")
     with pytest.raises(InputError, match=r"notes\.txt is there already"):
         restored_series(tmp_path, overwrite=True)
-    record_failure(failed("truncated", Parameters()), products.record.parent, "scan")
+    record_failure(failure_record("truncated", Parameters()), products.record.parent, "scan")
     assert [path.name for path in products.restored.iterdir()] == ["notes.txt"]
 
 

@@ -14,6 +14,7 @@ from medpaint.io.selection import Selection
 __all__ = [
     "ENGINE_NAME",
     "FIELDS",
+    "Effort",
     "FillParameters",
     "MaskParameters",
     "Parameters",
@@ -44,15 +45,22 @@ class MaskParameters(BaseModel):
     )
 
 
+Effort = Literal["fast", "best"]
+"""Whether speed or quality comes first."""
+
+
 class FillParameters(BaseModel):
     """What fills the mask."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     engine: str = Field(
-        "auto", pattern=ENGINE_NAME, description="What fills the mask; `medpaint engines` lists them."
+        "auto",
+        min_length=1,
+        pattern=ENGINE_NAME,
+        description="What fills the mask; `medpaint engines` lists them.",
     )
-    effort: Literal["fast", "best"] = Field(
+    effort: Effort = Field(
         "fast", description="Whether speed or quality comes first, for auto and the engines with networks."
     )
     weights: str = Field(

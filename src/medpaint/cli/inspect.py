@@ -44,8 +44,8 @@ def execute(parsed: argparse.Namespace) -> int:
         grid = "x".join(map(str, found.shape))
         spacing = "x".join(f"{size:.3g}" for size in found.spacing_mm)
         print(f"{found.path}")
-        if found.name and found.kind == "dicom":
-            print(f"  series    {found.name}")
+        if found.series:
+            print(f"  series    {found.series}")
         print(f"  {found.kind:<9} {found.modality or '-'}  {grid or '?'} voxels of {spacing or '?'} mm", end="  ")
         print(f"{found.axes}  {found.dtype}")
         print(f"  {'can be restored' if found.restorable else f'cannot be restored: {found.reason}'}")

@@ -16,7 +16,7 @@ from medpaint.cohort.staging import (
     save_filled,
 )
 from medpaint.core.crash import described, print_trace
-from medpaint.core.errors import InputError, MedpaintError, ServerError
+from medpaint.core.errors import InputError, LockedError, MedpaintError, ServerError, WriteError
 from medpaint.core.types import Progress
 from medpaint.io.naming import checked_name
 from medpaint.io.reading import read_selected
@@ -113,7 +113,9 @@ def _exported(image: Path, filled: Filled, parameters: Parameters, output: Path,
     Raises:
         InputError: the scan has changed since it was read.
     """
-    with claimed(output, name, scan=image, overwrite=True) as destination:
+    drawn = filled.draft.mask.path if filled.draft.mask else ""
+    mask = Path(drawn) if drawn and Path(drawn).exists() else None
+    with claimed(output, name, scan=image, mask=mask, overwrite=True) as destination:
         volume, source = read_selected(image, parameters.read)
         if source.sha256 != filled.draft.read.sha256:
             message = f"{image} has changed since it was read: run again"
@@ -136,10 +138,10 @@ def _failure_of(work: Callable[[], None]) -> str:
     """
     try:
         work()
+    except (LockedError, WriteError, OSError):
+        raise
     except MedpaintError as error:
         return str(error)
-    except OSError:
-        raise
     except Exception as error:  # noqa: BLE001 - one scan's failure must not stop the others
         print_trace(error)
         return f"internal error, please report it: {described(error)}"

@@ -33,7 +33,7 @@ def snakemake_command(options: Sequence[str]) -> list[str]:
     base = _cohort_folder()
     words = [sys.executable, "-m", "snakemake", "--snakefile", str(base / "Snakefile"), *options]
     given = {option.split("=")[0] for option in options}
-    if not given & {"--cores", "-c", "--jobs", "-j"}:
+    if not given & {"--cores", "--jobs"} and not any(option.startswith(("-c", "-j")) for option in options):
         words += ["--cores", "all"]
     if not given & {"--profile", "--workflow-profile"}:
         words += ["--workflow-profile", str(base / "profiles" / "default")]

@@ -98,12 +98,17 @@ class Plan:
 
     def batch_flags(self, wildcards: BatchWildcards) -> str:
         """Return the flags of a batch's `inpaint` job."""
-        engine = _engine_of(self.scans[self.batches[wildcards.batch][0]], self.config)
-        return flags({**self._chosen(_INPAINT), "engine": engine})
+        weights = "".join(self.weights_file(wildcards))
+        return flags({**self._chosen(_INPAINT), "engine": self._engine(wildcards), "weights": weights})
 
-    def weights_file(self, _wildcards: BatchWildcards) -> list[str]:
-        """Return the file of the user's own weights; empty for the shipped ones."""
-        return [self.config.restore.weights] if self.config.restore.weights else []
+    def weights_file(self, wildcards: BatchWildcards) -> list[str]:
+        """Return the file of the user's own weights; they belong to the configured engine, others have none."""
+        weights, engine = self.config.restore.weights, self.config.restore.engine
+        return [weights] if weights and self._engine(wildcards) == engine else []
+
+    def _engine(self, wildcards: BatchWildcards) -> str:
+        """Return the engine of a batch."""
+        return _engine_of(self.scans[self.batches[wildcards.batch][0]], self.config)
 
     def scan_fills(self, wildcards: ScanWildcards) -> str:
         """Return the folder with the scan's fill."""

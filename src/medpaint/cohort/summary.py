@@ -89,8 +89,9 @@ def _outcome(record: Record, folder: Path, base: Path) -> dict[str, str]:
         row["filled_by"] = shares(record.inpaint.filled_by)
     if record.repaired is not None:
         row |= {"repaired_ml": f"{record.repaired.ml:.3f}", "repaired_fraction": f"{record.repaired.fraction:.6f}"}
-    if record.products:
-        row["restored"] = _seen_from(folder / record.products[0].path, base)
+    for product in record.products:
+        if product.role == "restored":
+            row["restored"] = _seen_from(folder / product.path, base)
     return row
 
 

@@ -9,6 +9,7 @@
     │   ├── AmbiguousError        several candidates; the message lists them
     │   ├── LockedError           another process is writing there
     │   └── MaskError             a mask that cannot be right for this scan
+    ├── WriteError             1  a file could not be written: no space, no permission
     ├── ConvergenceError       1  an engine's equations could not be solved
     ├── EngineError            1  an engine broke its contract: not finite, wrong shape
     ├── PartialFailureError    4  some scans failed, the others are done
@@ -39,6 +40,7 @@ __all__ = [
     "UnsupportedError",
     "UsageError",
     "VerificationError",
+    "WriteError",
 ]
 
 
@@ -82,6 +84,10 @@ class LockedError(InputError):
 
 class MaskError(InputError):
     """The mask cannot be right for this scan."""
+
+
+class WriteError(MedpaintError):
+    """A file could not be written."""
 
 
 class ConvergenceError(MedpaintError):

@@ -89,8 +89,8 @@ def _in_folder(folder: Path) -> Iterator[Subject | LeftOut]:
     for finding in inspect(folder):
         if not finding.restorable:
             yield LeftOut(str(finding.path), "scan", finding.reason)
-        elif finding.kind == "dicom":
-            yield Subject(finding.path, finding.name, finding.path.name, series=finding.name)
+        elif finding.series:
+            yield Subject(finding.path, finding.name, finding.path.name, series=finding.series)
         else:
             yield Subject.of(finding.path)
 

@@ -41,7 +41,7 @@ def missing_slices(scan: Volume, found: Mask) -> Detection:
     data = scan.data if scan.data.dtype.kind != "f" else np.where(np.isfinite(scan.data), scan.data, np.nan)
     blank = [_blank_slices(data, axis) for axis in range(3)]
     if any(candidates.size for candidates in blank):
-        foreground = foreground_of(scan, mask)
+        foreground = foreground_of(scan, found)
         for axis, candidates in enumerate(blank):
             finding = _finding(scan.data, axis, candidates, foreground, found)
             if finding is not None:

@@ -40,11 +40,15 @@ class Fill:
             image's dtype.
         fillers: names of what filled the voxels: the engine itself, and what it left part of the hole to.
         filled_by: for each voxel, which of `fillers` filled it, (N,).
+        device: where a network ran, as torch names it; cpu where none did.
+        weights_sha256: hash of the network's weights; empty unless a network filled something.
     """
 
     values: FloatArray
     fillers: tuple[str, ...]
     filled_by: NDArray[np.uint8]
+    device: str = "cpu"
+    weights_sha256: str = ""
 
     @classmethod
     def by(cls, filler: str, values: FloatArray) -> Fill:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 from pydantic import JsonValue
@@ -14,13 +14,11 @@ from medpaint.core.types import Mask, Spacing
 from medpaint.engines.base import Engine
 from medpaint.engines.exemplar.detail import Pace
 from medpaint.engines.exemplar.engine import expected_seconds
-from medpaint.engines.filling import Filling
-from medpaint.engines.learned.engine import Learned
 from medpaint.engines.learned.gaps import lost_axis
 from medpaint.engines.learned.networks.names import NETWORKS
 from medpaint.engines.membrane import Membrane
 from medpaint.engines.registry import engine_names, load_engine, unknown_engine
-from medpaint.parameters import FillParameters
+from medpaint.parameters import Effort, FillParameters
 
 __all__ = ["ALLOWED_S", "AUTO", "AUTO_SUMMARY", "LEARNED", "Chosen", "Effort", "choice_names", "choose"]
 
@@ -32,9 +30,6 @@ AUTO_SUMMARY: Final = "resnet2d for lost slices, unet3d or unet2d if they are fa
 
 LEARNED: Final = tuple(NETWORKS)
 """Engines with a network, which corrects another fill."""
-
-Effort = Literal["fast", "best"]
-"""Whether speed or quality comes first."""
 
 ALLOWED_S: Final[dict[Effort, float]] = {"fast": 20.0, "best": 600.0}
 """Largest estimate of the seconds that `auto` allows for a fill."""
@@ -63,21 +58,6 @@ class Chosen:
     name: str
     reason: str
     options: dict[str, JsonValue]
-
-    def device(self, filling: Filling) -> str:
-        """Return where the engine ran, as torch names it: cpu unless a network filled something elsewhere."""
-        network = self._network(filling)
-        return network.device if network else "cpu"
-
-    def weights_sha256(self, filling: Filling) -> str:
-        """Return the hash of the network's weights; empty unless the network filled something."""
-        network = self._network(filling)
-        return network.weights_sha256 if network else ""
-
-    def _network(self, filling: Filling) -> Learned | None:
-        """Return the engine with the network, if it filled something."""
-        inner = self.engine.engine if isinstance(self.engine, Membrane) else self.engine
-        return inner if isinstance(inner, Learned) and inner.name in filling.filled_by else None
 
 
 def choice_names() -> tuple[str, ...]:

@@ -39,11 +39,15 @@ class Filling:
         values: intensities, (S, N): S samples of the N masked voxels in C order.
         filled_by: number of masked voxels by what filled them, largest first.
         windows: number of crops that the engine was given.
+        device: where a network ran, as torch names it; cpu where none did.
+        weights_sha256: hash of the network's weights; empty unless a network filled something.
     """
 
     values: FloatArray
     filled_by: dict[str, int]
     windows: int
+    device: str = "cpu"
+    weights_sha256: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,11 +58,13 @@ class _Part:
         places: flat index in the volume of each masked voxel of the crop, (M,).
         values: their intensities, (S, M).
         filled_by: number of them by what filled them.
+        fill: the engine's answer for the crop.
     """
 
     places: NDArray[np.intp]
     values: FloatArray
     filled_by: Counter[str]
+    fill: Fill
 
 
 def fill(
@@ -114,6 +120,7 @@ def _part(volume: Volume, mask: Mask, window: Window, engine: Engine, seed: int)
         np.ravel_multi_index([along + part.start for along, part in zip(places, window, strict=True)], mask.shape),
         answer.values[:, wanted],
         Counter({name: int(share) for name, share in zip(answer.fillers, shares, strict=True) if share}),
+        answer,
     )
 
 
@@ -150,7 +157,8 @@ def _joined(parts: list[_Part]) -> Filling:
     order = np.argsort(np.concatenate([part.places for part in parts]), kind="stable")
     values = np.concatenate([part.values for part in parts], axis=1)[:, order]
     filled_by = sum((part.filled_by for part in parts), Counter[str]())
-    return Filling(values, dict(filled_by.most_common()), len(parts))
+    trained = next((part.fill for part in parts if part.fill.weights_sha256), parts[0].fill)
+    return Filling(values, dict(filled_by.most_common()), len(parts), trained.device, trained.weights_sha256)
 
 
 def _crops(mask: Mask, spacing_mm: Spacing, context_mm: float) -> list[Window]:

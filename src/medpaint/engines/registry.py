@@ -25,12 +25,16 @@ class EngineInfo:
         ndim: 3 for an `Engine`, 2 for a `SliceEngine`, which is run slice by slice.
         summary: one line for people.
         weights_sha256: hash of the weights shipped for it; empty for an engine without a network.
+        draws: whether it draws random numbers, so that its fill depends on the seed.
+        revision: raised by every change of the code that changes its fills: new voxels need new DICOM identifiers.
     """
 
     target: str
     ndim: Literal[2, 3]
     summary: str
     weights_sha256: str = ""
+    draws: bool = False
+    revision: int = 1
 
 
 ENGINES: Final[Mapping[str, EngineInfo]] = MappingProxyType(
@@ -54,18 +58,21 @@ ENGINES: Final[Mapping[str, EngineInfo]] = MappingProxyType(
             target="medpaint.engines.exemplar.engine:Exemplar",
             ndim=3,
             summary="regression on similar places in the same scan, in 3D: no weights, slower",
+            draws=True,
         ),
         "unet3d": EngineInfo(
             target="medpaint.engines.learned.engine:unet3d",
             ndim=3,
             summary="network that corrects a quick exemplar fill, in 3D",
             weights_sha256="5e77e6b448636b449cc745d9ce5b34b84165313615496952d93d765bb05ac754",
+            draws=True,
         ),
         "unet2d": EngineInfo(
             target="medpaint.engines.learned.engine:unet2d",
             ndim=3,
             summary="network that corrects a quick exemplar fill, slice by slice, for thick slices",
             weights_sha256="f6500d3f228a7cf3d3cb1558c732b688f33020ffeb0871b66830c4bb10d2aa92",
+            draws=True,
         ),
         "resnet2d": EngineInfo(
             target="medpaint.engines.learned.engine:resnet2d",

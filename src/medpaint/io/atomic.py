@@ -21,7 +21,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from medpaint.core.errors import MedpaintError
+from medpaint.core.errors import WriteError
 from medpaint.io.locks import is_still, try_lock, wait_for_lock
 
 __all__ = ["hidden_folder", "is_part", "replacing", "replacing_folder"]
@@ -45,12 +45,12 @@ def replacing(path: Path) -> Iterator[Path]:
     `path` is not changed.
 
     Raises:
-        MedpaintError: cannot write there: no permission, no space, a folder of that name.
+        WriteError: cannot write there: no permission, no space, a folder of that name.
     """
     with _write_errors(path):
         if path.is_dir():
             message = f"cannot write {path}: expected a file, found a folder"
-            raise MedpaintError(message)
+            raise WriteError(message)
         with hidden_folder(path.parent) as hidden:
             part = hidden / path.name
             yield part
@@ -66,12 +66,12 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     deleted once the new one is in its place.
 
     Raises:
-        MedpaintError: cannot write there: no permission, no space, a file of that name.
+        WriteError: cannot write there: no permission, no space, a file of that name.
     """
     with _write_errors(path):
         if _is_not_folder(path):
             message = f"cannot write {path}: expected a folder, found a file"
-            raise MedpaintError(message)
+            raise WriteError(message)
         with hidden_folder(path.parent) as hidden:
             part = hidden / path.name
             part.mkdir()
@@ -202,4 +202,4 @@ def _write_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         message = f"cannot write {path}: {error.strerror or error}"
-        raise MedpaintError(message) from error
+        raise WriteError(message) from error

@@ -24,6 +24,7 @@ class Inspection:
         axes: direction that each voxel axis points to, such as ``RAS``; empty where unknown.
         restorable: whether it can be read as one volume.
         reason: why not; empty where it can.
+        series: name of the DICOM series or of one of its volumes, which selects it; empty for other formats.
         facts: further details. No patient data.
     """
 
@@ -37,4 +38,5 @@ class Inspection:
     axes: str = ""
     restorable: bool = True
     reason: str = ""
+    series: str = ""
     facts: Mapping[str, str | int | float] = field(default_factory=dict)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from medpaint.core.errors import LockedError, MedpaintError
+from medpaint.core.errors import LockedError, WriteError
 
 __all__ = ["exclusive", "is_still", "try_lock", "wait_for_lock"]
 
@@ -27,7 +27,7 @@ def exclusive(path: Path) -> Iterator[None]:
 
     Raises:
         LockedError: another process holds the lock.
-        MedpaintError: the file cannot be created.
+        WriteError: the file cannot be created.
     """
     descriptor = _opened_and_locked(path)
     try:
@@ -75,7 +75,7 @@ def _opened_and_locked(path: Path) -> int:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         except OSError as error:
             message = f"cannot write {path}: {error.strerror or error}"
-            raise MedpaintError(message) from error
+            raise WriteError(message) from error
         try:
             _lock_or_refuse(descriptor, path)
             if is_still(path, descriptor):  # its last holder may have removed it after it was opened here

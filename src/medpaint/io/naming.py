@@ -8,13 +8,15 @@ from typing import Final
 
 from medpaint.core.errors import UsageError
 
-__all__ = ["DATA_ENDINGS", "SCAN_ID", "checked_name", "own_name"]
+__all__ = ["DATA_ENDINGS", "SCAN_ID", "checked_name", "is_instance", "own_name"]
 
 SCAN_ID: Final = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$"
 """Pattern of the names that users may give; they become part of file names."""
 
 DATA_ENDINGS: Final = {".nhdr": (".raw", ".raw.gz"), ".mhd": (".raw", ".zraw")}
 """Endings of headers, to those that the file of voxels beside one may have."""
+
+_INSTANCE: Final = re.compile(r"\d{4,}\.dcm")
 
 _ENDINGS: Final = re.compile(
     r"(\.nii)?(\.gz)?$|\.(nrrd|nhdr|mha|mhd|dcm|ima|zip|tgz|tbz2|txz)$|\.tar(\.gz|\.bz2|\.xz)?$", re.IGNORECASE
@@ -45,3 +47,8 @@ def checked_name(name: str) -> str:
         )
         raise UsageError(message)
     return name
+
+
+def is_instance(name: str) -> bool:
+    """Return whether a file in the folder of a restored series is named as medpaint names instances."""
+    return bool(_INSTANCE.fullmatch(name))

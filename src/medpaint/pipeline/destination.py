@@ -7,15 +7,15 @@ mask is the first product to be put in place, the record the last, and the mask'
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from medpaint.core.errors import InputError, LockedError, MedpaintError, UnreadableError
+from medpaint.core.errors import InputError, LockedError, UnreadableError, WriteError
+from medpaint.io.atomic import hidden_folder
 from medpaint.io.locks import exclusive
-from medpaint.io.naming import DATA_ENDINGS
+from medpaint.io.naming import DATA_ENDINGS, is_instance
 from medpaint.io.nifti import own_ending
 from medpaint.io.reading import outline
 from medpaint.layouts.plain import Products
@@ -32,38 +32,45 @@ class Destination:
     Attributes:
         folder: where the products go.
         name: what they are called.
+        staged: a hidden folder in `folder`, where they are made first.
         own: names of files in the folder that medpaint wrote earlier under this name.
     """
 
     folder: Path
     name: str
+    staged: Path
     own: frozenset[str]
 
-    def fill(self, staged: Path) -> None:
-        """Put the products in the folder `staged` in place of earlier ones, the record last.
+    def fill(self) -> None:
+        """Move the staged products into place, instead of earlier ones: the mask first, the record last.
 
-        Args:
-            staged: a folder on the same file system with the products and nothing else.
+        Raises:
+            InputError: a file that medpaint did not write has appeared there since the claim.
         """
-        names = Products.of(staged, self.name, "")
-        first = [names.mask] if names.mask.exists() else []
-        others = sorted(path for path in staged.iterdir() if path not in {names.mask, names.record})
-        self.clear(kept=frozenset(path.name for path in staged.iterdir()))
-        for path in (*first, *others, names.record):
-            target = self.folder / path.name
-            if target.is_dir() and not target.is_symlink():
-                shutil.rmtree(target)
-            path.replace(target)
+        made = sorted(self.staged.iterdir())
+        for path in made:
+            _refuse_foreign(self.folder / path.name, self.own)
+        names = Products.of(self.staged, self.name, "")
+        self._clear(kept=frozenset(path.name for path in made))
+        others = (path for path in made if path not in {names.mask, names.record})
+        for path in (names.mask, *others, names.record):
+            _remove(self.folder / path.name)
+            path.replace(self.folder / path.name)
 
-    def clear(self, kept: frozenset[str] = frozenset()) -> None:
-        """Delete what medpaint wrote here earlier: the record first, and of the rest all but `kept`."""
-        Products.of(self.folder, self.name, "").record.unlink(missing_ok=True)
-        for name in sorted(self.own - kept):
-            path = self.folder / name
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
+    def fail(self, record: Record) -> Path:
+        """Write the record of a failure instead of earlier products; return where it is."""
+        self._clear()
+        path = Products.of(self.folder, self.name, "").record
+        write_record(record, path)
+        return path
+
+    def _clear(self, kept: frozenset[str] = frozenset()) -> None:
+        """Delete earlier products: the record first, the mask, which shows whose the others are, last."""
+        places = Products.of(self.folder, self.name, "")
+        places.record.unlink(missing_ok=True)
+        removed = self.own - kept - {places.record.name, places.mask.name}
+        for name in (*sorted(removed), *({places.mask.name} & (self.own - kept))):
+            _remove(self.folder / name)
 
 
 @contextmanager
@@ -82,30 +89,25 @@ def claimed(
     Raises:
         InputError: products are there already, or would replace something that medpaint did not write.
         LockedError: another process is writing products of this name.
-        MedpaintError: the folder cannot be written to.
+        WriteError: the folder cannot be written to.
     """
     known = outline(scan)
     inputs = (scan, *known.files, *((mask, *outline(mask).files) if mask is not None else ()))
     for path in (scan, *((mask,) if mask is not None else ())):
         _refuse_inside(folder, path)
-    with _made(folder), _locked(folder, name):
+    with _made(folder), _locked(folder, name), hidden_folder(folder) as staged:
         places = [Products.of(folder, name, ending) for ending in known.endings]
         made = {path for place in places for path in (place.restored, place.mask, place.record)}
         made |= {places[0].segmentation} if known.has_drawn_masks else set()
         own = _own(places[0], name, overwrite=overwrite)
-        for path in sorted(made):
+        for path in sorted(made | {folder / one for one in own}):
             _refuse_input(path, inputs)
-            if path.name not in own and (path.exists() or path.is_symlink()):
-                message = (
-                    f"{path} is there already, and no record says that medpaint wrote it: move it away, or choose "
-                    "another output folder or name"
-                )
-                raise InputError(message)
-        yield Destination(folder, name, own)
+            _refuse_foreign(path, own)
+        yield Destination(folder, name, staged, own)
 
 
 def record_failure(record: Record, folder: Path, name: str) -> Path:
-    """Write the record of a scan that failed, in place of what an earlier run wrote for the scan.
+    """Write the record of a scan that failed, instead of what an earlier run made of the scan.
 
     Args:
         record: says why it failed.
@@ -115,12 +117,9 @@ def record_failure(record: Record, folder: Path, name: str) -> Path:
     Returns:
         Where the record is.
     """
-    with _made(folder), _locked(folder, name):
-        place = Products.of(folder, name, "")
-        own = _own(place, name, overwrite=True)
-        Destination(folder, name, own).clear()
-        write_record(record, place.record)
-    return place.record
+    with _made(folder), _locked(folder, name), hidden_folder(folder) as staged:
+        own = _own(Products.of(folder, name, ""), name, overwrite=True)
+        return Destination(folder, name, staged, own).fail(record)
 
 
 def _own(place: Products, name: str, *, overwrite: bool) -> frozenset[str]:
@@ -146,7 +145,41 @@ def _own(place: Products, name: str, *, overwrite: bool) -> frozenset[str]:
     except UnreadableError as error:
         message = f"{error}; move it away, or choose another output folder or name"
         raise InputError(message) from error
-    return frozenset({record.name, *(file for product in products for file in (product.path, *product.files))})
+    named = {file for product in products for file in (product.path, *product.files)}
+    return frozenset(
+        {record.name, *(file for file in named if file.startswith((f"{name}_restored", f"{name}_mask")))}
+    )
+
+
+def _refuse_foreign(path: Path, own: frozenset[str]) -> None:
+    """Refuse to replace a file, or a folder with files, that medpaint did not write."""
+    if path.name not in own:
+        foreign = path if path.exists() or path.is_symlink() else None
+    else:
+        foreign = next((one for one in _entries(path) if not is_instance(one.name)), None)
+    if foreign is not None:
+        message = (
+            f"{foreign} is there already, and no record says that medpaint wrote it: move it away, or choose "
+            "another output folder or name"
+        )
+        raise InputError(message)
+
+
+def _entries(path: Path) -> list[Path]:
+    """Return what is in a folder; nothing for anything else."""
+    return sorted(path.iterdir()) if path.is_dir() and not path.is_symlink() else []
+
+
+def _remove(path: Path) -> None:
+    """Delete a file, or the instances in the folder of a series, and that folder unless it has other files."""
+    if not path.is_dir() or path.is_symlink():
+        path.unlink(missing_ok=True)
+        return
+    for instance in _entries(path):
+        if is_instance(instance.name):
+            instance.unlink()
+    if not _entries(path):
+        path.rmdir()
 
 
 def _refuse_input(product: Path, inputs: Sequence[Path]) -> None:
@@ -171,14 +204,17 @@ def _made(folder: Path) -> Iterator[None]:
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        message = f"{folder}: expected a folder that can be written to: {error.strerror}"
+    except (FileExistsError, NotADirectoryError) as error:
+        message = f"{folder}: expected a folder for the products, got a file"
         raise InputError(message) from error
+    except OSError as error:
+        message = f"cannot write {folder}: {error.strerror or error}"
+        raise WriteError(message) from error
     try:
         yield
     finally:
         for path in missing:
-            if path.is_dir() and not any(path.iterdir()):
+            with suppress(OSError):  # not empty, or another process has removed it
                 path.rmdir()
 
 
@@ -191,7 +227,4 @@ def _locked(folder: Path, name: str) -> Iterator[None]:
         except LockedError as error:
             message = f"another process is writing {name} in {folder}: wait, or choose another folder or name"
             raise LockedError(message) from error
-        except OSError as error:
-            message = f"{folder}: expected a folder that can be written to: {error.strerror or error}"
-            raise MedpaintError(message) from error
         yield

@@ -10,8 +10,9 @@ from time import perf_counter
 import numpy as np
 
 from medpaint.core.checksum import checksum_outside
+from medpaint.core.errors import VerificationError
 from medpaint.core.types import Mask
-from medpaint.io.atomic import hidden_folder
+from medpaint.engines.registry import ENGINES
 from medpaint.io.digest import file_digest
 from medpaint.io.private import read_secret
 from medpaint.io.source import Derivation, ReadBack, Source
@@ -44,23 +45,22 @@ def write(blended: Blended, source: Source, destination: Destination) -> Restora
     secret = secret_of(blended.draft.parameters.write)
     derivation = _derivation(blended, source, secret)
     draft = _portable(blended.draft, source, destination.folder, secret)
-    with hidden_folder(destination.folder) as staged:
-        places = Products.of(staged, destination.name, source.suffix)
-        source.write(blended.volume.data, blended.mask, places.restored, derivation)
-        companions = _names(staged) - {places.restored.name}
-        read_back = source.read_back(places.restored, blended.volume.data, blended.mask)
-        warnings = source.write_mask(
-            blended.mask, places.mask, places.segmentation, restored=places.restored, derivation=derivation
-        )
-        entry = WriteEntry(
-            identity=_identity(blended, read_back.checksum),
-            products=_listed(places, read_back, tuple(sorted(companions))),
-            warnings=warnings,
-            seconds=round(perf_counter() - started, 4),
-        )
-        record = _record(blended, draft, entry)
-        write_record(record, places.record)
-        destination.fill(staged)
+    places = Products.of(destination.staged, destination.name, source.suffix)
+    source.write(blended.volume.data, blended.mask, places.restored, derivation)
+    companions = _names(destination.staged) - {places.restored.name}
+    read_back = source.read_back(places.restored, blended.volume.data, blended.mask)
+    warnings = source.write_mask(
+        blended.mask, places.mask, places.segmentation, restored=places.restored, derivation=derivation
+    )
+    entry = WriteEntry(
+        identity=_identity(blended, read_back.checksum),
+        products=_listed(places, read_back, tuple(sorted(companions))),
+        warnings=warnings,
+        seconds=round(perf_counter() - started, 4),
+    )
+    record = _record(blended, draft, entry)
+    write_record(record, places.record)
+    destination.fill()
     products = Products.of(destination.folder, destination.name, source.suffix)
     return Restoration(blended.volume, blended.mask, record, products)
 
@@ -113,11 +113,13 @@ def _changes(draft: Draft) -> list[str]:
     fill, write, inpaint = draft.parameters.fill, draft.parameters.write, draft.inpaint
     if inpaint is None:
         return []
+    engine = ENGINES[inpaint.engine]
     options = [f"{name}={inpaint.options[name]}" for name in sorted(inpaint.options)]
     changes = [f"engine={inpaint.engine}", *options]
     changes += [f"weights={inpaint.weights_sha256}"] if inpaint.weights_sha256 else []
     changes += [f"device={inpaint.device}"] if inpaint.device != "cpu" else []
-    changes += [f"seed={fill.seed}"] if fill.seed else []
+    changes += [f"seed={fill.seed}"] if fill.seed and engine.draws else []
+    changes += [f"revision={engine.revision}"] if engine.revision > 1 else []
     changes += ["membrane"] if fill.membrane else []
     changes += [f"edge_mm={write.edge_mm:g}"] if write.edge_mm else []
     return changes
@@ -149,7 +151,14 @@ def _listed(places: Products, restored: ReadBack, companions: tuple[str, ...]) -
 
 
 def _identity(blended: Blended, checksum: str) -> Identity:
-    """Return the proof that nothing outside the mask changed."""
+    """Return the proof that nothing outside the mask changed.
+
+    Raises:
+        VerificationError: something did.
+    """
+    if checksum != blended.checksum:
+        message = "voxels outside the mask differ from the scan's; nothing is written, please report this"
+        raise VerificationError(message)
     kept = blended.mask.size - int(np.count_nonzero(blended.mask))
     return Identity(voxels=kept, source_sha256=blended.checksum, restored_sha256=checksum)
 

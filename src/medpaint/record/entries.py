@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import chain
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
@@ -23,6 +23,10 @@ __all__ = [
     "Repaired",
     "WriteEntry",
 ]
+
+
+FileName = Annotated[str, Field(pattern=r"^[^./\\][^/\\]*$")]
+"""Name of a file next to the record: no path leads elsewhere."""
 
 
 class _Entry(BaseModel):
@@ -107,9 +111,9 @@ class Product(_Entry):
     """One file or folder that was written."""
 
     role: Literal["restored", "mask", "segmentation"]
-    path: str = Field(pattern=r"^[^./\\][^/\\]*$", description="Its name in the record's folder.")
+    path: FileName = Field(description="Its name in the record's folder.")
     sha256: str = Field(description="Hash of the file, or of the series' files in slice order.")
-    files: tuple[str, ...] = Field((), description="Names of further files that it consists of.")
+    files: tuple[FileName, ...] = Field((), description="Names of further files that it consists of.")
 
 
 class WriteEntry(_Entry):
@@ -185,7 +189,11 @@ class Record(_Entry):
     @classmethod
     def _of_any_version(cls, content: Any) -> Any:  # noqa: ANN401 - JSON of whoever wrote it
         """Bring a record of version 1 into the shape of this version."""
-        return upgraded(content)
+        try:
+            return upgraded(content)
+        except (AttributeError, KeyError, TypeError) as error:
+            message = f"damaged record of version 1: {type(error).__name__} {error}"
+            raise ValueError(message) from error
 
     @property
     def entries(self) -> tuple[ReadEntry | MaskEntry | InpaintEntry | BlendEntry | WriteEntry, ...]:

@@ -92,10 +92,18 @@ def test_every_setting_of_a_cohort_reaches_a_job() -> None:
     assert words[words.index("--labels") :][:3] == ["--labels", "1", "big one"]
 
 
-def test_the_engine_of_a_row_replaces_the_configured_one() -> None:
-    plan = plan_of("a\ta.nii\t\t\t\tnearest\t", restore={"engine": "harmonic", "weights": "w.safetensors"})
+def test_the_engine_of_a_row_replaces_the_configured_one_and_its_weights() -> None:
+    plan = plan_of("a\ta.nii\t\t\t\tnearest\t", restore={"engine": "unet3d", "weights": "w.safetensors"})
     batch = Wildcards(batch="nearest-0000")
     assert plan.batch_flags(batch).startswith("--engine nearest --effort fast")
+    assert "--weights" not in plan.batch_flags(batch)
+    assert plan.weights_file(batch) == []
+
+
+def test_weights_go_to_the_batches_of_the_configured_engine() -> None:
+    plan = plan_of("a\ta.nii\t\t\t\t\t", restore={"engine": "unet3d", "weights": "w.safetensors"})
+    batch = Wildcards(batch="unet3d-0000")
+    assert "--weights w.safetensors" in plan.batch_flags(batch)
     assert plan.weights_file(batch) == ["w.safetensors"]
 
 

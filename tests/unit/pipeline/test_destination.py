@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ from medpaint.core.errors import InputError, LockedError, UsageError
 from medpaint.core.types import Array
 from medpaint.layouts.plain import Products
 from medpaint.parameters import Parameters
+from medpaint.pipeline import destination
 from medpaint.pipeline.destination import claimed, record_failure
 from medpaint.pipeline.write import failed
 
@@ -134,6 +138,79 @@ def test_a_mask_of_the_user_does_not_make_products_medpaints_own(tmp_path: Path)
     assert files_in(tmp_path / "out") == before
 
 
+def restored_series(folder: Path, **options: Any) -> Products:
+    """Restore a DICOM series into ``out`` quickly and return the products."""
+    if not (folder / "scan").exists():
+        Phantom(shape=(18, 16, 5)).write(folder / "scan")
+    done = medpaint.restore(folder / "scan", series_mask(), output=folder / "out", engine="nearest", **options)
+    assert done.products is not None
+    return done.products
+
+
+@pytest.mark.parametrize("make", [restored, restored_series])
+@pytest.mark.parametrize("step", range(6))
+def test_a_run_stopped_anywhere_leaves_what_the_next_one_replaces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[..., Products], step: int
+) -> None:
+    make(tmp_path)
+    left = [step]
+    remove = destination._remove
+
+    def stopping(path: Path) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise KeyboardInterrupt
+        remove(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(destination, "_remove", stopping)
+        with suppress(KeyboardInterrupt):
+            make(tmp_path, overwrite=True)
+    try:
+        products = make(tmp_path)
+    except InputError:
+        products = make(tmp_path, overwrite=True)
+    assert medpaint.verify(products.record).holds
+    kept = {products.restored, products.mask, products.record, products.segmentation}
+    assert set(products.record.parent.iterdir()) <= kept
+
+
+def test_a_file_that_the_user_put_into_a_restored_series_is_kept(tmp_path: Path) -> None:
+    products = restored_series(tmp_path)
+    notes = products.restored / "notes.txt"
+    notes.write_text("mine")
+    with pytest.raises(InputError, match=r"notes\.txt is there already"):
+        restored_series(tmp_path, overwrite=True)
+    record_failure(failed("truncated", Parameters()), products.record.parent, "scan")
+    assert [path.name for path in products.restored.iterdir()] == ["notes.txt"]
+
+
+def test_a_file_that_appears_during_the_work_is_kept(tmp_path: Path) -> None:
+    scan, mask = save_pair(tmp_path)
+    appeared = tmp_path / "out" / "scan_restored.nii.gz"
+
+    def report(step: str, _: float) -> None:
+        if step == "write":
+            appeared.write_bytes(b"mine")
+
+    with pytest.raises(InputError, match="is there already"):
+        medpaint.restore(scan, mask, output=tmp_path / "out", engine="nearest", progress=report)
+    assert files_in(tmp_path / "out") == {appeared.name: b"mine"}
+
+
+@pytest.mark.parametrize("alien", ["../scan.nii.gz", "/etc", "notes.txt"])
+def test_a_changed_record_does_not_make_other_files_medpaints_own(tmp_path: Path, alien: str) -> None:
+    products = restored(tmp_path)
+    (products.record.parent / "notes.txt").write_text("mine")
+    record = json.loads(products.record.read_text())
+    record["write"]["products"][0]["files"] = [alien]
+    products.record.write_text(json.dumps(record))
+    with suppress(InputError):
+        restored(tmp_path, overwrite=True)
+    assert (tmp_path / "scan.nii.gz").exists()
+    assert (products.record.parent / "notes.txt").read_text() == "mine"
+
+
 def test_names_are_compared_exactly(tmp_path: Path) -> None:
     scan, mask = save_pair(tmp_path, "sub.01")
     done = medpaint.restore(scan, mask, output=tmp_path, engine="nearest")
@@ -241,7 +318,7 @@ def test_a_rerun_cleans_up_after_a_killed_process(tmp_path: Path) -> None:
     script = f"""
 import os, signal
 import medpaint.pipeline.destination as destination
-destination.Destination.fill = lambda self, staged: os.kill(os.getpid(), signal.SIGKILL)
+destination.Destination.fill = lambda self: os.kill(os.getpid(), signal.SIGKILL)
 import medpaint
 medpaint.restore({str(scan)!r}, {str(mask)!r}, output={str(tmp_path / "out")!r}, engine="nearest")
 """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, final
@@ -76,12 +76,11 @@ class Learned:
         start = Start.of(hole.image, hole.mask, spacing_mm=hole.spacing_mm, seed=seed, pace=self.pace)
         filled, changed = self._corrected(start)
         filled_by = np.select([changed[hole.mask], start.learned[hole.mask]], [0, 1], 2).astype(np.uint8)
-        return Fill(filled[hole.mask][np.newaxis], (self.name, "exemplar", "biharmonic"), filled_by)
-
-    @property
-    def weights_sha256(self) -> str:
-        """Hash of the file of weights."""
-        return load_weights(self.name, self.weights, device=self.device).sha256
+        fill = Fill(filled[hole.mask][np.newaxis], (self.name, "exemplar", "biharmonic"), filled_by)
+        if not changed[hole.mask].any():
+            return fill
+        loaded = load_weights(self.name, self.weights, device=self.device)
+        return replace(fill, device=self.device, weights_sha256=loaded.sha256)
 
     def _corrected(self, start: Start) -> tuple[FloatArray, Mask]:
         """Return the scan with the corrected fill, and where the network changed it, both (I, J, K)."""

@@ -170,6 +170,7 @@ def _inspection(part: Part) -> Inspection:
         path=_place(headers),
         kind="dicom",
         name=part.name,
+        series=part.name,
         shape=(first.columns, first.rows, len(headers)) if same_size else (),
         spacing_mm=spacing_of(affine) if affine is not None and is_volume else (),
         dtype=str(first.dtype) if first.bits[0] in {8, 16, 32} else "",

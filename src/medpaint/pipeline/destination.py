@@ -54,8 +54,10 @@ class Destination:
         self._clear(kept=frozenset(path.name for path in made))
         others = (path for path in made if path not in {names.mask, names.record})
         for path in (names.mask, *others, names.record):
-            _remove(self.folder / path.name)
-            path.replace(self.folder / path.name)
+            target = self.folder / path.name
+            if target.is_dir():
+                _remove(target)
+            path.replace(target)
 
     def fail(self, record: Record) -> Path:
         """Write the record of a failure instead of earlier products; return where it is."""
@@ -107,7 +109,7 @@ def claimed(
 
 
 def record_failure(record: Record, folder: Path, name: str) -> Path:
-    """Write the record of a scan that failed, instead of what an earlier run made of the scan.
+    """Write the record of a scan that failed, in place of what an earlier run wrote for the scan.
 
     Args:
         record: says why it failed.

@@ -148,22 +148,25 @@ def restored_series(folder: Path, **options: Any) -> Products:
 
 
 @pytest.mark.parametrize("make", [restored, restored_series])
-@pytest.mark.parametrize("step", range(6))
+@pytest.mark.parametrize("step", range(8))
 def test_a_run_stopped_anywhere_leaves_what_the_next_one_replaces(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[..., Products], step: int
 ) -> None:
     make(tmp_path)
     left = [step]
-    remove = destination._remove
 
-    def stopping(path: Path) -> None:
-        left[0] -= 1
-        if left[0] < 0:
-            raise KeyboardInterrupt
-        remove(path)
+    def stopping(work: Callable[..., Any]) -> Callable[..., Any]:
+        def stop_or_work(*words: Any, **options: Any) -> Any:
+            if left[0] == 0:
+                raise KeyboardInterrupt
+            left[0] -= 1
+            return work(*words, **options)
+
+        return stop_or_work
 
     with monkeypatch.context() as patch:
-        patch.setattr(destination, "_remove", stopping)
+        patch.setattr(destination, "_remove", stopping(destination._remove))
+        patch.setattr(Path, "replace", stopping(Path.replace))
         with suppress(KeyboardInterrupt):
             make(tmp_path, overwrite=True)
     try:

@@ -121,7 +121,7 @@ class Source(Protocol):
         Args:
             data: stored values, (I, J, K), of the dtype of the volume that was read.
             mask: True where `data` may differ from what was read, (I, J, K).
-            path: the file, or for a series the folder, to make; replaced where it exists.
+            path: the file, or for a series the folder, to write; replaced if it exists.
             derivation: how the change came about.
         """
         ...

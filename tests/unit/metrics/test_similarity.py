@@ -129,5 +129,5 @@ def test_limits_count_zeros_and_stay_positive() -> None:
 
 def test_equal_limits_are_refused(pair: tuple[NDArray[Any], NDArray[Any], Mask]) -> None:
     truth, image, mask = pair
-    with pytest.raises(ValueError, match="expected limits"):
+    with pytest.raises(ValueError, match="expected two limits in ascending order"):
         brats_scores(truth, image, mask, (1.0, 1.0))

@@ -105,7 +105,7 @@ class DicomSource:
         Args:
             data: stored values, (I, J, K), of the source's dtype, equal to the source's outside the mask.
             mask: True where `data` may differ, (I, J, K).
-            path: the folder to create; replaced where it exists.
+            path: the folder to create; replaced if it exists.
             derivation: how the change came about.
 
         Raises:

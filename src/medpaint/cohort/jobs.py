@@ -27,6 +27,7 @@ from medpaint.pipeline.destination import claimed, record_failure
 from medpaint.pipeline.inpaint import inpaint
 from medpaint.pipeline.mask import mask_scan
 from medpaint.pipeline.read import read
+from medpaint.pipeline.secret import secret_of
 from medpaint.pipeline.write import failure_record, write
 from medpaint.record.entries import Record
 
@@ -113,6 +114,7 @@ def _exported(image: Path, filled: Filled, parameters: Parameters, output: Path,
     Raises:
         InputError: the scan has changed since it was read.
     """
+    secret = secret_of(parameters.write)
     drawn = filled.draft.mask.path if filled.draft.mask else ""
     mask = Path(drawn) if drawn and Path(drawn).exists() else None
     with claimed(output, name, scan=image, mask=mask, overwrite=True) as destination:
@@ -120,7 +122,8 @@ def _exported(image: Path, filled: Filled, parameters: Parameters, output: Path,
         if source.sha256 != filled.draft.read.sha256:
             message = f"{image} has changed since it was read: run again"
             raise InputError(message)
-        return write(blend(volume, filled, parameters.write), source, destination).record
+        blended = blend(volume, filled, parameters.write)
+        return write(blended, source, destination, secret=secret).record
 
 
 def _failed(reason: str, parameters: Parameters, output: Path, name: str) -> Record:

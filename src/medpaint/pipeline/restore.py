@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,8 @@ from medpaint.pipeline.destination import Destination, claimed
 from medpaint.pipeline.inpaint import inpaint
 from medpaint.pipeline.mask import mask_scan
 from medpaint.pipeline.read import read
-from medpaint.pipeline.write import finish, secret_of, write
+from medpaint.pipeline.secret import secret_of
+from medpaint.pipeline.write import finish, write
 
 __all__ = ["restore"]
 
@@ -54,7 +54,13 @@ def restore(
     """
     parameters = Parameters.of(options)
     _refuse_idle(scan, mask, parameters, output)
-    with _place(scan, mask, parameters, output, name, overwrite=overwrite) as destination:
+    secret = secret_of(parameters.write)
+    place: AbstractContextManager[Destination | None] = nullcontext()
+    if output is not None and isinstance(scan, str | Path):
+        called = checked_name(name) if name is not None else product_name(Path(scan), parameters.read, secret)
+        drawn = Path(mask) if isinstance(mask, str | Path) else None
+        place = claimed(Path(output), called, scan=Path(scan), mask=drawn, overwrite=overwrite)
+    with place as destination:
         report_progress(progress, "read", 0.0)
         found = read(scan, parameters.read)
         report_progress(progress, "mask", 0.0)
@@ -64,7 +70,10 @@ def restore(
         blended = blend(found.volume, filled, parameters.write)
         report_progress(progress, "write", 0.0)
         source = found.source
-        done = finish(blended) if source is None or destination is None else write(blended, source, destination)
+        if source is None or destination is None:
+            done = finish(blended)
+        else:
+            done = write(blended, source, destination, secret=secret)
         report_progress(progress, "write", 1.0)
         return done
 
@@ -83,24 +92,3 @@ def _refuse_idle(scan: ScanLike, mask: MaskLike, parameters: Parameters, output:
     if parameters.read.frame is not None or parameters.read.series is not None:
         message = "frame and series are for files, but the scan is an array"
         raise UsageError(message)
-
-
-@contextmanager
-def _place(
-    scan: ScanLike,
-    mask: MaskLike,
-    parameters: Parameters,
-    output: str | Path | None,
-    name: str | None,
-    *,
-    overwrite: bool,
-) -> Iterator[Destination | None]:
-    """Claim the place of the products before anything is read; None where nothing is written."""
-    secret = secret_of(parameters.write)
-    if output is None or not isinstance(scan, str | Path):
-        yield None
-        return
-    called = checked_name(name) if name is not None else product_name(Path(scan), parameters.read, secret)
-    drawn = Path(mask) if isinstance(mask, str | Path) else None
-    with claimed(Path(output), called, scan=Path(scan), mask=drawn, overwrite=overwrite) as destination:
-        yield destination

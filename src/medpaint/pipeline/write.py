@@ -14,20 +14,19 @@ from medpaint.core.errors import VerificationError
 from medpaint.core.types import Mask
 from medpaint.engines.registry import ENGINES
 from medpaint.io.digest import file_digest
-from medpaint.io.private import read_secret
 from medpaint.io.source import Derivation, ReadBack, Source
 from medpaint.layouts.plain import Products
-from medpaint.parameters import Parameters, WriteParameters
+from medpaint.parameters import Parameters
 from medpaint.pipeline.case import Blended, Restoration
 from medpaint.pipeline.destination import Destination
 from medpaint.record.entries import Draft, Identity, Product, Record, Repaired, WriteEntry
 from medpaint.record.file import write_record
 from medpaint.record.software import now, software
 
-__all__ = ["failure_record", "finish", "secret_of", "write"]
+__all__ = ["failure_record", "finish", "write"]
 
 
-def write(blended: Blended, source: Source, destination: Destination) -> Restoration:
+def write(blended: Blended, source: Source, destination: Destination, *, secret: bytes = b"") -> Restoration:
     """Write a restored scan, its mask and its record, and prove from the disk that nothing else changed.
 
     The products are written to a folder next to their place and moved there when all of them are complete.
@@ -36,13 +35,13 @@ def write(blended: Blended, source: Source, destination: Destination) -> Restora
         blended: the restored scan.
         source: how the same kind of file is written.
         destination: where.
+        secret: of de-identified products; empty for others.
 
     Raises:
         VerificationError: what is on the disk differs from what was to be written.
         InputError: the scan has changed since it was read, or cannot be written back.
     """
     started = perf_counter()
-    secret = secret_of(blended.draft.parameters.write)
     derivation = _derivation(blended, source, secret)
     draft = _portable(blended.draft, source, destination.folder, secret)
     places = Products.of(destination.staged, destination.name, source.suffix)
@@ -75,16 +74,6 @@ def finish(blended: Blended) -> Restoration:
 def failure_record(reason: str, parameters: Parameters) -> Record:
     """Return the record of a scan that could not be restored, for `reason`, one line."""
     return Record(status="failed", reason=reason, parameters=parameters, software=software(), created=now())
-
-
-def secret_of(parameters: WriteParameters) -> bytes:
-    """Return the secret that products are de-identified with; empty where they are not.
-
-    Raises:
-        UsageError: users other than its owner can read the file, or it is too short.
-        InputError: its file cannot be read.
-    """
-    return read_secret(Path(parameters.deidentify)) if parameters.deidentify else b""
 
 
 def _derivation(blended: Blended, source: Source, secret: bytes) -> Derivation:

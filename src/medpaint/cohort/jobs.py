@@ -123,6 +123,7 @@ def _exported(image: Path, filled: Filled, parameters: Parameters, output: Path,
             message = f"{image} has changed since it was read: run again"
             raise InputError(message)
         blended = blend(volume, filled, parameters.write)
+        del volume  # so that the scan's voxels are not in memory twice
         return write(blended, source, destination, secret=secret).record
 
 

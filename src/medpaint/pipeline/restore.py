@@ -67,9 +67,10 @@ def restore(
         case = mask_scan(found, mask, parameters.mask)
         filled = inpaint(case, parameters.fill, progress=progress)
         report_progress(progress, "blend", 0.0)
-        blended = blend(found.volume, filled, parameters.write)
-        report_progress(progress, "write", 0.0)
         source = found.source
+        blended = blend(found.volume, filled, parameters.write)
+        del found, case  # so that the scan's voxels are not in memory twice while products are written and read back
+        report_progress(progress, "write", 0.0)
         if source is None or destination is None:
             done = finish(blended)
         else:

@@ -17,6 +17,8 @@ from pathlib import Path
 from statistics import mean
 from typing import Final
 
+from sheets import SheetRow, draw_sheet
+
 from medpaint.datasets.lesion_shapes import LesionFolder
 from medpaint.datasets.subjects import LeftOut, Subject
 from medpaint.engines.registry import engine_names
@@ -25,7 +27,6 @@ from medpaint.evaluation.pictures import hole_of
 from medpaint.evaluation.plan import Plan
 from medpaint.evaluation.run import Row, evaluate
 from medpaint.evaluation.tables import Estimate, SummaryRow, summarised, write_table
-from medpaint.report.sheets import SheetRow, draw_sheet
 
 BRAINS: Final = tuple(
     (f"t1w-brain-ds002748/train-1mm/sub-{number}_T1w.nii.gz", f"ds002748-{number}", "")

@@ -69,7 +69,10 @@ def restore(
         report_progress(progress, "blend", 0.0)
         source = found.source
         blended = blend(found.volume, filled, parameters.write)
-        del found, case  # so that the scan's voxels are not in memory twice while products are written and read back
+        del (
+            found,
+            case,
+        )  # so that the scan's voxels are not in memory twice while products are written
         report_progress(progress, "write", 0.0)
         if source is None or destination is None:
             done = finish(blended)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pkgutil
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,13 @@ import numpy as np
 import pydicom
 import pytest
 from dicom_phantom import OBLIQUE, Phantom, validator_errors
+from dicomanonymizer import dicom_anonymization_databases
 from pydicom import Dataset, FileDataset
 from pydicom.uid import CTImageStorage
 
 from medpaint.audit.verify import verify
 from medpaint.core.errors import UsageError
+from medpaint.io.dicom.deidentified import EDITION
 from medpaint.io.private import keyed_name
 from medpaint.pipeline.case import Restoration
 from medpaint.pipeline.restore import restore
@@ -88,6 +91,17 @@ def test_products_are_deidentified(tmp_path: Path) -> None:
         assert dataset.PatientIdentityRemoved == "YES"
         assert "Basic Profile" in dataset.DeidentificationMethod
         assert dataset.DeidentificationMethodCodeSequence[0].CodeValue == "113100"
+
+
+def test_the_newest_list_of_attributes_that_the_library_has_is_used() -> None:
+    names = [module.name for module in pkgutil.iter_modules(dicom_anonymization_databases.__path__)]
+    assert max(names) == f"dicomfields_{EDITION}"
+
+
+def test_the_record_names_the_profile_and_its_edition(tmp_path: Path) -> None:
+    done = restored(tmp_path)
+    assert done.record.read is not None
+    assert done.record.read.facts["deidentified_by"] == f"DICOM PS3.15 {EDITION} Basic Profile"
 
 
 def test_voxels_and_geometry_are_those_of_the_scan(tmp_path: Path) -> None:

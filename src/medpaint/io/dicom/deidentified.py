@@ -17,7 +17,12 @@ from medpaint.io.dicom.mosaic import is_mosaic
 from medpaint.io.dicom.parsing import coded, text
 from medpaint.io.private import keyed_name
 
-__all__ = ["deidentify", "replaced_uid"]
+__all__ = ["EDITION", "PROFILE", "deidentify", "replaced_uid"]
+
+EDITION: Final = "2026c"
+"""Edition of the standard whose list of attributes is used, the newest that the library has."""
+
+PROFILE: Final = f"DICOM PS3.15 {EDITION} Basic Profile"
 
 _STANDARD: Final = "1.2.840.10008."
 """Prefix of identifiers assigned by the standard itself: classes and syntaxes, never instances."""
@@ -57,7 +62,7 @@ def deidentify(dataset: Dataset, secret: bytes) -> None:
         message = "expected images that can be read without private attributes, got a Siemens mosaic"
         raise UnsupportedError(message)
     library: Any = import_module("dicomanonymizer.simpledicomanonymizer")
-    actions = library.initialize_actions("dicomfields_2024b")
+    actions = library.initialize_actions(f"dicomfields_{EDITION}")
     library.dictionary.clear()
     library.dictionary.update(_replacements(dataset, secret))
     patient = text(dataset, "PatientID") or text(dataset, "PatientName")
@@ -69,7 +74,7 @@ def deidentify(dataset: Dataset, secret: bytes) -> None:
         dataset.PatientID = dataset.PatientName = keyed_name(secret, patient, "patient")
     dataset.PatientIdentityRemoved = "YES"
     dataset.LongitudinalTemporalInformationModified = "REMOVED"
-    dataset.DeidentificationMethod = f"medpaint {__version__}, DICOM PS3.15 Basic Profile"
+    dataset.DeidentificationMethod = f"medpaint {__version__}, {PROFILE}"
     dataset.DeidentificationMethodCodeSequence = [coded("113100", "Basic Application Confidentiality Profile")]
 
 

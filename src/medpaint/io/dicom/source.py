@@ -16,7 +16,7 @@ from medpaint.core.geometry import LPS_TO_RAS
 from medpaint.core.types import Affine, Array, Mask
 from medpaint.io.archive import File, on_disk
 from medpaint.io.atomic import replacing_folder
-from medpaint.io.dicom.deidentified import deidentify, replaced_uid
+from medpaint.io.dicom.deidentified import PROFILE, deidentify, replaced_uid
 from medpaint.io.dicom.derived import derived_uid, mark_derived, place_slice
 from medpaint.io.dicom.mosaic import is_mosaic
 from medpaint.io.dicom.parsing import PARSE_ERRORS, parsed, quiet, unchanged
@@ -85,10 +85,11 @@ class DicomSource:
         return f"{self.facts['series_uid']} {self.facts.get('part', '')}".strip()
 
     def recorded_facts(self, secret: bytes = b"") -> Mapping[str, str | int | float]:
-        """Return the facts; with a secret, the series UID is the one that de-identified products refer to."""
+        """Return the facts; with a secret, the profile and the series UID of de-identified products."""
         if not secret:
             return self.facts
-        return {**self.facts, "series_uid": str(replaced_uid(str(self.facts["series_uid"]), secret))}
+        uid = str(replaced_uid(str(self.facts["series_uid"]), secret))
+        return {**self.facts, "series_uid": uid, "deidentified_by": PROFILE}
 
     def write(self, data: Array, mask: Mask, path: Path, derivation: Derivation) -> None:
         """Write `data` as a derived series: a folder with a file for each of the source's, ``0001.dcm`` onwards.

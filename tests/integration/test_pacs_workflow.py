@@ -13,7 +13,8 @@ from dicom_phantom import Phantom
 from orthanc import PASSWORD, USER, free_port, missing, orthanc
 from scans import save
 
-from medpaint.audit.verify import find_records, verify
+from medpaint.audit.find import find_records
+from medpaint.audit.verify import verify
 from medpaint.cli.main import main
 from medpaint.io.dicom import read_series
 from medpaint.pacs import Credentials, connect

@@ -19,7 +19,8 @@ from cohorts import planned, snakemake, summary
 from dicom_phantom import Phantom
 from scans import hole, phantom, save, save_pair
 
-from medpaint.audit.verify import find_records, verify
+from medpaint.audit.find import find_records
+from medpaint.audit.verify import verify
 from medpaint.cohort.launch import snakemake_command
 from medpaint.record.entries import Record
 

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from medpaint.core.checksum import checksum_outside
-from medpaint.core.errors import InputError, MedpaintError, UnreadableError
+from medpaint.core.crash import described
+from medpaint.core.errors import MedpaintError, UnreadableError
 from medpaint.core.geometry import index_map
 from medpaint.core.types import Array, Mask
 from medpaint.core.volume import Volume
-from medpaint.io.atomic import is_part
+from medpaint.io.nifti import own_ending
 from medpaint.io.reading import read_mask, read_selected
 from medpaint.io.selection import Selection
 from medpaint.record.entries import Product, Record
 from medpaint.record.file import RECORD_SUFFIX, read_record
 
-__all__ = ["Verdict", "find_records", "verify"]
+__all__ = ["Verdict", "verify"]
 
 
 @dataclass(frozen=True)
@@ -61,53 +62,32 @@ def verify(path: str | Path) -> Verdict:
     parameters, versions, times.
     """
     path = Path(path)
+    if not path.exists():
+        return Verdict(path, "unfinished", ("no record: the products are unfinished; restore the scan again",))
     try:
         record = read_record(path)
     except UnreadableError as error:
         return Verdict(path, "unreadable", (f"not a record: {type(error.__cause__).__name__}",))
-    if record.status == "failed":
-        return Verdict(path, record.status, (), (f"failed, nothing to check: {record.reason}",))
     problems: list[str] = []
     notes: list[str] = []
     try:
-        _check_products(record, path.parent, problems, notes)
+        if record.status == "failed":
+            _check_failure(record, path, problems, notes)
+        else:
+            _check_products(record, path.parent, problems, notes)
     except (MedpaintError, OSError, ValueError) as error:
         problems.append(str(error))
+    except Exception as error:  # noqa: BLE001 - one record must not stop the check of the others
+        problems.append(f"internal error, please report it: {described(error)}")
     return Verdict(path, record.status, tuple(problems), tuple(notes))
 
 
-def find_records(paths: Iterable[Path]) -> list[Path]:
-    """Return the records at `paths`, which are records, products next to one, or folders with records.
-
-    Raises:
-        InputError: a path is not there, or has no record.
-    """
-    found: list[Path] = []
-    for path in paths:
-        if not path.exists():
-            message = f"{path}: no such file or folder"
-            raise InputError(message)
-        records = _records_of(path)
-        if not records:
-            message = (
-                f"{path}: expected a record (NAME{RECORD_SUFFIX}), a product next to one, or a folder with records"
-            )
-            raise InputError(message)
-        found += records
-    return list(dict.fromkeys(found))
-
-
-def _records_of(path: Path) -> list[Path]:
-    """Return the records that one path names."""
-    if path.name.endswith(RECORD_SUFFIX):
-        return [path]
-    ending = "_mask" if path.name.endswith("_mask.nii.gz") else "_restored"
-    stem, found, _ = path.name.rpartition(ending)
-    record = path.with_name(f"{stem}{RECORD_SUFFIX}")
-    if found and record.exists():
-        return [record]
-    found_below = path.rglob(f"*{RECORD_SUFFIX}") if path.is_dir() else ()
-    return sorted(one for one in found_below if not any(map(is_part, one.relative_to(path).parts)))
+def _check_failure(record: Record, path: Path, problems: list[str], notes: list[str]) -> None:
+    """Check that nothing claims to be a product of a scan that failed."""
+    notes.append(f"failed, nothing to check: {record.reason}")
+    mask = path.with_name(path.name.removesuffix(RECORD_SUFFIX) + "_mask.nii.gz")
+    if mask.is_file() and own_ending(mask) is not None:
+        problems.append(f"the record says that the scan failed, but {mask.name} is there")
 
 
 def _check_products(record: Record, folder: Path, problems: list[str], notes: list[str]) -> None:
@@ -132,6 +112,7 @@ def _check_products(record: Record, folder: Path, problems: list[str], notes: li
         problems += _wrong_segmentation(by_role["segmentation"], folder, products)
     problems += _wrong_numbers(record, products)
     _check_scan(record, folder, products, problems, notes)
+    _check_mask(record, folder, products, problems, notes)
 
 
 def _wrong_hash(product: Product, sha256: str) -> list[str]:
@@ -178,6 +159,8 @@ def _wrong_counts(record: Record, masked: int, replaced: int) -> Iterator[str]:
     filled = sum(record.inpaint.filled_by.values()) if record.inpaint else 0
     if filled and filled != masked:
         yield f"the mask has {masked} voxels, the record says what filled {filled}"
+    if masked and record.inpaint is None:
+        yield "the record does not say what filled the mask"
     if (record.status == "nothing to repair") != (masked == 0):
         yield f"the record says {record.status!r}, the mask has {masked} voxels"
 
@@ -186,8 +169,8 @@ def _check_scan(record: Record, folder: Path, products: _Restored, problems: lis
     """Compare the product with the scan itself, if the scan is there and unchanged."""
     if record.read is None:
         return
-    path = folder / record.read.path
-    if not path.exists():
+    path = _followed(folder, record.read.path)
+    if path is None:
         notes.append(f"the scan is not at {record.read.path}: compared by checksum alone")
         return
     scan, source = read_selected(path, record.parameters.read)
@@ -201,6 +184,23 @@ def _check_scan(record: Record, folder: Path, products: _Restored, problems: lis
         changed = same.size - int(np.count_nonzero(same))
         if changed:
             problems.append(f"{changed} voxels outside the mask differ from the scan")
+
+
+def _check_mask(record: Record, folder: Path, products: _Restored, problems: list[str], notes: list[str]) -> None:
+    """Compare the mask that was given with what was read then, where it is still there."""
+    if record.mask is None or not record.mask.path:
+        return
+    path = _followed(folder, record.mask.path)
+    if path is None:
+        notes.append(f"the given mask is not at {record.mask.path}: not compared")
+    elif read_mask(path, products.volume, None, record.parameters.mask.labels).sha256 != record.mask.sha256:
+        problems.append(f"the mask {record.mask.path} is not the one that was given: its hash differs")
+
+
+def _followed(folder: Path, path: str) -> Path | None:
+    """Return the file or folder that a record names; None where it is neither, or where its path is absolute."""
+    place = folder / path
+    return place if not Path(path).is_absolute() and (place.is_file() or place.is_dir()) else None
 
 
 def _same_grid(first: Volume, second: Volume) -> bool:

@@ -20,7 +20,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(parsed: argparse.Namespace) -> int:
     """Check each record; fail if one does not hold."""
-    from medpaint.audit.verify import find_records, verify
+    from medpaint.audit.find import find_records
+    from medpaint.audit.verify import verify
 
     verdicts = [verify(path) for path in find_records(parsed.paths)]
     wrong = [verdict for verdict in verdicts if not verdict.holds]

@@ -12,7 +12,8 @@ import pytest
 from scans import AFFINE, save, save_pair, voxels_of
 
 import medpaint
-from medpaint.audit.verify import find_records, verify
+from medpaint.audit.find import find_records
+from medpaint.audit.verify import verify
 from medpaint.core.checksum import checksum_outside
 from medpaint.core.errors import InputError
 from medpaint.layouts.plain import Products
@@ -143,6 +144,47 @@ def test_paths_without_a_record_are_refused(tmp_path: Path) -> None:
         find_records([tmp_path / "none"])
     with pytest.raises(InputError, match="expected a record"):
         find_records([tmp_path])
+
+
+def test_products_without_a_record_are_reported_as_unfinished(products: Products) -> None:
+    products.record.unlink()
+    assert find_records([products.record.parent]) == [products.record]
+    verdict = verify(products.record)
+    assert verdict.status == "unfinished"
+    assert "no record" in verdict.problems[0]
+
+
+def test_products_of_a_scan_that_failed_are_a_problem(products: Products) -> None:
+    products.record.write_text('{"status": "failed", "reason": "truncated"}')
+    assert "scan_mask.nii.gz is there" in verify(products.record).problems[0]
+
+
+def test_a_changed_mask_of_the_user_is_found(products: Products, tmp_path: Path) -> None:
+    flip(tmp_path / "scan-mask.nii.gz", 4000)
+    assert verify(products.record).problems == (
+        "the mask ../scan-mask.nii.gz is not the one that was given: its hash differs",
+    )
+
+
+def test_a_missing_mask_of_the_user_is_noted(products: Products, tmp_path: Path) -> None:
+    (tmp_path / "scan-mask.nii.gz").unlink()
+    verdict = verify(products.record)
+    assert verdict.holds
+    assert "the given mask is not at" in verdict.notes[0]
+
+
+def test_an_absolute_path_in_a_record_is_not_followed(products: Products) -> None:
+    record = json.loads(products.record.read_text())
+    record["read"]["path"] = str(products.restored)
+    products.record.write_text(json.dumps(record))
+    assert "the scan is not at" in verify(products.record).notes[0]
+
+
+def test_a_record_without_what_filled_the_mask_fails(products: Products) -> None:
+    record = json.loads(products.record.read_text())
+    record["inpaint"] = None
+    products.record.write_text(json.dumps(record))
+    assert verify(products.record).problems == ("the record does not say what filled the mask",)
 
 
 def test_the_checksum_does_not_depend_on_the_layout_in_memory() -> None:

@@ -5,35 +5,20 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 import pytest
+from brains import SPACING_MM, read_brain, restored
 from numpy.typing import NDArray
 
-from medpaint.core.types import FloatArray, Mask
-from medpaint.core.volume import Volume
 from medpaint.corrupt import lesion_blob, missing_slices
-from medpaint.engines.filling import fill
-from medpaint.engines.registry import load_engine
 from medpaint.metrics import psnr
 
 pytestmark = pytest.mark.real
 
-SPACING_MM = (1.0, 1.0, 1.0)
-
 
 @pytest.fixture(scope="module")
 def brain(real_data: Path) -> NDArray[np.float32]:
-    path = real_data / "t1w-brain-ds002748" / "train-1mm" / "sub-36_T1w.nii.gz"
-    scan: NDArray[np.float32] = nib.load(path).get_fdata(dtype=np.float32) / np.float32(255.0)  # type: ignore[attr-defined] # nibabel's base class
-    return scan
-
-
-def restored(name: str, image: FloatArray, mask: Mask) -> FloatArray:
-    scan = Volume.of(np.where(mask, np.float32(0.0), image), np.diag([*SPACING_MM, 1.0]))
-    filled = image.copy()
-    filled[mask] = fill(scan, mask, load_engine(name)).values[0]
-    return filled
+    return read_brain(real_data)
 
 
 def test_each_step_up_in_smoothness_restores_better(brain: NDArray[np.float32]) -> None:

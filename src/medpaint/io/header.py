@@ -27,6 +27,7 @@ __all__ = [
     "inspection_of",
     "refuse_empty",
     "restorable",
+    "shape_of",
     "without_trailing_ones",
 ]
 
@@ -51,6 +52,7 @@ class Header:
         intercept: added to that.
         facts: specific to this format.
         warnings: what was noticed, a sentence each.
+        positions: what the file says of the place of its voxels, see `medpaint.io.source.Source.positions`.
     """
 
     path: Path
@@ -66,17 +68,23 @@ class Header:
     intercept: float = 0.0
     facts: Mapping[str, str | int | float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    positions: Mapping[str, Affine] = field(default_factory=dict)
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """Voxels of a frame along I, J, K; a 2D image has K = 1."""
-        i, j, k = (*self.sizes, 1, 1, 1)[:_SPATIAL_AXES]
-        return i, j, k
+        return shape_of(self.sizes)
 
     @property
     def frames(self) -> int:
         """Number of volumes in the file."""
         return prod(self.sizes[_SPATIAL_AXES:])
+
+
+def shape_of(sizes: tuple[int, ...]) -> tuple[int, int, int]:
+    """Return the voxels of a frame along I, J, K; a 2D image has K = 1."""
+    i, j, k = (*sizes, 1, 1, 1)[:_SPATIAL_AXES]
+    return i, j, k
 
 
 def without_trailing_ones(sizes: tuple[int, ...]) -> tuple[int, ...]:
@@ -202,6 +210,7 @@ def inspection_of(header: Header) -> Inspection:
         restorable=not reason,
         reason=reason,
         facts={"frames": header.frames} | _own_facts(header),
+        warnings=header.warnings,
     )
 
 

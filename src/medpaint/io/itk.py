@@ -75,6 +75,7 @@ class ItkSource:
         frame: number of the frame that was read.
         selection: which volume was read.
         affine: voxel index to RAS+ millimetres, (4, 4).
+        positions: where the numbers of its header put its voxels, in its own unit and as millimetres.
         absent: always empty; slices are put back in DICOM series only.
     """
 
@@ -88,6 +89,7 @@ class ItkSource:
     frame: int
     selection: Selection
     affine: Affine
+    positions: Mapping[str, Affine]
     absent: tuple[int, ...] = ()
 
     @property
@@ -209,6 +211,7 @@ def read_itk(path: Path, *, frame: int | None = None) -> tuple[Volume, ItkSource
         frame=number,
         selection=Selection(frame=frame),
         affine=header.affine,
+        positions=header.positions,
     )
     return Volume(np.array(frames[..., number], order="F"), header.affine, encoding), source
 

@@ -67,6 +67,7 @@ class NiftiSource:
         axes: number of axes of the volume in the file, 2 or 3.
         stored: where its voxels are.
         place: where in the file the frame was that was read.
+        positions: where the forms of its header put its voxels, the one that it is read by first.
         absent: always empty; slices are put back in DICOM series only.
     """
 
@@ -79,6 +80,7 @@ class NiftiSource:
     axes: int
     stored: Stored
     place: Place
+    positions: Mapping[str, Affine]
     absent: tuple[int, ...] = ()
 
     @property
@@ -199,6 +201,7 @@ def read_nifti(path: Path, *, frame: int | None = None) -> tuple[Volume, NiftiSo
         axes=min(len(header.sizes), 3),
         stored=stored,
         place=place,
+        positions=header.positions,
     )
     return volume, source
 

@@ -15,10 +15,11 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 
-from medpaint.core.errors import GeometryError, UnreadableError, UnsupportedError
+from medpaint.core.errors import UnreadableError, UnsupportedError
 from medpaint.core.geometry import spacing_of
 from medpaint.core.types import Affine
-from medpaint.io.header import Header, without_trailing_ones
+from medpaint.io.header import Header, shape_of, without_trailing_ones
+from medpaint.io.nifti_forms import forms_of
 from medpaint.io.stored import Packing
 
 __all__ = ["LONGEST_HEADER", "mask_header", "mask_header_like", "note_in", "parse_nifti"]
@@ -67,20 +68,23 @@ def parse_nifti(block: bytes, path: Path, packing: Packing) -> Header:
         message = f"{path} is damaged: its header cannot be understood ({error})"
         raise UnreadableError(message) from error
     dtype = fields.get_data_dtype()
+    sizes = without_trailing_ones(tuple(map(int, fields.get_data_shape())))
+    forms = forms_of(fields, shape_of(sizes), path)
     return Header(
         path=path,
         kind="nifti",
-        sizes=without_trailing_ones(tuple(map(int, fields.get_data_shape()))),
+        sizes=sizes,
         type_name=_nifti1.data_type_codes.label[int(fields["datatype"])],
         dtype=dtype if dtype.kind in "iuf" and dtype.itemsize <= 8 else None,
-        affine=_affine(fields, path),
+        affine=forms.affine,
         packing=packing,
         packed=path.stat().st_size,
         offset=offset,
         slope=1.0 if slope is None else slope,
         intercept=0.0 if slope is None else intercept,
-        facts={code: int(fields[code]) for code in ("qform_code", "sform_code")},
-        warnings=_warnings(fields),
+        facts=forms.facts,
+        warnings=forms.warnings + _warnings(fields),
+        positions=forms.positions,
     )
 
 
@@ -179,22 +183,7 @@ def _fields(block: bytes, path: Path) -> _NibabelHeader:
     return fields
 
 
-def _affine(fields: _NibabelHeader, path: Path) -> Affine:
-    """Return the affine of the sform if set, else of the qform, else a guess from the voxel size."""
-    try:
-        return np.asarray(fields.get_best_affine(), np.float64)
-    except ValueError as error:
-        quaternion = [float(fields[f"quatern_{name}"]) for name in "bcd"]
-        message = f"{path}: expected a rotation in the qform, got quaternion {quaternion}"
-        raise GeometryError(message) from error
-
-
 def _warnings(fields: _NibabelHeader) -> tuple[str, ...]:
     """Return what users should know about the header, a sentence each."""
-    warnings = []
-    if fields["qform_code"] <= 0 and fields["sform_code"] <= 0:
-        warnings.append("Neither qform nor sform is set: left and right are a guess.")
     unit = int(fields["xyzt_units"]) & _SPATIAL_UNIT
-    if unit in _UNITS_NOT_MM:
-        warnings.append(f"The header states {_UNITS_NOT_MM[unit]}: treated as millimetres.")
-    return tuple(warnings)
+    return (f"The header states {_UNITS_NOT_MM[unit]}: treated as millimetres.",) if unit in _UNITS_NOT_MM else ()

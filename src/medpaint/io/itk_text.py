@@ -207,6 +207,9 @@ def _located(
         message = f"cannot read {path}: expected a path of at most {_LONGEST_PATH} bytes, the limit of ITK"
         raise InputError(message)
     with read_errors(data_path):
+        if name and data_path.samefile(path):
+            message = f"data file {name!r} is the header itself: expected LOCAL, or no data file for NRRD"
+            raise ValueError(message)
         packed = data_path.stat().st_size - start
         check_length(prod(sizes), packed, packing)
     return HeaderText(path, fields, sizes, data_path, start, packing, packed, max(skipped, 0))

@@ -29,7 +29,14 @@ from medpaint.io.header import (
     restorable,
 )
 from medpaint.io.inspected import Inspection
-from medpaint.io.nifti_header import LONGEST_HEADER, mask_header, mask_header_like, note_in, parse_nifti
+from medpaint.io.nifti_header import (
+    LONGEST_HEADER,
+    mask_header,
+    mask_header_like,
+    note_in,
+    parse_nifti,
+    refuse_overlap,
+)
 from medpaint.io.readback import compared
 from medpaint.io.selection import Selection
 from medpaint.io.source import Derivation, ReadBack
@@ -189,7 +196,9 @@ def read_nifti(path: Path, *, frame: int | None = None) -> tuple[Volume, NiftiSo
         digest = stream_digest(file)
         header, block = _parsed(file, path)
         stored, encoding = restorable(header)
-        data, place = read_frame(file, stored, chosen_frame(header, frame))
+        number = chosen_frame(header, frame)
+        data, place = read_frame(file, stored, number)
+    refuse_overlap(block, header, place.tail - (stored.frames - 1 - number) * stored.frame_bytes)
     volume = Volume(data, header.affine, encoding)
     source = NiftiSource(
         path=path,

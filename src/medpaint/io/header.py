@@ -48,6 +48,7 @@ class Header:
         packing: how the voxels are packed.
         packed: number of bytes in the file that may hold voxels, packed.
         offset: number of bytes before the first voxel, once unpacked.
+        start: number of bytes of the file before what is packed.
         slope: factor from stored value to intensity.
         intercept: added to that.
         facts: specific to this format.
@@ -64,6 +65,7 @@ class Header:
     packing: Packing
     packed: int
     offset: int
+    start: int = 0
     slope: float = 1.0
     intercept: float = 0.0
     facts: Mapping[str, str | int | float] = field(default_factory=dict)
@@ -122,7 +124,7 @@ def restorable(header: Header) -> tuple[Stored, Encoding]:
     except GeometryError as error:
         message = f"{header.path}: {error}"
         raise GeometryError(message) from error
-    stored = Stored(header.packing, header.offset, header.dtype, header.shape, header.frames)
+    stored = Stored(header.packing, header.offset, header.dtype, header.shape, header.frames, header.start)
     return stored, Encoding.of(header.dtype, slope=header.slope, intercept=header.intercept)
 
 

@@ -182,8 +182,8 @@ def _refuse_early(fields: _NibabelHeader, offset: int, path: Path) -> None:
     first = fields.sizeof_hdr + _FLAG
     if offset < first:
         message = (
-            f"{path}: its header says that the voxels start at byte {offset}, inside the header, which has {first} "
-            f"bytes: correct vox_offset (to {first}, if the voxels follow the header at once)"
+            f"{path}: its header says that the voxels start at byte {offset}, inside the header, which has "
+            f"{first} bytes: correct vox_offset (to {first}, if the voxels follow the header at once)"
         )
         raise UnreadableError(message)
 

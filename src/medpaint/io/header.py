@@ -53,6 +53,7 @@ class Header:
         intercept: added to that.
         facts: specific to this format.
         warnings: what was noticed, a sentence each.
+        refusal: why it cannot be restored, where the header says that its numbers are not intensities.
         positions: what the file says of the place of its voxels, see `medpaint.io.source.Source.positions`.
     """
 
@@ -70,6 +71,7 @@ class Header:
     intercept: float = 0.0
     facts: Mapping[str, str | int | float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    refusal: str = ""
     positions: Mapping[str, Affine] = field(default_factory=dict)
 
     @property
@@ -115,6 +117,9 @@ def restorable(header: Header) -> tuple[Stored, Encoding]:
         UnsupportedError: colour, complex numbers, vectors.
         GeometryError: an empty axis, or axes that span no volume.
     """
+    if header.refusal:
+        message = f"{header.path}: {header.refusal}"
+        raise UnsupportedError(message)
     if header.dtype is None:
         message = f"{header.path}: expected one real number per voxel, got {header.type_name}"
         raise UnsupportedError(message)

@@ -44,6 +44,7 @@ from medpaint.io.itk_image import (
     write_image,
 )
 from medpaint.io.itk_text import HeaderText, read_header_text
+from medpaint.io.itk_units import keep_line, units_of
 from medpaint.io.nifti import write_mask
 from medpaint.io.readback import compared
 from medpaint.io.selection import Selection
@@ -132,11 +133,13 @@ class ItkSource:
         del mask, derivation
         with ExitStack() as stack:
             *_, voxels = [stack.enter_context(reopened(name, digest)) for name, digest in self.digests.items()]
-            image = blank_image(read_header_text(self.path, self.kind), self.stored.total_bytes)
+            text = read_header_text(self.path, self.kind)
+            image = blank_image(text, self.stored.total_bytes)
             for number, frame in enumerate(frames_in(voxels, self.stored)):
                 replace_frame(image, number, data if number == self.frame else frame)
         with replacing(path) as part:
             write_image(image, part, self.kind, compressed=self.stored.packing != "none")
+            keep_line(part, self.kind, units_of(text).line)
             for file in set(part.parent.iterdir()) - {part}:
                 with replacing(path.with_name(file.name)) as data_part:
                     file.replace(data_part)
@@ -268,6 +271,8 @@ def _parsed(path: Path) -> tuple[HeaderText, Header]:
     if kind and reader.GetSize() != text.sizes:
         message = f"{path} is damaged: its header states {text.sizes} voxels, ITK reads {reader.GetSize()}"
         raise UnreadableError(message)
+    units = units_of(text)
+    affine = affine_of(reader, path)
     dtype = np.dtype(kind).newbyteorder(text.order) if kind else None
     header = Header(
         path=path,
@@ -275,13 +280,14 @@ def _parsed(path: Path) -> tuple[HeaderText, Header]:
         sizes=without_trailing_ones(text.sizes),
         type_name=kind or type_name(reader),
         dtype=dtype,
-        affine=affine_of(reader, path),
+        affine=units.in_millimetres(affine),
         packing=text.packing,
         packed=text.packed,
         start=text.start,
         offset=_offset(text, dtype),
         facts={"encoding": "raw" if text.packing == "none" else text.packing},
-        warnings=_warnings(text, reader) if form == "nrrd" else (),
+        warnings=units.warnings + (_warnings(text, reader) if form == "nrrd" else ()),
+        positions=units.positions(affine),
     )
     return text, header
 

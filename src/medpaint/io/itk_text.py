@@ -21,7 +21,7 @@ from medpaint.core.errors import InputError, UnreadableError, UnsupportedError
 from medpaint.io.header import refuse_empty
 from medpaint.io.stored import Packing, check_length, read_errors
 
-__all__ = ["HeaderText", "read_header_text", "stand_in"]
+__all__ = ["HeaderText", "header_end", "read_header_text", "stand_in"]
 
 _LONGEST_HEADER: Final = 1 << 20
 _LONGEST_PATH: Final = 800
@@ -131,6 +131,17 @@ def stand_in(text: HeaderText) -> bytes:
         return f"{kept}encoding: raw\nendian: little\n\n".encode("latin-1")
     kept = _without(_META_LINE, text.head, _META_STORAGE)
     return f"{kept}ElementDataFile = LOCAL\n".encode("latin-1")
+
+
+def header_end(path: Path, kind: str) -> int:
+    """Return where a further field may stand in the header of a file that ITK has written."""
+    with read_errors(path), path.open("rb") as file:
+        text = file.read(_LONGEST_HEADER).decode("latin-1")
+    if kind == "nrrd":
+        end = _NRRD_END.search(text)
+        return end.start() + len(end[0]) // 2 if end else len(text)
+    found = _META_END.search(text)
+    return found.start() if found else len(text)
 
 
 def _without(line: re.Pattern[str], head: str, names: frozenset[str]) -> str:

@@ -20,6 +20,7 @@ from medpaint.core.geometry import spacing_of
 from medpaint.core.types import Affine
 from medpaint.io.header import Header, shape_of, without_trailing_ones
 from medpaint.io.nifti_forms import forms_of
+from medpaint.io.nifti_intent import refused_intent
 from medpaint.io.stored import Packing
 
 __all__ = ["LONGEST_HEADER", "mask_header", "mask_header_like", "note_in", "parse_nifti", "refuse_overlap"]
@@ -91,6 +92,7 @@ def parse_nifti(block: bytes, path: Path, packing: Packing) -> Header:
         intercept=0.0 if slope is None else intercept,
         facts=forms.facts,
         warnings=forms.warnings + _warnings(fields),
+        refusal=refused_intent(int(fields["intent_code"])),
         positions=forms.positions,
     )
 

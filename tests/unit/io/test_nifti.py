@@ -236,6 +236,29 @@ def test_voxels_other_than_one_real_number_are_refused(tmp_path: Path, dtype: An
         read_nifti(path)
 
 
+@pytest.mark.parametrize("shape", [(4, 3, 5), (4, 3, 5, 1, 3)])
+@pytest.mark.parametrize("code", [1004, 1005, 1006, 1007, 1010, 2003, 2006, 3006])
+def test_vectors_and_matrices_are_refused_by_their_intent(
+    tmp_path: Path, code: int, shape: tuple[int, ...]
+) -> None:
+    def change(header: Any) -> None:
+        header["intent_code"] = code
+
+    path = saved(tmp_path / "scan.nii", numbers("f4", shape), change=change)
+    with pytest.raises(UnsupportedError, match=rf"expected a scalar image, got .* \(intent code {code}\)"):
+        read_nifti(path, frame=0 if len(shape) > 3 else None)
+    (found,) = inspect(path)
+    assert "scalar image" in found.reason
+
+
+@pytest.mark.parametrize("code", [0, 3, 1001, 1002, 2001])
+def test_scalar_intents_are_read(tmp_path: Path, code: int) -> None:
+    def change(header: Any) -> None:
+        header["intent_code"] = code
+
+    assert read_nifti(saved(tmp_path / "scan.nii", numbers("f4"), change=change))[0].shape == (4, 3, 5)
+
+
 def test_one_file_of_a_pair_is_refused(tmp_path: Path) -> None:
     nib.save(nib.Nifti1Pair(numbers("u1"), np.eye(4)), tmp_path / "scan.img")
     with pytest.raises(UnsupportedError, match="pair"):

@@ -19,7 +19,7 @@ from typing import Final, Literal
 
 from medpaint.core.errors import InputError, UnreadableError, UnsupportedError
 from medpaint.io.header import refuse_empty
-from medpaint.io.stored import Packing, check_length, read_errors
+from medpaint.io.stored import Packing, check_length, check_regular, read_errors
 
 __all__ = ["HeaderText", "header_end", "read_header_text", "stand_in"]
 
@@ -266,6 +266,7 @@ def _located(
     if len(os.fsencode(data_path)) > _LONGEST_PATH:
         message = f"cannot read {path}: expected a path of at most {_LONGEST_PATH} bytes, the limit of ITK"
         raise InputError(message)
+    check_regular(data_path)
     with read_errors(data_path):
         if name and data_path.samefile(path):
             message = f"data file {name!r} is the header itself: expected LOCAL, or no data file for NRRD"

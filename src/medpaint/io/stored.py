@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import stat
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -28,7 +29,9 @@ __all__ = [
     "Stored",
     "bytes_with",
     "check_length",
+    "check_regular",
     "frames_in",
+    "is_link_to_nothing",
     "pack",
     "read_errors",
     "read_frame",
@@ -46,6 +49,16 @@ _CHUNK: Final = 1 << 20
 
 _MOST_DEFLATED: Final = 1032
 """Largest number of bytes that one byte of deflated data can expand to."""
+
+_LINK_TO_NOTHING: Final = "a link to nothing: fetch its content first, as with git annex get or datalad get"
+
+_OTHERS: Final = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
 
 
 @dataclass(frozen=True)
@@ -110,8 +123,30 @@ def read_errors(path: Path) -> Iterator[None]:
         message = f"{path} is damaged: its compressed part cannot be unpacked ({error})"
         raise UnreadableError(message) from error
     except OSError as error:
-        message = f"cannot read {path}: {error.strerror or error}"
+        reason = _LINK_TO_NOTHING if is_link_to_nothing(path) else error.strerror or error
+        message = f"cannot read {path}: {reason}"
         raise InputError(message) from error
+
+
+def is_link_to_nothing(path: Path) -> bool:
+    """Return whether `path` is a link to something that is not there, as of data that were not fetched yet."""
+    # Those of pathlib raise for a name that is too long, and this is called while errors are handled.
+    return os.path.islink(path) and not os.path.exists(path)  # noqa: PTH110, PTH114
+
+
+def check_regular(path: Path) -> None:
+    """Refuse a path that is not a file with bytes on a disk.
+
+    Reading a pipe or a device would wait for ever, or never end.
+
+    Raises:
+        InputError: missing, a link to nothing, or a folder, pipe, socket or device.
+    """
+    with read_errors(path):
+        mode = path.stat().st_mode
+    if not stat.S_ISREG(mode):
+        message = f"cannot read {path}: expected a file, got {_OTHERS.get(stat.S_IFMT(mode), 'something else')}"
+        raise InputError(message)
 
 
 @contextmanager

@@ -35,6 +35,7 @@ def execute(parsed: argparse.Namespace) -> int:
                 "restorable": found.restorable,
                 "reason": found.reason,
                 "facts": dict(found.facts),
+                "warnings": list(found.warnings),
             }
             for found in findings
         ]
@@ -49,6 +50,8 @@ def execute(parsed: argparse.Namespace) -> int:
         print(f"  {found.kind:<9} {found.modality or '-'}  {grid or '?'} voxels of {spacing or '?'} mm", end="  ")
         print(f"{found.axes}  {found.dtype}")
         print(f"  {'can be restored' if found.restorable else f'cannot be restored: {found.reason}'}")
+        for warning in found.warnings:
+            print(f"  warning: {warning}")
     restorable = sum(found.restorable for found in findings)
     print(f"{restorable} of {len(findings)} can be restored")
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -9,13 +10,30 @@ import numpy as np
 from medpaint.core.errors import GeometryError
 from medpaint.core.types import Affine, Spacing
 
-__all__ = ["GRID_TOLERANCE_VOXELS", "LPS_TO_RAS", "axis_codes", "checked_affine", "index_map", "spacing_of"]
+__all__ = [
+    "GRID_TOLERANCE_VOXELS",
+    "LPS_TO_RAS",
+    "axis_codes",
+    "checked_affine",
+    "contradictory",
+    "corner_distance_mm",
+    "index_map",
+    "spacing_of",
+]
 
 LPS_TO_RAS: Final[Affine] = np.diag([-1.0, -1.0, 1.0, 1.0])
 """In DICOM and ITK left and posterior are positive, in NIfTI right and anterior."""
 
 GRID_TOLERANCE_VOXELS: Final = 0.02
 """Two grids are the same if no corner differs by more; headers round positions to float32 and three decimals."""
+
+
+_NOTICED_VOXELS: Final = 0.25
+"""Statements about one grid contradict each other from here.
+
+The qform of a NIfTI header is a quaternion of four-byte numbers, which alone puts the corners of a large scan up
+to 0.2 mm off.
+"""
 
 
 def checked_affine(affine: Affine) -> Affine:
@@ -57,6 +75,26 @@ def axis_codes(affine: Affine) -> str:
     return "".join(codes)
 
 
+def corner_distance_mm(first: Affine, second: Affine, shape: tuple[int, ...]) -> float:
+    """Return the largest distance between the places that two affines give to a corner voxel, in millimetres.
+
+    Args:
+        first: voxel index to RAS+ millimetres, (4, 4).
+        second: likewise, of the same voxels.
+        shape: number of voxels (I, J, K).
+    """
+    return float(np.linalg.norm(((first - second) @ _corners(shape))[:3], axis=0).max())
+
+
+def contradictory(positions: Mapping[str, Affine], shape: tuple[int, ...]) -> bool:
+    """Return whether several affines of the same voxels, (I, J, K), put them in noticeably different places."""
+    if len(positions) < 2:
+        return False
+    first, *others = positions.values()
+    limit = _NOTICED_VOXELS * min(spacing_of(first))
+    return any(corner_distance_mm(first, other, shape) > limit for other in others)
+
+
 def index_map(target: Affine, moving: Affine, shape: tuple[int, ...]) -> Affine | None:
     """Return the signed permutation from `target`'s voxels to `moving`'s, if there is one.
 
@@ -75,8 +113,12 @@ def index_map(target: Affine, moving: Affine, shape: tuple[int, ...]) -> Affine 
     linear = np.abs(rounded[:3, :3])
     if not (np.array_equal(linear.sum(axis=0), np.ones(3)) and np.array_equal(linear.sum(axis=1), np.ones(3))):
         return None
-    corners = np.array(np.meshgrid(*([0, n - 1] for n in shape))).reshape(3, -1)
-    homogeneous = np.vstack([corners, np.ones(corners.shape[1])])
-    if np.abs((exact - rounded) @ homogeneous).max() > GRID_TOLERANCE_VOXELS:
+    if np.abs((exact - rounded) @ _corners(shape)).max() > GRID_TOLERANCE_VOXELS:
         return None
     return rounded
+
+
+def _corners(shape: tuple[int, ...]) -> Affine:
+    """Return the indices of the eight corner voxels of a grid in homogeneous coordinates, (4, 8)."""
+    corners = np.array(np.meshgrid(*([0, n - 1] for n in shape))).reshape(3, -1)
+    return np.vstack([corners, np.ones(corners.shape[1])])

@@ -13,8 +13,9 @@ from medpaint.core.volume import Volume
 from medpaint.corrupt import tissue_of
 from medpaint.datasets.subjects import Subject
 from medpaint.io.reading import read_scan
-from medpaint.masks.grids import aligned
+from medpaint.io.source import Source
 from medpaint.masks.labels import binarised
+from medpaint.masks.positions import Positioned, placed
 
 __all__ = ["Clean", "read_clean"]
 
@@ -59,7 +60,7 @@ def read_clean(subject: Subject, excluded: frozenset[str] = frozenset()) -> Clea
     _refuse_mask(truth)
     tissue = tissue_of(volume)
     if subject.avoid is not None:
-        tissue &= ~_avoided(subject.avoid, volume)
+        tissue &= ~_avoided(subject.avoid, volume, source)
     return Clean(subject, volume, source.sha256, truth, tissue)
 
 
@@ -72,11 +73,11 @@ def _refuse_mask(truth: FloatArray) -> None:
         raise InputError(message)
 
 
-def _avoided(path: Path, volume: Volume) -> Mask:
+def _avoided(path: Path, volume: Volume, source: Source) -> Mask:
     """Return the mask of unhealthy tissue on the scan's grid, all its labels together, (I, J, K)."""
-    read, _ = read_scan(path)
+    read, file = read_scan(path)
     marked = np.nan_to_num(read.intensities()) != 0.0
     if not marked.any():
         return np.zeros(volume.shape, dtype=bool)
-    mask, _ = aligned(binarised(marked, (), invert=False), read.affine, volume, resample=False)
-    return mask
+    drawn = Positioned(binarised(marked), read.affine, file.positions)
+    return placed(drawn, volume, source.positions)[0]

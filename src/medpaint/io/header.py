@@ -27,6 +27,7 @@ __all__ = [
     "inspection_of",
     "refuse_empty",
     "restorable",
+    "shape_of",
     "without_trailing_ones",
 ]
 
@@ -47,10 +48,13 @@ class Header:
         packing: how the voxels are packed.
         packed: number of bytes in the file that may hold voxels, packed.
         offset: number of bytes before the first voxel, once unpacked.
+        start: number of bytes of the file before what is packed.
         slope: factor from stored value to intensity.
         intercept: added to that.
         facts: specific to this format.
         warnings: what was noticed, a sentence each.
+        refusal: why it cannot be restored, where the header says that its numbers are not intensities.
+        positions: what the file says of the place of its voxels, see `medpaint.io.source.Source.positions`.
     """
 
     path: Path
@@ -62,21 +66,29 @@ class Header:
     packing: Packing
     packed: int
     offset: int
+    start: int = 0
     slope: float = 1.0
     intercept: float = 0.0
     facts: Mapping[str, str | int | float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    refusal: str = ""
+    positions: Mapping[str, Affine] = field(default_factory=dict)
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """Voxels of a frame along I, J, K; a 2D image has K = 1."""
-        i, j, k = (*self.sizes, 1, 1, 1)[:_SPATIAL_AXES]
-        return i, j, k
+        return shape_of(self.sizes)
 
     @property
     def frames(self) -> int:
         """Number of volumes in the file."""
         return prod(self.sizes[_SPATIAL_AXES:])
+
+
+def shape_of(sizes: tuple[int, ...]) -> tuple[int, int, int]:
+    """Return the voxels of a frame along I, J, K; a 2D image has K = 1."""
+    i, j, k = (*sizes, 1, 1, 1)[:_SPATIAL_AXES]
+    return i, j, k
 
 
 def without_trailing_ones(sizes: tuple[int, ...]) -> tuple[int, ...]:
@@ -105,6 +117,9 @@ def restorable(header: Header) -> tuple[Stored, Encoding]:
         UnsupportedError: colour, complex numbers, vectors.
         GeometryError: an empty axis, or axes that span no volume.
     """
+    if header.refusal:
+        message = f"{header.path}: {header.refusal}"
+        raise UnsupportedError(message)
     if header.dtype is None:
         message = f"{header.path}: expected one real number per voxel, got {header.type_name}"
         raise UnsupportedError(message)
@@ -114,7 +129,7 @@ def restorable(header: Header) -> tuple[Stored, Encoding]:
     except GeometryError as error:
         message = f"{header.path}: {error}"
         raise GeometryError(message) from error
-    stored = Stored(header.packing, header.offset, header.dtype, header.shape, header.frames)
+    stored = Stored(header.packing, header.offset, header.dtype, header.shape, header.frames, header.start)
     return stored, Encoding.of(header.dtype, slope=header.slope, intercept=header.intercept)
 
 
@@ -202,6 +217,7 @@ def inspection_of(header: Header) -> Inspection:
         restorable=not reason,
         reason=reason,
         facts={"frames": header.frames} | _own_facts(header),
+        warnings=header.warnings,
     )
 
 

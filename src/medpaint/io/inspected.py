@@ -26,6 +26,7 @@ class Inspection:
         reason: why not; empty where it can.
         series: name of the DICOM series or of one of its volumes, which selects it; empty for other formats.
         facts: further details. No patient data.
+        warnings: what the header says that users should know, a sentence each.
     """
 
     path: Path
@@ -40,3 +41,4 @@ class Inspection:
     reason: str = ""
     series: str = ""
     facts: Mapping[str, str | int | float] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()

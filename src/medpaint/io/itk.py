@@ -1,15 +1,18 @@
-"""NRRD and MetaImage files, header and voxels in one file or in two, read and written by ITK.
+"""NRRD and MetaImage files, header and voxels in one file or in two.
 
-The parts of a header that ITK understands are written back: grid, kinds, measurement frame, key/value pairs.
+ITK reads the headers and writes the products; the voxels are read by this package. The parts of a header that ITK
+understands are written back: grid, kinds, measurement frame, key/value pairs.
 Comments and other fields are lost, the byte order becomes the machine's, and the space of a NRRD header LPS.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -34,20 +37,20 @@ from medpaint.io.itk_image import (
     TYPES,
     ItkImage,
     affine_of,
-    executed,
-    frames_of,
+    blank_image,
     opened,
     replace_frame,
     type_name,
     write_image,
 )
-from medpaint.io.itk_text import HeaderText, read_header_text, refuse_damaged
+from medpaint.io.itk_text import HeaderText, read_header_text
+from medpaint.io.itk_units import keep_line, units_of
 from medpaint.io.nifti import write_mask
 from medpaint.io.readback import compared
 from medpaint.io.selection import Selection
 from medpaint.io.sniff import kind_of_content
 from medpaint.io.source import Derivation, ReadBack
-from medpaint.io.stored import reopened
+from medpaint.io.stored import Stored, frames_in, read_errors, read_frame, reopened
 
 __all__ = ["FORMAT", "ItkSource", "inspect_itk", "read_itk"]
 
@@ -71,10 +74,11 @@ class ItkSource:
         facts: shape, axes, frames, encoding.
         warnings: what was noticed, a sentence each.
         digests: hash of each of its files, the header's first.
-        compressed: whether the voxels are.
+        stored: where its voxels are.
         frame: number of the frame that was read.
         selection: which volume was read.
         affine: voxel index to RAS+ millimetres, (4, 4).
+        positions: where the numbers of its header put its voxels, in its own unit and as millimetres.
         absent: always empty; slices are put back in DICOM series only.
     """
 
@@ -84,10 +88,11 @@ class ItkSource:
     facts: Mapping[str, str | int | float]
     warnings: tuple[str, ...]
     digests: Mapping[Path, str]
-    compressed: bool
+    stored: Stored
     frame: int
     selection: Selection
     affine: Affine
+    positions: Mapping[str, Affine]
     absent: tuple[int, ...] = ()
 
     @property
@@ -126,13 +131,15 @@ class ItkSource:
             MedpaintError: `path` cannot be written.
         """
         del mask, derivation
-        for name, digest in self.digests.items():
-            with reopened(name, digest):
-                pass
-        image = executed(opened(self.path, self.kind), self.path)
-        replace_frame(image, self.frame, data)
+        with ExitStack() as stack:
+            *_, voxels = [stack.enter_context(reopened(name, digest)) for name, digest in self.digests.items()]
+            text = read_header_text(self.path, self.kind)
+            image = blank_image(text, self.stored.total_bytes)
+            for number, frame in enumerate(frames_in(voxels, self.stored)):
+                replace_frame(image, number, data if number == self.frame else frame)
         with replacing(path) as part:
-            write_image(image, part, self.kind, compressed=self.compressed)
+            write_image(image, part, self.kind, compressed=self.stored.packing != "none")
+            keep_line(part, self.kind, units_of(text).line)
             for file in set(part.parent.iterdir()) - {part}:
                 with replacing(path.with_name(file.name)) as data_part:
                     file.replace(data_part)
@@ -191,13 +198,12 @@ def read_itk(path: Path, *, frame: int | None = None) -> tuple[Volume, ItkSource
         UsageError: no such frame.
         InputError: a file cannot be read.
     """
-    text, reader, header = _parsed(path)
+    text, header = _parsed(path)
     stored, encoding = restorable(header)
     number = chosen_frame(header, frame)
     digests = {file: file_digest(file) for file in (path, text.data_path)}
-    refuse_damaged(text, stored.total_bytes)
-    image = executed(reader, path)
-    frames = frames_of(image, header.shape)
+    with read_errors(text.data_path), text.data_path.open("rb") as file:
+        data, _ = read_frame(file, stored, number)
     source = ItkSource(
         path=path,
         kind=header.kind,
@@ -205,12 +211,13 @@ def read_itk(path: Path, *, frame: int | None = None) -> tuple[Volume, ItkSource
         facts=facts_of(header, frame),
         warnings=header.warnings,
         digests=digests,
-        compressed=text.packing != "none",
+        stored=stored,
         frame=number,
         selection=Selection(frame=frame),
         affine=header.affine,
+        positions=header.positions,
     )
-    return Volume(np.array(frames[..., number], order="F"), header.affine, encoding), source
+    return Volume(data, header.affine, encoding), source
 
 
 def inspect_itk(path: Path) -> Inspection:
@@ -222,7 +229,7 @@ def inspect_itk(path: Path) -> Inspection:
         GeometryError: time depends on space.
         InputError: the file cannot be read.
     """
-    return inspection_of(_parsed(path)[2])
+    return inspection_of(_parsed(path)[1])
 
 
 def _read(path: Path, selection: Selection) -> tuple[Volume, ItkSource]:
@@ -255,8 +262,8 @@ def _form(path: Path) -> str:
     return "nrrd" if kind_of_content(path) == "nrrd" else "metaimage"
 
 
-def _parsed(path: Path) -> tuple[HeaderText, ItkImage, Header]:
-    """Return the header of a file as text, as ITK reads it, and as a `Header`."""
+def _parsed(path: Path) -> tuple[HeaderText, Header]:
+    """Return the header of a file as text, and as ITK understands it."""
     form = _form(path)
     text = read_header_text(path, form)
     reader = opened(path, form)
@@ -264,20 +271,32 @@ def _parsed(path: Path) -> tuple[HeaderText, ItkImage, Header]:
     if kind and reader.GetSize() != text.sizes:
         message = f"{path} is damaged: its header states {text.sizes} voxels, ITK reads {reader.GetSize()}"
         raise UnreadableError(message)
+    units = units_of(text)
+    affine = affine_of(reader, path)
+    dtype = np.dtype(kind).newbyteorder(text.order) if kind else None
     header = Header(
         path=path,
         kind=form,
         sizes=without_trailing_ones(text.sizes),
         type_name=kind or type_name(reader),
-        dtype=np.dtype(kind) if kind else None,
-        affine=affine_of(reader, path),
+        dtype=dtype,
+        affine=units.in_millimetres(affine),
         packing=text.packing,
         packed=text.packed,
-        offset=text.offset,
+        start=text.start,
+        offset=_offset(text, dtype),
         facts={"encoding": "raw" if text.packing == "none" else text.packing},
-        warnings=_warnings(text, reader) if form == "nrrd" else (),
+        warnings=units.warnings + (_warnings(text, reader) if form == "nrrd" else ()),
+        positions=units.positions(affine),
     )
-    return text, reader, header
+    return text, header
+
+
+def _offset(text: HeaderText, dtype: np.dtype[Any] | None) -> int:
+    """Return the unpacked bytes before the first voxel, counted from the end where the header says so."""
+    if text.offset >= 0:
+        return text.offset
+    return max(0, text.packed - prod(text.sizes) * (dtype.itemsize if dtype else 1))
 
 
 def _warnings(text: HeaderText, reader: ItkImage) -> tuple[str, ...]:

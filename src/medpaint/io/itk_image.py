@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -13,13 +14,14 @@ import numpy as np
 from medpaint.core.errors import GeometryError, MedpaintError, UnreadableError
 from medpaint.core.geometry import LPS_TO_RAS
 from medpaint.core.types import Affine, Array
+from medpaint.io.itk_text import HeaderText, stand_in
+from medpaint.io.stored import read_errors
 
 __all__ = [
     "TYPES",
     "ItkImage",
     "affine_of",
-    "executed",
-    "frames_of",
+    "blank_image",
     "opened",
     "replace_frame",
     "type_name",
@@ -50,12 +52,6 @@ TYPES: Final = {
 def type_name(reader: ItkImage) -> str:
     """Return ITK's own name of the type of a voxel."""
     return str(sitk.GetPixelIDValueAsString(reader.GetPixelID()))
-
-
-def frames_of(image: ItkImage, shape: tuple[int, int, int]) -> Array:
-    """Return a view of an image's values, (I, J, K, frames)."""
-    frames: Array = sitk.GetArrayViewFromImage(image).T.reshape(*shape, -1, order="F")
-    return frames
 
 
 def replace_frame(image: ItkImage, number: int, data: Array) -> None:
@@ -107,10 +103,21 @@ def opened(path: Path, kind: str) -> ItkImage:
     return reader
 
 
-def executed(reader: ItkImage, path: Path) -> ItkImage:
-    """Return the image."""
-    with _itk_errors(path):
-        return reader.Execute()
+def blank_image(text: HeaderText, size: int) -> ItkImage:
+    """Return an image with all that ITK knows of a header, and zeros for voxels.
+
+    Args:
+        text: of the header.
+        size: bytes of all voxels, or more.
+    """
+    with TemporaryDirectory() as folder:
+        # Only so does an image get every part of the header; ITK is given no packed voxels, see `itk_text`.
+        path = Path(folder, "header")
+        with read_errors(path), path.open("wb") as file:
+            file.write(stand_in(text))
+            file.truncate(file.tell() + size)
+        with _itk_errors(text.path):
+            return opened(path, text.kind).Execute()
 
 
 def write_image(image: ItkImage, path: Path, kind: str, *, compressed: bool) -> None:

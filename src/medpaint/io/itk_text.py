@@ -1,8 +1,8 @@
 """The text of NRRD and MetaImage headers, checked before ITK opens the file.
 
-ITK reads the headers, but some damaged ones make it crash the process, and it accepts damaged compressed
-voxels. The checks here guard against that alone: number and sizes of the axes, where the voxels are, and how they
-are packed. Sources: https://teem.sourceforge.net/nrrd/format.html,
+ITK reads the headers, but some damaged ones make it crash the process. It never reads the voxels: where their
+packed part is damaged, or its length is not stated, ITK hands over whatever was in memory. What is taken from the
+text is what that needs: number and sizes of the axes, where the voxels are, and how they are packed. Sources: https://teem.sourceforge.net/nrrd/format.html,
 https://itk.org/Wiki/ITK/MetaIO/Documentation.
 """
 
@@ -15,13 +15,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from medpaint.core.errors import InputError, UnreadableError, UnsupportedError
 from medpaint.io.header import refuse_empty
-from medpaint.io.stored import Packing, check_length, read_errors, unpacked_length
+from medpaint.io.stored import Packing, check_length, check_regular, read_errors
 
-__all__ = ["HeaderText", "read_header_text", "refuse_damaged"]
+__all__ = ["HeaderText", "header_end", "read_header_text", "stand_in"]
 
 _LONGEST_HEADER: Final = 1 << 20
 _LONGEST_PATH: Final = 800
@@ -50,6 +50,16 @@ _META_POWERS: Final = {
 }
 """Field to the power p, where it has (number of axes) ** p values."""
 
+_NRRD_LINE: Final = re.compile(r"([^:#]+):(?!=)")
+_NRRD_STORAGE: Final = frozenset({"encoding", "endian", "datafile", "byteskip", "lineskip"})
+_META_LINE: Final = re.compile(r"([^=:]+)[=:]")
+_META_ORDER: Final = ("BinaryDataByteOrderMSB", "ElementByteOrderMSB")
+_META_STORAGE: Final = frozenset(
+    name.lower()
+    for name in (*_META_ORDER, "CompressedData", "CompressedDataSize", "HeaderSize", "ElementDataFile")
+)
+"""Fields, in lower case and without spaces, that say how and where the voxels are stored."""
+
 Fields = Mapping[str, str]
 
 
@@ -59,16 +69,21 @@ class HeaderText:
 
     Attributes:
         path: the file with the header.
+        kind: ``nrrd`` or ``metaimage``.
+        head: the header itself.
         fields: the format's fields; names of NRRD in lower case and without spaces.
         sizes: voxels along every stored axis, fastest first.
         data_path: the file with the voxels.
         start: number of bytes before them.
         packing: how they are packed.
         packed: number of bytes from `start` on.
-        offset: number of bytes between `start` and the first voxel, once unpacked.
+        offset: number of bytes between `start` and the first voxel, once unpacked; -1 where the voxels are the end
+            of the file.
     """
 
     path: Path
+    kind: str
+    head: str
     fields: Fields
     sizes: tuple[int, ...]
     data_path: Path
@@ -76,6 +91,22 @@ class HeaderText:
     packing: Packing
     packed: int
     offset: int
+
+    @property
+    def order(self) -> Literal["<", ">", "="]:
+        """Byte order of the voxels, as numpy writes it; where the header names none, the machine's, as in ITK.
+
+        Raises:
+            UnreadableError: two orders.
+        """
+        if self.kind == "nrrd":
+            named = {self.fields["endian"].lower() == "big"} if "endian" in self.fields else set()
+        else:
+            named = {_is_true(self.fields[name]) for name in _META_ORDER if name in self.fields}
+        if len(named) > 1:
+            message = f"{self.path} is damaged: its header names two byte orders"
+            raise UnreadableError(message)
+        return "=" if not named else ">" if named.pop() else "<"
 
 
 def read_header_text(path: Path, kind: str) -> HeaderText:
@@ -93,20 +124,34 @@ def read_header_text(path: Path, kind: str) -> HeaderText:
         return (_nrrd if kind == "nrrd" else _metaimage)(text, path)
 
 
-def refuse_damaged(text: HeaderText, needed: int) -> None:
-    """Refuse a file whose voxels are truncated or, where they are packed, damaged.
+def stand_in(text: HeaderText) -> bytes:
+    """Return the same header for raw voxels that follow it, from which ITK learns all but the voxels."""
+    if text.kind == "nrrd":
+        kept = _without(_NRRD_LINE, text.head, _NRRD_STORAGE)
+        return f"{kept}encoding: raw\nendian: little\n\n".encode("latin-1")
+    kept = _without(_META_LINE, text.head, _META_STORAGE)
+    return f"{kept}ElementDataFile = LOCAL\n".encode("latin-1")
 
-    Args:
-        text: of the header.
-        needed: bytes from `text.start` to the end of the last voxel, unpacked.
 
-    Raises:
-        UnreadableError: such a file.
-    """
-    with read_errors(text.data_path), text.data_path.open("rb") as file:
-        check_length(needed, text.packed, text.packing)
-        if text.packing != "none":
-            check_length(needed, unpacked_length(file, text.packing, text.start), "none")
+def header_end(path: Path, kind: str) -> int:
+    """Return where a further field may stand in the header of a file that ITK has written."""
+    with read_errors(path), path.open("rb") as file:
+        text = file.read(_LONGEST_HEADER).decode("latin-1")
+    if kind == "nrrd":
+        end = _NRRD_END.search(text)
+        return end.start() + len(end[0]) // 2 if end else len(text)
+    found = _META_END.search(text)
+    return found.start() if found else len(text)
+
+
+def _without(line: re.Pattern[str], head: str, names: frozenset[str]) -> str:
+    """Return the lines of a header but for some fields, each with its end."""
+    kept = []
+    for one in head.split("\n"):
+        found = line.match(one)
+        if one.strip() and not (found and found[1].strip().replace(" ", "").lower() in names):
+            kept.append(f"{one.rstrip()}\n")
+    return "".join(kept)
 
 
 def _nrrd(text: str, path: Path) -> HeaderText:
@@ -130,7 +175,7 @@ def _nrrd(text: str, path: Path) -> HeaderText:
         raise UnsupportedError(message)
     sizes = _sizes(fields["dimension"], fields["sizes"], path)
     skipped = int(fields.get("byteskip", "0"))
-    return _located(path, fields, sizes, name, end.end() if end else 0, packing, skipped)
+    return _located(path, "nrrd", head, fields, sizes, name, packing, skipped)
 
 
 def _metaimage(text: str, path: Path) -> HeaderText:
@@ -139,16 +184,23 @@ def _metaimage(text: str, path: Path) -> HeaderText:
     if end is None:
         message = f"{path} is not a MetaImage file, or is truncated: its header has no line ElementDataFile"
         raise UnreadableError(message)
-    fields = _fields(_META_FIELD, text[: end.end()])
+    head = text[: end.end()]
+    fields = _fields(_META_FIELD, head)
     if not _is_true(fields.get("BinaryData", "True")):
         message = f"{path}: expected binary voxels, got voxels written as text"
         raise UnsupportedError(message)
     sizes = _sizes(fields["NDims"], fields["DimSize"], path)
     _refuse_miscounted(fields, len(sizes))
-    name = fields["ElementDataFile"]
+    name = "" if fields["ElementDataFile"].upper() == "LOCAL" else fields["ElementDataFile"]
     packing: Packing = "zlib" if _is_true(fields.get("CompressedData", "False")) else "none"
     skipped = int(fields.get("HeaderSize", "0"))
-    found = _located(path, fields, sizes, "" if name.upper() == "LOCAL" else name, end.end(), packing, skipped)
+    if not name and skipped > 0:
+        # Counted from the start of the file, header and all.
+        skipped -= len(head)
+        if skipped < 0:
+            message = f"HeaderSize {fields['HeaderSize']}, but a header of {len(head)} bytes"
+            raise ValueError(message)
+    found = _located(path, "metaimage", head, fields, sizes, name, packing, skipped)
     if packing != "none" and int(fields.get("CompressedDataSize", "0")) not in {0, found.packed}:
         message = f"CompressedDataSize {fields['CompressedDataSize']}, but {found.packed} bytes of voxels"
         raise ValueError(message)
@@ -186,30 +238,42 @@ def _refuse_miscounted(fields: Fields, axes: int) -> None:
 
 
 def _located(
-    path: Path, fields: Fields, sizes: tuple[int, ...], name: str, start: int, packing: Packing, skipped: int
+    path: Path,
+    kind: str,
+    head: str,
+    fields: Fields,
+    sizes: tuple[int, ...],
+    name: str,
+    packing: Packing,
+    skipped: int,
 ) -> HeaderText:
     """Return the header together with the file of the voxels, which must be large enough.
 
     Args:
         path: the file with the header.
+        kind: of the file.
+        head: its header.
         fields: of the header.
         sizes: voxels along every axis.
         name: of the file with the voxels; empty where they follow the header.
-        start: length of the header.
         packing: how the voxels are packed.
         skipped: bytes to skip before them; -1 where they are the end of the file.
     """
-    data_path, start = (path.parent / _inside(name, path), 0) if name else (path, start)
+    data_path, start = (path.parent / _inside(name, path), 0) if name else (path, len(head))
     if skipped < -1 or (skipped and packing != "none"):
         message = f"{skipped} bytes to skip before voxels packed as {packing}"
         raise ValueError(message)
     if len(os.fsencode(data_path)) > _LONGEST_PATH:
         message = f"cannot read {path}: expected a path of at most {_LONGEST_PATH} bytes, the limit of ITK"
         raise InputError(message)
+    check_regular(data_path)
     with read_errors(data_path):
+        if name and data_path.samefile(path):
+            message = f"data file {name!r} is the header itself: expected LOCAL, or no data file for NRRD"
+            raise ValueError(message)
         packed = data_path.stat().st_size - start
         check_length(prod(sizes), packed, packing)
-    return HeaderText(path, fields, sizes, data_path, start, packing, packed, max(skipped, 0))
+    return HeaderText(path, kind, head, fields, sizes, data_path, start, packing, packed, skipped)
 
 
 def _inside(name: str, path: Path) -> str:

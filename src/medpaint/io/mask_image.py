@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from medpaint.core.errors import UsageError
 from medpaint.core.types import Affine, Array
@@ -22,6 +22,7 @@ class MaskImage:
         warnings: what was noticed, a sentence each.
         labels: values that still have to be chosen; empty where nothing is, or where the reader has chosen
             already, as for DICOM segmentations and structure sets.
+        positions: where the file says that the voxels are, see `medpaint.io.source.Source.positions`.
     """
 
     values: Array
@@ -29,6 +30,7 @@ class MaskImage:
     sha256: str
     warnings: tuple[str, ...] = ()
     labels: tuple[int, ...] = ()
+    positions: Mapping[str, Affine] = field(default_factory=dict)
 
 
 def numbered(labels: Sequence[int | str]) -> tuple[int, ...]:

@@ -29,7 +29,14 @@ from medpaint.io.header import (
     restorable,
 )
 from medpaint.io.inspected import Inspection
-from medpaint.io.nifti_header import LONGEST_HEADER, mask_header, mask_header_like, note_in, parse_nifti
+from medpaint.io.nifti_header import (
+    LONGEST_HEADER,
+    mask_header,
+    mask_header_like,
+    note_in,
+    parse_nifti,
+    refuse_overlap,
+)
 from medpaint.io.readback import compared
 from medpaint.io.selection import Selection
 from medpaint.io.source import Derivation, ReadBack
@@ -67,6 +74,7 @@ class NiftiSource:
         axes: number of axes of the volume in the file, 2 or 3.
         stored: where its voxels are.
         place: where in the file the frame was that was read.
+        positions: where the forms of its header put its voxels, the one that it is read by first.
         absent: always empty; slices are put back in DICOM series only.
     """
 
@@ -79,6 +87,7 @@ class NiftiSource:
     axes: int
     stored: Stored
     place: Place
+    positions: Mapping[str, Affine]
     absent: tuple[int, ...] = ()
 
     @property
@@ -187,7 +196,9 @@ def read_nifti(path: Path, *, frame: int | None = None) -> tuple[Volume, NiftiSo
         digest = stream_digest(file)
         header, block = _parsed(file, path)
         stored, encoding = restorable(header)
-        data, place = read_frame(file, stored, chosen_frame(header, frame))
+        number = chosen_frame(header, frame)
+        data, place = read_frame(file, stored, number)
+    refuse_overlap(block, header, place.tail - (stored.frames - 1 - number) * stored.frame_bytes)
     volume = Volume(data, header.affine, encoding)
     source = NiftiSource(
         path=path,
@@ -199,6 +210,7 @@ def read_nifti(path: Path, *, frame: int | None = None) -> tuple[Volume, NiftiSo
         axes=min(len(header.sizes), 3),
         stored=stored,
         place=place,
+        positions=header.positions,
     )
     return volume, source
 

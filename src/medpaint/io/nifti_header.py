@@ -15,20 +15,28 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 
-from medpaint.core.errors import GeometryError, UnreadableError, UnsupportedError
+from medpaint.core.errors import UnreadableError, UnsupportedError
 from medpaint.core.geometry import spacing_of
 from medpaint.core.types import Affine
-from medpaint.io.header import Header, without_trailing_ones
+from medpaint.io.header import Header, shape_of, without_trailing_ones
+from medpaint.io.nifti_forms import forms_of
+from medpaint.io.nifti_intent import refused_intent
 from medpaint.io.stored import Packing
 
-__all__ = ["LONGEST_HEADER", "mask_header", "mask_header_like", "note_in", "parse_nifti"]
+__all__ = ["LONGEST_HEADER", "mask_header", "mask_header_like", "note_in", "parse_nifti", "refuse_overlap"]
 
 _nifti1: Any = import_module("nibabel.nifti1")
 _KINDS: Final = (_nifti1.Nifti1Header, import_module("nibabel.nifti2").Nifti2Header)
 _NibabelHeader: TypeAlias = Any
 """nibabel does not say what types its methods take."""
 
-LONGEST_HEADER: Final = 540
+LONGEST_HEADER: Final = 552
+"""Length of the longer header, of the flag for extensions, and of the first one's size and code."""
+
+_FLAG: Final = 4
+"""Bytes after a header, the first of which says whether extensions follow; the first voxel is behind them."""
+
+_EXTENSION_STEP: Final = 16
 
 _MOST_AXES: Final = 7
 _UNITS_NOT_MM: Final = {1: "metres", 3: "micrometres"}
@@ -67,20 +75,25 @@ def parse_nifti(block: bytes, path: Path, packing: Packing) -> Header:
         message = f"{path} is damaged: its header cannot be understood ({error})"
         raise UnreadableError(message) from error
     dtype = fields.get_data_dtype()
+    _refuse_early(fields, offset, path)
+    sizes = without_trailing_ones(tuple(map(int, fields.get_data_shape())))
+    forms = forms_of(fields, shape_of(sizes), path)
     return Header(
         path=path,
         kind="nifti",
-        sizes=without_trailing_ones(tuple(map(int, fields.get_data_shape()))),
+        sizes=sizes,
         type_name=_nifti1.data_type_codes.label[int(fields["datatype"])],
         dtype=dtype if dtype.kind in "iuf" and dtype.itemsize <= 8 else None,
-        affine=_affine(fields, path),
+        affine=forms.affine,
         packing=packing,
         packed=path.stat().st_size,
         offset=offset,
         slope=1.0 if slope is None else slope,
         intercept=0.0 if slope is None else intercept,
-        facts={code: int(fields[code]) for code in ("qform_code", "sform_code")},
-        warnings=_warnings(fields),
+        facts=forms.facts,
+        warnings=forms.warnings + _warnings(fields),
+        refusal=refused_intent(int(fields["intent_code"])),
+        positions=forms.positions,
     )
 
 
@@ -120,6 +133,34 @@ def mask_header_like(block: bytes, shape: tuple[int, ...], *, note: bytes = b"")
     return _bytes_of(header)
 
 
+def refuse_overlap(block: bytes, header: Header, rest: int) -> None:
+    """Refuse a file whose voxels would start inside the first extension of its header.
+
+    The flag for extensions alone does not count: some writers leave it set after they have dropped the extension.
+    The extension is there if the file is longer than its voxels by what would be overlapped.
+
+    Args:
+        block: the start of the file, unpacked.
+        header: the same, parsed.
+        rest: bytes after the last voxel, unpacked.
+
+    Raises:
+        UnreadableError: such a file.
+    """
+    fields = _fields(block, header.path)
+    start = fields.sizeof_hdr + _FLAG
+    if len(block) < start + 4 or not block[fields.sizeof_hdr]:
+        return
+    size = int.from_bytes(block[start : start + 4], "little" if fields.endianness == "<" else "big")
+    overlap = start + size - header.offset
+    if size and size % _EXTENSION_STEP == 0 and 0 < overlap <= rest:
+        message = (
+            f"{header.path}: its header says that the voxels start at byte {header.offset}, inside an extension "
+            f"of the header that ends at byte {start + size}: correct vox_offset"
+        )
+        raise UnreadableError(message)
+
+
 def note_in(block: bytes, path: Path) -> bytes:
     """Return the text in the field ``descrip`` of a header.
 
@@ -132,6 +173,21 @@ def note_in(block: bytes, path: Path) -> bytes:
         UnsupportedError: the header of a pair of files.
     """
     return bytes(_fields(block, path)["descrip"].item())
+
+
+def _refuse_early(fields: _NibabelHeader, offset: int, path: Path) -> None:
+    """Refuse voxels that start inside the header.
+
+    Raises:
+        UnreadableError: such a header.
+    """
+    first = fields.sizeof_hdr + _FLAG
+    if offset < first:
+        message = (
+            f"{path}: its header says that the voxels start at byte {offset}, inside the header, which has "
+            f"{first} bytes: correct vox_offset (to {first}, if the voxels follow the header at once)"
+        )
+        raise UnreadableError(message)
 
 
 def _blank(kind: _NibabelHeader, shape: tuple[int, ...], note: bytes) -> _NibabelHeader:
@@ -179,22 +235,7 @@ def _fields(block: bytes, path: Path) -> _NibabelHeader:
     return fields
 
 
-def _affine(fields: _NibabelHeader, path: Path) -> Affine:
-    """Return the affine of the sform if set, else of the qform, else a guess from the voxel size."""
-    try:
-        return np.asarray(fields.get_best_affine(), np.float64)
-    except ValueError as error:
-        quaternion = [float(fields[f"quatern_{name}"]) for name in "bcd"]
-        message = f"{path}: expected a rotation in the qform, got quaternion {quaternion}"
-        raise GeometryError(message) from error
-
-
 def _warnings(fields: _NibabelHeader) -> tuple[str, ...]:
     """Return what users should know about the header, a sentence each."""
-    warnings = []
-    if fields["qform_code"] <= 0 and fields["sform_code"] <= 0:
-        warnings.append("Neither qform nor sform is set: left and right are a guess.")
     unit = int(fields["xyzt_units"]) & _SPATIAL_UNIT
-    if unit in _UNITS_NOT_MM:
-        warnings.append(f"The header states {_UNITS_NOT_MM[unit]}: treated as millimetres.")
-    return tuple(warnings)
+    return (f"The header states {_UNITS_NOT_MM[unit]}: treated as millimetres.",) if unit in _UNITS_NOT_MM else ()

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from medpaint.core.errors import AmbiguousError, MaskError, UsageError
+from medpaint.core.geometry import contradictory
 from medpaint.io.formats import FORMATS
 from medpaint.io.mask_image import MaskImage, numbered
 from medpaint.io.naming import own_name
@@ -80,7 +83,8 @@ def read_mask(path: Path, scan: Volume, source: Source | None, labels: Sequence[
         The mask on its own grid.
 
     Raises:
-        MaskError: several volumes, another series than the scan's, or a region that is not there.
+        MaskError: several volumes, another series than the scan's, a region that is not there, or contours on a
+            scan that does not state one place.
         AmbiguousError: several segments or regions, and no labels.
         UsageError: a label by name for an image, whose labels are numbers.
         InputError: it cannot be read.
@@ -88,6 +92,8 @@ def read_mask(path: Path, scan: Volume, source: Source | None, labels: Sequence[
     read_drawn = FORMATS[kind_of(path)]().read_drawn
     drawn = read_drawn(path, scan, source, labels) if read_drawn else None
     if drawn is not None:
+        if source is not None and contradictory(source.positions, scan.shape):
+            _refuse_placeless(path, drawn, scan, source)
         return drawn
     try:
         image, file = read_selected(path, Selection())
@@ -95,7 +101,21 @@ def read_mask(path: Path, scan: Volume, source: Source | None, labels: Sequence[
         message = f"expected a mask of one volume: {error}"
         raise MaskError(message) from error
     values = image.data if image.encoding.is_identity else image.intensities()
-    return MaskImage(values, image.affine, file.sha256, file.warnings, numbered(labels))
+    return MaskImage(values, image.affine, file.sha256, file.warnings, numbered(labels), file.positions)
+
+
+def _refuse_placeless(path: Path, drawn: MaskImage, scan: Volume, source: Source) -> None:
+    """Refuse contours, which have nothing but a place in space, on a scan that states several.
+
+    Raises:
+        MaskError: such a mask.
+    """
+    if np.array_equal(drawn.affine, scan.affine):
+        message = (
+            f"{path}: contours have only a place in space, and the scan states several "
+            f"({', '.join(source.positions)}): make its header state one place, or use a mask on its voxels"
+        )
+        raise MaskError(message)
 
 
 def outline(path: Path) -> Outline:

@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from medpaint.core.errors import InputError, UnreadableError
 from medpaint.io.archive import is_archive
-from medpaint.io.stored import read_errors
+from medpaint.io.stored import check_regular, is_link_to_nothing, read_errors
 
 __all__ = ["Kind", "files_below", "kind_of", "kind_of_content"]
 
@@ -62,11 +62,12 @@ def kind_of(path: Path) -> Kind:
         UnreadableError: not a known kind of image; the message says what it looks like.
         InputError: no such file or folder, or it cannot be read.
     """
-    if path.is_dir():
-        return _kind_of_folder(path)
-    head = _head(path)
-    if is_archive(path):
-        return "dicom"
+    with read_errors(path):
+        if path.is_dir():
+            return _kind_of_folder(path)
+        head = _head(path)
+        if is_archive(path):
+            return "dicom"
     kind = _kind_of_bytes(head) or _ENDINGS.get(_ending(path))
     if kind is None:
         message = f"{path}: {_EXPECTED}; this looks like {_appearance(head)}"
@@ -83,32 +84,44 @@ def kind_of_content(path: Path) -> Kind | None:
     return _kind_of_bytes(_head(path)) or _ENDINGS.get(_ending(path))
 
 
-def files_below(folder: Path) -> Iterator[Path]:
-    """Yield every file in a folder and its subfolders, sorted, without hidden ones."""
+def files_below(folder: Path, _above: frozenset[Path] = frozenset()) -> Iterator[Path]:
+    """Yield every file in a folder and its subfolders, sorted, without hidden ones.
+
+    Links to nothing are among them, so that no scan loses a part that has not been fetched yet.
+    """
+    above = _above | {folder.resolve()}
     for entry in sorted(folder.iterdir()):
         if entry.name.startswith("."):
             continue
         if entry.is_dir():
-            yield from files_below(entry)
-        elif entry.is_file():
+            if entry.resolve() not in above:
+                yield from files_below(entry, above)
+        elif entry.is_file() or is_link_to_nothing(entry):
             yield entry
 
 
 def _kind_of_folder(folder: Path) -> Kind:
-    """Return ``dicom`` where a file in the folder is DICOM; other files do not make a folder a scan."""
+    """Return ``dicom`` where a file in the folder is DICOM; other files do not make a folder a scan.
+
+    Raises:
+        InputError: a link in it leads to nothing, which could be a slice.
+    """
     with read_errors(folder):
-        for file in files_below(folder):
-            if kind_of_content(file) == "dicom":
-                return "dicom"
+        files = list(files_below(folder))
+    for file in filter(is_link_to_nothing, files):
+        check_regular(file)
+    if any(kind_of_content(file) == "dicom" for file in files):
+        return "dicom"
     message = f"{folder}: expected an image file, or a folder of DICOM files; no file in this folder is DICOM"
     raise UnreadableError(message)
 
 
 def _head(path: Path) -> bytes:
     """Return the first bytes of a file."""
-    if not path.exists():
+    if not (path.exists() or path.is_symlink()):
         message = f"{path}: expected a file or a folder: no such path"
         raise InputError(message)
+    check_regular(path)
     with read_errors(path), path.open("rb") as file:
         return file.read(_HEAD)
 

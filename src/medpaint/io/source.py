@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from medpaint.core.types import Array, Mask
+from medpaint.core.types import Affine, Array, Mask
 from medpaint.io.selection import Selection
 
 __all__ = ["Derivation", "ReadBack", "Source"]
@@ -59,6 +59,9 @@ class Source(Protocol):
         facts: further details for people: modality, axes, frames, transfer syntax. No patient data.
         warnings: problems that did not prevent reading, a sentence each.
         absent: slices along K that were absent and have been put back, to be filled.
+        positions: where the file says that the voxels are, by the names of what says so: affines, voxel index to
+            RAS+ millimetres, (4, 4). The first is the volume's own; there are others only where the file
+            contradicts itself, or where programs read it differently. Empty where it has no such names.
     """
 
     @property
@@ -109,6 +112,11 @@ class Source(Protocol):
     @property
     def absent(self) -> tuple[int, ...]:
         """Slices that were put back."""
+        ...
+
+    @property
+    def positions(self) -> Mapping[str, Affine]:
+        """Where the voxels are, by each of the statements in the file."""
         ...
 
     def recorded_facts(self, secret: bytes = b"") -> Mapping[str, str | int | float]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import stat
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -28,12 +29,14 @@ __all__ = [
     "Stored",
     "bytes_with",
     "check_length",
+    "check_regular",
+    "frames_in",
+    "is_link_to_nothing",
     "pack",
     "read_errors",
     "read_frame",
     "reopened",
     "unpacked",
-    "unpacked_length",
 ]
 
 Packing = Literal["none", "gzip", "zlib"]
@@ -47,6 +50,16 @@ _CHUNK: Final = 1 << 20
 _MOST_DEFLATED: Final = 1032
 """Largest number of bytes that one byte of deflated data can expand to."""
 
+_LINK_TO_NOTHING: Final = "a link to nothing: fetch its content first, as with git annex get or datalad get"
+
+_OTHERS: Final = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
 
 @dataclass(frozen=True)
 class Stored:
@@ -58,6 +71,7 @@ class Stored:
         dtype: type and byte order of a voxel.
         shape: voxels of a frame along I, J, K.
         frames: number of frames.
+        start: bytes of the file before the packed part.
     """
 
     packing: Packing
@@ -65,6 +79,7 @@ class Stored:
     dtype: np.dtype[Any]
     shape: tuple[int, int, int]
     frames: int
+    start: int = 0
 
     @property
     def frame_bytes(self) -> int:
@@ -74,7 +89,7 @@ class Stored:
 
     @property
     def total_bytes(self) -> int:
-        """Length of the unpacked file to the end of the last frame."""
+        """Length of the unpacked part to the end of the last frame."""
         return self.offset + self.frames * self.frame_bytes
 
 
@@ -108,8 +123,30 @@ def read_errors(path: Path) -> Iterator[None]:
         message = f"{path} is damaged: its compressed part cannot be unpacked ({error})"
         raise UnreadableError(message) from error
     except OSError as error:
-        message = f"cannot read {path}: {error.strerror or error}"
+        reason = _LINK_TO_NOTHING if is_link_to_nothing(path) else error.strerror or error
+        message = f"cannot read {path}: {reason}"
         raise InputError(message) from error
+
+
+def is_link_to_nothing(path: Path) -> bool:
+    """Return whether `path` is a link to something that is not there, as of data that were not fetched yet."""
+    # Those of pathlib raise for a name that is too long, and this is called while errors are handled.
+    return os.path.islink(path) and not os.path.exists(path)  # noqa: PTH110, PTH114
+
+
+def check_regular(path: Path) -> None:
+    """Refuse a path that is not a file with bytes on a disk.
+
+    Reading a pipe or a device would wait for ever, or never end.
+
+    Raises:
+        InputError: missing, a link to nothing, or a folder, pipe, socket or device.
+    """
+    with read_errors(path):
+        mode = path.stat().st_mode
+    if not stat.S_ISREG(mode):
+        message = f"cannot read {path}: expected a file, got {_OTHERS.get(stat.S_IFMT(mode), 'something else')}"
+        raise InputError(message)
 
 
 @contextmanager
@@ -139,24 +176,38 @@ def unpacked(file: BinaryIO, packing: Packing, start: int = 0) -> Iterator[Binar
         with gzip.GzipFile(fileobj=file, mode="rb") as stream:
             yield cast("BinaryIO", stream)
     else:
-        # Some writers of MetaImage use a gzip frame; 32 accepts either.
-        inflater = zlib.decompressobj(zlib.MAX_WBITS | 32)
-        content = inflater.decompress(file.read())
-        if not inflater.eof:
-            message = "its compressed part ends too early"
-            raise EOFError(message)
-        yield io.BytesIO(content)
+        yield cast("BinaryIO", _Inflated(file))
 
 
-def unpacked_length(file: BinaryIO, packing: Packing, start: int) -> int:
-    """Return how many bytes follow byte `start` of `file` once unpacked, with all checksums verified.
+class _Inflated(io.RawIOBase):
+    """What a zlib frame in a file holds, unpacked piece by piece; a gzip frame too, which some writers use."""
 
-    Raises:
-        EOFError: the packed part ends too early.
-        OSError: it is damaged; also zlib.error.
-    """
-    with unpacked(file, packing, start) as stream:
-        return sum(map(len, _copy(stream, None)))
+    def __init__(self, file: BinaryIO) -> None:
+        """Start where `file` is."""
+        self._file = file
+        self._inflater = zlib.decompressobj(zlib.MAX_WBITS | 32)
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - io says so
+        """Fill a buffer or a part of it, and return how many bytes it got; 0 at the end of the frame.
+
+        Raises:
+            EOFError: the file ends first.
+        """
+        packed = self._inflater.unconsumed_tail
+        while len(buffer):  # for zlib a length of 0 is no limit
+            content = self._inflater.decompress(packed, len(buffer))
+            if content or self._inflater.eof:
+                buffer[: len(content)] = content
+                return len(content)
+            packed = self._file.read(_CHUNK)
+            if not packed:
+                message = "its compressed part ends too early"
+                raise EOFError(message)
+        return 0
 
 
 def check_length(needed: int, packed: int, packing: Packing) -> None:
@@ -174,25 +225,64 @@ def check_length(needed: int, packed: int, packing: Packing) -> None:
 def read_frame(file: BinaryIO, stored: Stored, frame: int) -> tuple[Array, Place]:
     """Read one frame and check that the file holds all others too.
 
+    Memory is taken for one frame, and only where the file is large enough to hold all. What is packed is unpacked
+    to its end, so that its checksum is verified.
+
     Returns:
         Its values, (I, J, K), in the machine's byte order, and its position.
 
     Raises:
         EOFError: the file ends before the last voxel.
+        zlib.error: it unpacks to far more than its header states.
     """
-    packed = os.fstat(file.fileno()).st_size
+    packed = os.fstat(file.fileno()).st_size - stored.start
     check_length(stored.total_bytes, packed, stored.packing)
     position = stored.offset + frame * stored.frame_bytes
+    with unpacked(file, stored.packing, stored.start) as stream:
+        _skip(stream, position, stored.packing)
+        values, got = _frame(stream, stored)
+        end = position + got
+        tail = packed - end if stored.packing == "none" else _tail(stream, stored, end)
+    check_length(stored.total_bytes, end + tail, "none")
+    return values, Place(position, tail)
+
+
+def frames_in(file: BinaryIO, stored: Stored) -> Iterator[Array]:
+    """Yield all frames of a file that `read_frame` has read, (I, J, K) each, in the machine's byte order."""
+    with unpacked(file, stored.packing, stored.start) as stream:
+        _skip(stream, stored.offset, stored.packing)
+        for _ in range(stored.frames):
+            yield _frame(stream, stored)[0]
+
+
+def _frame(stream: BinaryIO, stored: Stored) -> tuple[Array, int]:
+    """Return the next frame of a stream, and how many of its bytes were there."""
     flat = np.empty(stored.frame_bytes, np.uint8)
-    with unpacked(file, stored.packing) as stream:
-        stream.seek(position, io.SEEK_CUR)
-        got = _fill(stream, flat.data)
-        tail = packed - position - got if stored.packing == "none" else sum(map(len, _copy(stream, None)))
-    check_length(stored.total_bytes, position + got + tail, "none")
+    got = _fill(stream, flat.data)
     values = flat.view(stored.dtype)
     if not stored.dtype.isnative:
         values = values.byteswap(inplace=True).view(stored.dtype.newbyteorder("="))
-    return values.reshape(stored.shape, order="F"), Place(position, tail)
+    return values.reshape(stored.shape, order="F"), got
+
+
+def _tail(stream: BinaryIO, stored: Stored, end: int) -> int:
+    """Return how many bytes follow in an unpacked stream; stop at far more than the header states.
+
+    Args:
+        stream: after the frame.
+        stored: what the header states.
+        end: bytes of the stream before this.
+
+    Raises:
+        zlib.error: far more.
+    """
+    tail, most = 0, 2 * stored.total_bytes + _CHUNK
+    for chunk in _copy(stream, None):
+        tail += len(chunk)
+        if end + tail > most:
+            message = f"its header states {stored.total_bytes:,} bytes, it unpacks to more than {most:,}"
+            raise zlib.error(message)
+    return tail
 
 
 def bytes_with(file: BinaryIO, stored: Stored, place: Place, data: Array) -> Iterator[bytes | memoryview]:
@@ -211,11 +301,11 @@ def bytes_with(file: BinaryIO, stored: Stored, place: Place, data: Array) -> Ite
     if data.shape != stored.shape or data.dtype != dtype:
         message = f"expected {dtype}{stored.shape}, got {data.dtype}{data.shape}"
         raise ValueError(message)
-    with unpacked(file, stored.packing) as stream:
+    with unpacked(file, stored.packing, stored.start) as stream:
         yield from _copy(stream, place.position)
         yield np.asarray(data, stored.dtype).reshape(-1, order="F").view(np.uint8).data
         if place.tail:
-            stream.seek(stored.frame_bytes, io.SEEK_CUR)
+            _skip(stream, stored.frame_bytes, stored.packing)
             yield from _copy(stream, place.tail)
 
 
@@ -227,6 +317,15 @@ def pack(chunks: Iterable[bytes | memoryview], out: BinaryIO, packing: Packing) 
     with gzip.GzipFile("", "wb", _LEVEL, out, mtime=0) as stream:
         for chunk in chunks:
             stream.write(chunk)
+
+
+def _skip(stream: BinaryIO, count: int, packing: Packing) -> None:
+    """Pass over the next `count` bytes."""
+    if packing == "none":
+        stream.seek(count, io.SEEK_CUR)
+        return
+    for _ in _copy(stream, count):
+        pass
 
 
 def _copy(stream: BinaryIO, count: int | None) -> Iterator[bytes]:

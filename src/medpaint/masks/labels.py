@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 
@@ -10,6 +11,9 @@ from medpaint.core.errors import AmbiguousError, MaskError
 from medpaint.core.types import Array, Mask
 
 __all__ = ["binarised"]
+
+_LONG: Final = 1e15
+"""Larger whole numbers are shown with an exponent."""
 
 
 def binarised(values: Array, labels: Sequence[int] = (), *, invert: bool = False) -> Mask:
@@ -43,7 +47,7 @@ def _chosen(values: Array, present: Array, labels: Sequence[int]) -> Mask:
     """Return where `values` is one of `labels`; each of them has to occur."""
     absent = sorted(set(labels) - {float(value) for value in present})
     if absent:
-        found = ", ".join(f"{value:g}" for value in present[:20])
+        found = ", ".join(map(_shown, present[:20]))
         message = f"mask has no label {', '.join(map(str, absent))}; it has {found}"
         raise MaskError(message)
     return np.isin(values, np.array(sorted(set(labels)), values.dtype))
@@ -53,8 +57,20 @@ def _refuse_several(values: Array, nonzero: Array) -> None:
     """Refuse a mask with several labels or with fractions."""
     if not np.array_equal(nonzero, np.rint(nonzero)):
         fractional = int(np.count_nonzero(values != np.rint(values)))
-        message = f"mask has {fractional} fractional values; expected 0 and 1, or whole labels: threshold it first"
+        one = _shown(nonzero[nonzero != np.rint(nonzero)][0])
+        message = (
+            f"mask has {fractional} fractional values, such as {one}; "
+            "expected 0 and 1, or whole labels: threshold it first"
+        )
         raise MaskError(message)
-    shown = ", ".join(f"{value:g}" for value in nonzero[:20]) + (", ..." if nonzero.size > 20 else "")
+    shown = ", ".join(map(_shown, nonzero[:20])) + (", ..." if nonzero.size > 20 else "")
     message = f"mask has {nonzero.size} labels ({shown}); choose with --labels"
     raise AmbiguousError(message)
+
+
+def _shown(value: np.generic) -> str:
+    """Return a value with all its digits, a whole one without a point."""
+    number = value.item()
+    if not isinstance(number, float):
+        return str(int(number))
+    return str(int(number)) if number.is_integer() and abs(number) < _LONG else str(value)

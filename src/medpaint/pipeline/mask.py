@@ -17,9 +17,9 @@ from medpaint.io.mask_image import numbered
 from medpaint.io.reading import read_mask
 from medpaint.masks.checks import check_against_scan
 from medpaint.masks.dilation import dilated
-from medpaint.masks.grids import aligned
 from medpaint.masks.labels import binarised
 from medpaint.masks.padding import without_padding
+from medpaint.masks.positions import Positioned, placed
 from medpaint.parameters import MaskParameters
 from medpaint.pipeline.case import Case, MaskLike, Scan
 from medpaint.record.entries import FindingEntry, MaskEntry
@@ -99,8 +99,10 @@ def _from_file(path: Path, scan: Scan, parameters: MaskParameters) -> _Drawn:
     """Return the mask of a file."""
     read = read_mask(path, scan.volume, scan.source, parameters.labels)
     drawn = binarised(read.values, read.labels, invert=parameters.invert_mask)
-    found, grid = aligned(drawn, read.affine, scan.volume, resample=parameters.resample_mask)
-    warnings = read.warnings
+    positions = scan.source.positions if scan.source is not None else {}
+    mask = Positioned(drawn, read.affine, read.positions)
+    found, grid, placing = placed(mask, scan.volume, positions, resample=parameters.resample_mask)
+    warnings = read.warnings + placing
     if grid == "resampled":
         voxel_ml = float(abs(np.linalg.det(read.affine[:3, :3]))) / 1000.0
         before, after = (

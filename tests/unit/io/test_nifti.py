@@ -26,6 +26,7 @@ from medpaint.core.errors import (
     UsageError,
 )
 from medpaint.core.types import Affine, Array
+from medpaint.io.inspection import inspect
 from medpaint.io.nifti import read_nifti, write_mask
 from medpaint.io.nifti_header import mask_header
 from medpaint.io.source import Derivation
@@ -163,7 +164,7 @@ def test_affine_equals_nibabels(tmp_path: Path, kind: Any, qform: int, sform: in
     volume, source = read_nifti(path)
     np.testing.assert_allclose(volume.affine, nib.load(path).affine, rtol=0, atol=1e-12)
     assert (source.facts["qform_code"], source.facts["sform_code"]) == (qform, sform)
-    assert bool(source.warnings) == (qform == sform == 0)
+    assert bool(source.warnings) == (bool(qform) == bool(sform))
 
 
 def test_units_other_than_millimetres_give_a_warning(tmp_path: Path) -> None:
@@ -235,6 +236,29 @@ def test_voxels_other_than_one_real_number_are_refused(tmp_path: Path, dtype: An
         read_nifti(path)
 
 
+@pytest.mark.parametrize("shape", [(4, 3, 5), (4, 3, 5, 1, 3)])
+@pytest.mark.parametrize("code", [1004, 1005, 1006, 1007, 1010, 2003, 2006, 3006])
+def test_vectors_and_matrices_are_refused_by_their_intent(
+    tmp_path: Path, code: int, shape: tuple[int, ...]
+) -> None:
+    def change(header: Any) -> None:
+        header["intent_code"] = code
+
+    path = saved(tmp_path / "scan.nii", numbers("f4", shape), change=change)
+    with pytest.raises(UnsupportedError, match=rf"expected a scalar image, got .* \(intent code {code}\)"):
+        read_nifti(path, frame=0 if len(shape) > 3 else None)
+    (found,) = inspect(path)
+    assert "scalar image" in found.reason
+
+
+@pytest.mark.parametrize("code", [0, 3, 1001, 1002, 2001])
+def test_scalar_intents_are_read(tmp_path: Path, code: int) -> None:
+    def change(header: Any) -> None:
+        header["intent_code"] = code
+
+    assert read_nifti(saved(tmp_path / "scan.nii", numbers("f4"), change=change))[0].shape == (4, 3, 5)
+
+
 def test_one_file_of_a_pair_is_refused(tmp_path: Path) -> None:
     nib.save(nib.Nifti1Pair(numbers("u1"), np.eye(4)), tmp_path / "scan.img")
     with pytest.raises(UnsupportedError, match="pair"):
@@ -264,6 +288,45 @@ def test_a_damaged_header_is_refused(tmp_path: Path, at: int, value: bytes, erro
     path = patched(saved(tmp_path / "scan.nii", numbers("u1")), at, value)
     with pytest.raises(error, match=r"scan\.nii"):
         read_nifti(path)
+
+
+@pytest.mark.parametrize(("kind", "first"), [(nib.Nifti1Image, 352), (nib.Nifti2Image, 544)])
+@pytest.mark.parametrize("offset", [0, 1, 348, 351])
+def test_voxels_inside_the_header_are_refused(tmp_path: Path, kind: Any, first: int, offset: int) -> None:
+    path = saved(tmp_path / "scan.nii", numbers("i2"), kind=kind)
+    at, form = (108, "<f") if kind is nib.Nifti1Image else (168, "<q")
+    patched(path, at, struct.pack(form, offset))
+    with pytest.raises(UnreadableError, match=rf"scan\.nii|vox_offset.*{first}|too low"):
+        read_nifti(path)
+    (found,) = inspect(path)
+    assert not found.restorable
+
+
+def test_a_start_at_zero_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    path = patched(saved(tmp_path / "scan.nii", numbers("i2")), 108, bytes(4))
+    with pytest.raises(
+        UnreadableError, match=r"voxels start at byte 0, inside the header, .* vox_offset \(to 352"
+    ):
+        read_nifti(path)
+
+
+@pytest.mark.parametrize("kind", [nib.Nifti1Image, nib.Nifti2Image])
+def test_voxels_inside_an_extension_are_refused(tmp_path: Path, kind: Any) -> None:
+    def change(header: Any) -> None:
+        header.extensions.append(nib.nifti1.Nifti1Extension("comment", b"x" * 30))
+
+    path = saved(tmp_path / "scan.nii", numbers("i2"), kind=kind, change=change)
+    read_nifti(path)
+    at, value = (108, struct.pack("<f", 352)) if kind is nib.Nifti1Image else (168, struct.pack("<q", 544))
+    patched(path, at, value)
+    with pytest.raises(UnreadableError, match="inside an extension of the header that ends at byte"):
+        read_nifti(path)
+
+
+def test_a_flag_for_extensions_without_one_is_harmless(tmp_path: Path) -> None:
+    data = np.full((3, 4, 5), 32, np.int32)
+    path = patched(saved(tmp_path / "scan.nii", data), 348, b"\1")
+    np.testing.assert_array_equal(read_nifti(path)[0].data, data)
 
 
 def test_an_invalid_quaternion_is_refused(tmp_path: Path) -> None:

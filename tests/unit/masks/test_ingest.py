@@ -70,6 +70,13 @@ def test_fractions_are_refused() -> None:
         binarised(np.array([0.0, 0.7]))
 
 
+def test_values_are_shown_in_full() -> None:
+    with pytest.raises(MaskError, match=r"such as 0\.99999994;"):
+        binarised(np.array([0.0, 0.99999994], np.float32))
+    with pytest.raises(AmbiguousError, match=r"\(12345678, 12345679\)"):
+        binarised(np.array([0, 12345678, 12345679]))
+
+
 @pytest.mark.parametrize("values", [np.array(["a", "b"]), np.array([1 + 2j]), np.array([None, 1])])
 def test_a_mask_without_numbers_is_refused(values: np.ndarray) -> None:
     with pytest.raises(MaskError, match="expected a mask of numbers"):
@@ -97,6 +104,14 @@ def test_flips_and_permutations_of_the_grid_are_undone(axes: tuple[int, ...], si
 def test_another_grid_is_refused_with_both_grids_described() -> None:
     with pytest.raises(MaskError, match=r"mask 3x4x4 voxels of 2x2x2 mm.*scan 6x7x8.*--resample-mask"):
         aligned(np.ones((3, 4, 4), bool), np.diag([2.0, 2, 2, 1]), Volume.of(np.zeros(SHAPE)))
+
+
+@pytest.mark.parametrize(("shift", "shown"), [(0.03, "0.03"), (0.0200001, "0.02000"), (7.0, "7")])
+def test_a_small_difference_is_shown_in_numbers_that_differ(shift: float, shown: str) -> None:
+    affine = np.eye(4)
+    affine[1, 3] = shift
+    with pytest.raises(MaskError, match=rf"differ by up to {shown}\d* voxels, 0\.02 are allowed"):
+        aligned(np.ones(SHAPE, bool), affine, Volume.of(np.zeros(SHAPE)))
 
 
 def test_a_cropped_grid_is_refused() -> None:

@@ -70,6 +70,11 @@ class DicomSource:
     suffix: str = ""
 
     @property
+    def positions(self) -> Mapping[str, Affine]:
+        """Nothing: a series states the place of its voxels once."""
+        return {}
+
+    @property
     def files(self) -> tuple[Path, ...]:
         """Every file that was read."""
         return tuple(dict.fromkeys(on_disk(file) for file in self.instances))

@@ -13,7 +13,7 @@ from pydicom.uid import UID
 from medpaint.io.archive import File
 from medpaint.io.dicom.frames import GROUP_KEYWORDS, frame_datasets
 from medpaint.io.dicom.mosaic import CSA_TAGS, is_mosaic, mosaic_of
-from medpaint.io.dicom.parsing import integer, numbers, text, transfer_syntax_of, words
+from medpaint.io.dicom.parsing import integer, numbers, stored_values, text, transfer_syntax_of, words
 
 __all__ = ["KEYWORDS", "Header", "agreed", "headers_of"]
 
@@ -53,6 +53,7 @@ class Header:
         slope: factor from stored value to intensity; see `_scaling`.
         intercept: added to that.
         has_real_world: whether slope and intercept come from a real-world value mapping.
+        is_rescaled: whether they are stated at all.
         unit: of the result, in the Unified Code for Units of Measure; empty where not stated.
         depth_mm: SpacingBetweenSlices, or SliceThickness where that is absent; None without both.
         spacing_between: SpacingBetweenSlices, mm; None where absent.
@@ -92,6 +93,7 @@ class Header:
     tiled: bool = False
     unit: str = ""
     has_real_world: bool = False
+    is_rescaled: bool = False
     facets: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -117,7 +119,15 @@ def agreed(headers: Sequence[Header]) -> tuple[Header, ...]:
         return tuple(headers)
     note = "the slices differ in the meaning of their values: stored values are used as intensities"
     return tuple(
-        replace(one, slope=1.0, intercept=0.0, unit="", has_real_world=False, notes=(*one.notes, note))
+        replace(
+            one,
+            slope=1.0,
+            intercept=0.0,
+            unit="",
+            has_real_world=False,
+            is_rescaled=False,
+            notes=(*one.notes, note),
+        )
         if one.has_real_world
         else one
         for one in headers
@@ -190,6 +200,7 @@ def _header(path: File, dataset: Dataset, syntax: UID) -> Header:
         intercept=scaling[1],
         unit=scaling[2],
         has_real_world=scaling[3],
+        is_rescaled=scaling[3] or "RescaleSlope" in dataset or "RescaleIntercept" in dataset,
         depth_mm=between or thickness,
         spacing_between=between,
         has_lookup_table="ModalityLUTSequence" in dataset,
@@ -231,9 +242,10 @@ def _scaling(dataset: Dataset) -> tuple[float, float, str, bool]:
 
 def _is_for_all(line: Dataset, dataset: Dataset) -> bool:
     """Return whether a real-world value mapping covers all stored values that the bits can hold."""
-    lowest, highest = _limits(integer(dataset, "BitsStored", 0), integer(dataset, "PixelRepresentation", 0))
-    first = numbers(line, "RealWorldValueFirstValueMapped", 1) or (lowest,)
-    last = numbers(line, "RealWorldValueLastValueMapped", 1) or (highest,)
+    signed = integer(dataset, "PixelRepresentation", 0)
+    lowest, highest = _limits(integer(dataset, "BitsStored", 0), signed)
+    first = stored_values(line, "RealWorldValueFirstValueMapped", signed) or (lowest,)
+    last = stored_values(line, "RealWorldValueLastValueMapped", signed) or (highest,)
     return first[0] <= lowest and highest <= last[0]
 
 
@@ -244,10 +256,11 @@ def _is_unit(code: Dataset) -> bool:
 
 def _padding(dataset: Dataset) -> tuple[float, float] | None:
     """Return the range of padding values (DICOM PS3.3 C.7.5.1.1.2); None without any."""
-    value = numbers(dataset, "PixelPaddingValue", 1)
+    signed = integer(dataset, "PixelRepresentation", 0)
+    value = stored_values(dataset, "PixelPaddingValue", signed)
     if value is None:
         return None
-    limit = numbers(dataset, "PixelPaddingRangeLimit", 1) or value
+    limit = stored_values(dataset, "PixelPaddingRangeLimit", signed) or value
     return min(*value, *limit), max(*value, *limit)
 
 

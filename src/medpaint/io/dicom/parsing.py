@@ -33,6 +33,7 @@ __all__ = [
     "numbers",
     "parsed",
     "quiet",
+    "stored_values",
     "text",
     "transfer_syntax_of",
     "unchanged",
@@ -58,6 +59,9 @@ PARSE_ERRORS: Final = (
 """Exceptions of pydicom and its decoders for damaged files; they have no common base. A damaged length can ask for
 more memory than the machine has."""
 
+
+_WORDS: Final = {"US", "SS"}
+"""VRs of attributes whose values are stored values: the same 16 bits, unsigned or signed."""
 
 LABEL_MAP_STORAGE: Final = UID("1.2.840.10008.5.1.4.1.1.66.7")
 """Label Map Segmentation Storage, which pydicom has no name for yet."""
@@ -138,6 +142,24 @@ def integer(dataset: Dataset, keyword: str, default: int) -> int:
     """Return a whole number, or `default` where the attribute is absent or malformed."""
     found = numbers(dataset, keyword, 1)
     return default if found is None else int(found[0])
+
+
+def stored_values(dataset: Dataset, keyword: str, signed: int) -> tuple[float, ...] | None:
+    """Return the one stored value that an attribute of VR US or SS names; None where it is absent or malformed.
+
+    The two VRs are the same 16 bits. PixelRepresentation says which of them is right (DICOM PS3.5, 6.2), and
+    writers that state the other one mean the same bits.
+
+    Args:
+        dataset: the image, or an item in it.
+        keyword: the attribute.
+        signed: PixelRepresentation of the image.
+    """
+    found = numbers(dataset, keyword, 1)
+    if found is None or dataset[keyword].VR not in _WORDS or not -(2**15) <= found[0] < 2**16:
+        return found
+    word = int(found[0]) % 2**16
+    return (float(word - 2**16 if signed and word >= 2**15 else word),)
 
 
 def text(dataset: Dataset, keyword: str) -> str:

@@ -21,6 +21,7 @@ from pydicom.uid import (
 
 from medpaint.core.errors import GeometryError, InputError, UnsupportedError
 from medpaint.core.types import Affine
+from medpaint.io.dicom.gaps import contradiction
 from medpaint.io.dicom.headers import Header, agreed
 from medpaint.io.dicom.parsing import LABEL_MAP_STORAGE
 from medpaint.io.dicom.stack import orientation_is_valid, orientation_reasons, stack_of
@@ -107,13 +108,14 @@ def _stacked(headers: Sequence[Header]) -> Assessment:
         raise ValueError(message)
     positions = np.array([header.position for header in headers], dtype=np.float64)
     stack = stack_of(positions, first.orientation, first.pixel_spacing, first.depth_mm or 1.0)
-    absent = [stack.absent] if stack.absent else []
-    reasons = _copied_reasons(headers) + list(stack.reasons) + absent
+    ordered = [headers[index] for index in stack.order]
+    uneven = contradiction(ordered, stack.slots, stack.step_mm) if len(ordered) == len(stack.slots) else ""
+    absent = "" if uneven else stack.absent
+    reasons = _copied_reasons(headers) + list(stack.reasons) + [one for one in (uneven, absent) if one]
     if len(headers) == 1 and first.depth_mm is None:
         reasons.append("one slice, with neither SpacingBetweenSlices nor SliceThickness")
-    ordered = agreed([headers[index] for index in stack.order])
     notes = () if reasons else tuple(_spacing_warnings(ordered, stack.step_mm))
-    return Assessment(ordered, stack.affine, (), tuple(reasons), notes, stack.slots, stack.absent)
+    return Assessment(agreed(ordered), stack.affine, (), tuple(reasons), notes, stack.slots, absent)
 
 
 def with_gaps(assessment: Assessment) -> Assessment:
@@ -121,12 +123,17 @@ def with_gaps(assessment: Assessment) -> Assessment:
 
     Raises:
         UnsupportedError: the slices are frames or tiles of larger images, to which none can be added.
+        GeometryError: more slices are absent than are there.
     """
     if not assessment.absent or assessment.geometry != (assessment.absent,):
         return assessment
     if any(header.frames > 1 or header.tiled for header in assessment.headers):
         message = f"expected single-frame images to put slices between, got others: {assessment.headers[0].path}"
         raise UnsupportedError(message)
+    count = assessment.slots[-1] + 1 - len(assessment.slots)
+    if count > len(assessment.slots):
+        message = f"expected fewer absent slices than there are, got {count}: {assessment.headers[0].path}"
+        raise GeometryError(message)
     warnings = (*assessment.warnings, f"put back as a gap to be filled: {assessment.absent}")
     return replace(assessment, geometry=(), warnings=warnings)
 

@@ -57,6 +57,8 @@ class Header:
         unit: of the result, in the Unified Code for Units of Measure; empty where not stated.
         depth_mm: SpacingBetweenSlices, or SliceThickness where that is absent; None without both.
         spacing_between: SpacingBetweenSlices, mm; None where absent.
+        thickness: SliceThickness, mm; None where absent.
+        number: InstanceNumber; None where absent.
         padding: lowest and highest stored value of padding; None without any.
         notes: what users should know about its pixels, a sentence each.
         frames: number of frames in the file.
@@ -86,6 +88,8 @@ class Header:
     intercept: float
     depth_mm: float | None
     spacing_between: float | None
+    thickness: float | None
+    number: int | None
     has_lookup_table: bool
     padding: tuple[float, float] | None = None
     notes: tuple[str, ...] = ()
@@ -203,6 +207,8 @@ def _header(path: File, dataset: Dataset, syntax: UID) -> Header:
         is_rescaled=scaling[3] or "RescaleSlope" in dataset or "RescaleIntercept" in dataset,
         depth_mm=between or thickness,
         spacing_between=between,
+        thickness=thickness,
+        number=_number(dataset),
         has_lookup_table="ModalityLUTSequence" in dataset,
         padding=_padding(dataset),
         notes=_notes(dataset),
@@ -271,6 +277,12 @@ def _notes(dataset: Dataset) -> tuple[str, ...]:
         *(["annotations are burnt into the pixels"] if burnt else []),
         *(["overlays are kept unchanged"] if 0x60000010 in dataset else []),
     )
+
+
+def _number(dataset: Dataset) -> int | None:
+    """Return the instance number; None where it is absent or malformed."""
+    found = numbers(dataset, "InstanceNumber", 1)
+    return None if found is None else int(found[0])
 
 
 def _positive(dataset: Dataset, keyword: str) -> float | None:

@@ -61,7 +61,7 @@ def read_drawn(path: Path, scan: Volume, series_uid: str, labels: Sequence[int |
             if kind == "SEG":
                 mask, affine, warnings = segmented(dataset, path, wanted, scan)
             else:
-                mask, affine, warnings = *contours_of(dataset, path, wanted, scan), ()
+                mask, affine, warnings = contours_of(dataset, path, wanted, scan)
         except PARSE_ERRORS as error:
             message = f"expected an intact DICOM {kind}, got one that cannot be read: {path}"
             raise UnreadableError(message) from error

@@ -31,6 +31,7 @@ __all__ = [
     "coded",
     "integer",
     "numbers",
+    "numbers_of",
     "parsed",
     "quiet",
     "stored_values",
@@ -130,12 +131,18 @@ def coded(value: str, meaning: str) -> Dataset:
 
 def numbers(dataset: Dataset, keyword: str, count: int) -> tuple[float, ...] | None:
     """Return `count` finite numbers, or None where the attribute is absent, malformed or of another length."""
+    found = numbers_of(dataset, keyword)
+    return found if len(found) == count else None
+
+
+def numbers_of(dataset: Dataset, keyword: str) -> tuple[float, ...]:
+    """Return finite numbers, however many; none where the attribute is absent or malformed."""
     try:
         value = dataset.get(keyword)
         found = tuple(float(part) for part in (value if _is_many(value) else [value]))
     except PARSE_ERRORS:
-        return None
-    return found if len(found) == count and np.isfinite(found).all() else None
+        return ()
+    return found if np.isfinite(found).all() else ()
 
 
 def integer(dataset: Dataset, keyword: str, default: int) -> int:

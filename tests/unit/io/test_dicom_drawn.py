@@ -125,7 +125,7 @@ def test_a_damaged_segmentation_is_refused(tmp_path: Path, scan: Volume) -> None
     dataset = pydicom.dcmread(path)
     del dataset.PixelData
     dataset.save_as(path)
-    with pytest.raises(UnreadableError, match="decodable pixels"):
+    with pytest.raises(UnreadableError, match="got no pixel data"):
         read_drawn(path, scan, SERIES, (1,))
 
 

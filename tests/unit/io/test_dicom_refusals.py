@@ -65,7 +65,7 @@ def _ultrasound(dataset: FileDataset, _index: int) -> None:
         (_deleting("SOPInstanceUID"), r"no SOPInstanceUID, .* \(1 of 4 files\)"),
         (_setting(HighBit=13), "12 bits stored in 16, high bit 13"),
         (_setting(BitsStored=17), "17 bits stored in 16"),
-        (_setting_one(NumberOfFrames=8), r"8 frames in a file .* \(8 of 11 files\)"),
+        (_setting_one(NumberOfFrames=8), r"8 frames in a file .* \(1 of 4 files\)"),
     ],
 )
 def test_other_kinds_of_images_are_refused(
@@ -164,7 +164,7 @@ def test_one_slice_without_depth(tmp_path: Path) -> None:
 @pytest.mark.parametrize("rows", [7, 3])
 def test_pixels_that_are_not_rows_by_columns(tmp_path: Path, rows: int) -> None:
     Phantom(change=_setting(Rows=rows)).write(tmp_path)
-    with pytest.raises(UnreadableError, match=rf"{rows}x5 .*Explicit VR Little Endian.*0\.dcm"):
+    with pytest.raises(UnreadableError, match=rf"0\.dcm: pixel data is .* {rows}x5 pixels of 16 bits"):
         read_series(tmp_path)
 
 
@@ -215,7 +215,7 @@ def test_missing_pixel_data(tmp_path: Path) -> None:
         del dataset.PixelData
 
     Phantom(change=change).write(tmp_path)
-    with pytest.raises(UnreadableError, match="decodable pixels"):
+    with pytest.raises(UnreadableError, match=r"0\.dcm: no pixel data"):
         read_series(tmp_path)
 
 

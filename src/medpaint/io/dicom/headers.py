@@ -11,6 +11,7 @@ from pydicom import Dataset, FileDataset
 from pydicom.uid import UID
 
 from medpaint.io.archive import File
+from medpaint.io.dicom.extent import Extent
 from medpaint.io.dicom.frames import GROUP_KEYWORDS, frame_datasets
 from medpaint.io.dicom.mosaic import CSA_TAGS, is_mosaic, mosaic_of
 from medpaint.io.dicom.parsing import integer, numbers, stored_values, text, transfer_syntax_of, words
@@ -61,6 +62,8 @@ class Header:
         number: InstanceNumber; None where absent.
         padding: lowest and highest stored value of padding; None without any.
         notes: what users should know about its pixels, a sentence each.
+        has_pixels: whether the file has pixel data.
+        fault: why its pixel data cannot be what the header describes; empty if nothing is wrong.
         frames: number of frames in the file.
         index: of the frame in the file, or of the tile in the mosaic, from 0.
         tiled: whether the file is a mosaic.
@@ -93,6 +96,8 @@ class Header:
     has_lookup_table: bool
     padding: tuple[float, float] | None = None
     notes: tuple[str, ...] = ()
+    has_pixels: bool = True
+    fault: str = ""
     index: int = 0
     tiled: bool = False
     unit: str = ""
@@ -138,18 +143,34 @@ def agreed(headers: Sequence[Header]) -> tuple[Header, ...]:
     )
 
 
-def headers_of(path: File, dataset: FileDataset) -> tuple[Header, ...]:
+def headers_of(path: File, dataset: FileDataset, extent: Extent) -> tuple[Header, ...]:
     """Return the headers of the slices in a file: one in all, per frame, or per tile.
+
+    A file whose pixels cannot be those that it describes is one slice: it may claim any number of frames.
 
     Raises:
         ValueError: the numbers of functional groups and frames differ.
     """
     syntax = transfer_syntax_of(dataset)
-    if is_mosaic(dataset):
-        return tuple(_tiles(path, dataset, syntax))
+    if extent.fault or not extent.has_pixels:
+        slices = [_header(path, dataset, syntax)]
+    elif is_mosaic(dataset):
+        slices = list(_tiles(path, dataset, syntax))
+    else:
+        frames = enumerate(frame_datasets(dataset))
+        slices = [replace(_header(path, frame, syntax), index=index) for index, frame in frames]
+    notes = tuple(note for note in (extent.note, _syntax_note(dataset, syntax)) if note)
     return tuple(
-        replace(_header(path, frame, syntax), index=index) for index, frame in enumerate(frame_datasets(dataset))
+        replace(one, notes=one.notes + notes, fault=extent.fault, has_pixels=extent.has_pixels) for one in slices
     )
+
+
+def _syntax_note(dataset: FileDataset, syntax: UID) -> str:
+    """Return a note where the meta header states another transfer syntax than the data set has."""
+    stated = dataset.file_meta.get("TransferSyntaxUID")
+    if not stated or stated == syntax:
+        return ""
+    return f"the meta header says {UID(stated).name}, the data set is {syntax.name}: it is read as what it is"
 
 
 def _tiles(path: File, dataset: FileDataset, syntax: UID) -> Iterator[Header]:

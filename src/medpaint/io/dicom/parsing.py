@@ -13,6 +13,7 @@ from typing import Any, Final, TypeGuard
 
 import numpy as np
 from pydicom import Dataset, FileDataset, dcmread
+from pydicom.dataelem import RawDataElement
 from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.multival import MultiValue
 from pydicom.uid import (
@@ -28,8 +29,10 @@ from medpaint.io.archive import File
 __all__ = [
     "LABEL_MAP_STORAGE",
     "PARSE_ERRORS",
+    "cause",
     "coded",
     "integer",
+    "is_implicit",
     "numbers",
     "numbers_of",
     "parsed",
@@ -86,9 +89,15 @@ def parsed(content: bytes, path: File) -> FileDataset:
         dataset = dcmread(BytesIO(content), force=True)
         dataset.file_meta.TransferSyntaxUID = transfer_syntax_of(dataset)
     except PARSE_ERRORS as error:
-        message = f"expected a DICOM file, got one that cannot be parsed: {path}"
+        message = f"expected a DICOM file, got one that cannot be parsed ({cause(error)}): {path}"
         raise UnreadableError(message) from error
     return dataset
+
+
+def cause(error: BaseException) -> str:
+    """Return what kind of error a library had, and which attribute it missed; its message may quote values."""
+    kind, missing = type(error).__name__, getattr(error, "name", None)
+    return f"{kind}: {missing}" if isinstance(missing, str) and missing.isidentifier() else kind
 
 
 def unchanged(file: File, digest: str) -> bytes:
@@ -110,14 +119,26 @@ def unchanged(file: File, digest: str) -> bytes:
 
 
 def transfer_syntax_of(dataset: FileDataset) -> UID:
-    """Return the stated transfer syntax, or the one by which a file without file meta was parsed."""
+    """Return the stated transfer syntax, or the one by which a file was parsed that states none or a wrong one."""
     stated = dataset.file_meta.get("TransferSyntaxUID")
+    plain = (ImplicitVRLittleEndian, ExplicitVRLittleEndian)
+    if stated in plain:
+        return plain[not is_implicit(dataset)]
     if stated:
         return UID(stated)
     implicit, little = dataset.original_encoding
     if implicit:
         return ImplicitVRLittleEndian
     return ExplicitVRLittleEndian if little else ExplicitVRBigEndian
+
+
+def is_implicit(dataset: FileDataset) -> bool:
+    """Return whether a file was parsed as Implicit VR, which its meta header may contradict."""
+    for tag in dataset.keys():  # noqa: SIM118 - a dataset iterates over elements, and parses them
+        element = dataset.get_item(tag)
+        if isinstance(element, RawDataElement):
+            return element.is_implicit_VR
+    return bool(dataset.original_encoding[0])
 
 
 def coded(value: str, meaning: str) -> Dataset:

@@ -74,7 +74,7 @@ def test_volume_equals_the_reference(real_data: Path, name: str, ending: str) ->
         ("failing/notavolume/001", "not a volume: all 4 slices lie at one position"),
         (
             "failing/sliceincrement/001",
-            r"1 slice is missing, .*: 1 after 28\.11 mm along the normal \(step 10\.00 mm\)",
+            r"uneven spacing: 2 steps of 5\.000 mm and 1 step of 10\.000 mm; .* instance numbers do not skip",
         ),
         ("failing/sliceincrement/002", r"gantry tilt: the slices step 15\.5 degrees.*1 slice is missing"),
         ("failing/sliceorientation/001", "2 orientations.*2 sagittal.*2 axial"),
@@ -121,10 +121,14 @@ def test_every_listed_series_can_be_read_or_is_refused_as_listed(real_data: Path
 
 
 def test_an_absent_slice_is_put_back(real_data: Path, tmp_path: Path) -> None:
-    folder = real_data / "dicom" / "geometry-zoo" / "failing" / "sliceincrement" / "001"
-    done = restore(folder, output=tmp_path / "out", engine="biharmonic", absent_slices=True)
-    assert done.volume.shape == (512, 512, 5)
-    assert done.mask.all(axis=(0, 1)).tolist() == [False, False, False, True, False]
+    whole = real_data / "dicom" / "geometry-zoo" / "generic" / "anatomical" / "001"
+    (tmp_path / "scan").mkdir()
+    for file in sorted(whole.iterdir()):
+        if "-0003-" not in file.name:
+            shutil.copy(file, tmp_path / "scan")
+    done = restore(tmp_path / "scan", output=tmp_path / "out", engine="biharmonic", absent_slices=True)
+    assert done.volume.shape == (256, 256, 4)
+    assert done.mask.all(axis=(0, 1)).tolist() == [False, True, False, False]
     assert done.products is not None
     assert not verify(done.products.record).problems
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from medpaint.core.encoding import Encoding
+from medpaint.core.encoding import Encoding, Padding
 from medpaint.core.errors import UnreadableError
 from medpaint.core.types import Array, Mask
 from medpaint.core.volume import Volume
@@ -59,7 +59,7 @@ def save_case(case: Case, path: Path) -> None:
         "slope": encoding.slope,
         "intercept": encoding.intercept,
         "limits": np.array([encoding.lowest, encoding.highest]),
-        "padding": np.array(encoding.padding or ()),
+        "padding": np.array(encoding.padding if encoding.padding is not None else ()),
         "mask": np.packbits(case.mask),
     }
     save_arrays(path, arrays, {"draft": case.draft.model_dump(mode="json")})
@@ -72,16 +72,22 @@ def load_case(path: Path) -> Case | Failure:
         return _failure(facts)
     data = arrays["data"]
     lowest, highest = arrays["limits"]
-    padding = tuple(float(value) for value in arrays["padding"])
     encoding = Encoding.of(
         data.dtype,
         slope=arrays["slope"],
         intercept=arrays["intercept"],
         limits=(float(lowest), float(highest)),
-        padding=(padding[0], padding[1]) if padding else None,
+        padding=_padding(arrays["padding"]),
     )
     volume = Volume(data, arrays["affine"], encoding)
     return Case(volume, _unpacked(arrays["mask"], data.shape), Draft.model_validate(facts["draft"]))
+
+
+def _padding(saved: Array) -> Padding | None:
+    """Return the padding of an encoding as it was before it was saved."""
+    if not saved.size:
+        return None
+    return (saved[0], saved[1]) if saved.ndim > 1 else (float(saved[0]), float(saved[1]))
 
 
 def save_filled(filled: Filled, path: Path) -> None:

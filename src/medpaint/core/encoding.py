@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from medpaint.core.errors import UnsupportedError
 from medpaint.core.types import Array, FloatArray, Mask, Window
 
-__all__ = ["Encoding"]
+__all__ = ["Encoding", "Padding"]
+
+Padding: TypeAlias = tuple[float, float] | tuple[Array, Array]
+"""Lowest and highest stored value of padding: of all slices, or arrays that broadcast to (I, J, K)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +27,8 @@ class Encoding:
         intercept: likewise, in the units of the intensities.
         lowest: smallest stored value allowed (that of the dtype, or of the DICOM bits).
         highest: largest stored value allowed.
-        padding: lowest and highest stored value of voxels outside the image; None if there are none.
+        padding: lowest and highest stored value of voxels outside the image; arrays such as (1, 1, K) where slices
+            differ, NaN where a slice has none; None if there are none at all.
     """
 
     dtype: np.dtype[Any]
@@ -32,7 +36,7 @@ class Encoding:
     intercept: Array
     lowest: float
     highest: float
-    padding: tuple[float, float] | None = None
+    padding: Padding | None = None
 
     @classmethod
     def of(
@@ -42,7 +46,7 @@ class Encoding:
         slope: Array | float = 1.0,
         intercept: Array | float = 0.0,
         limits: tuple[float, float] | None = None,
-        padding: tuple[float, float] | None = None,
+        padding: Padding | None = None,
     ) -> Encoding:
         """Return the encoding of `dtype`; without `limits`, these are those of the type."""
         dtype = np.dtype(dtype).newbyteorder("=")
@@ -69,13 +73,18 @@ class Encoding:
 
     def at(self, index: Window | Mask, shape: tuple[int, ...]) -> Encoding:
         """Return the encoding of ``data[index]``, where `data` has the volume's `shape`."""
-        if self.slope.ndim == 0 and self.intercept.ndim == 0:
+        lowest, highest = self.padding or (np.nan, np.nan)
+        fields = [np.asarray(field) for field in (self.slope, self.intercept, lowest, highest)]
+        if all(field.ndim == 0 for field in fields):
             return self
-        slope, intercept = (np.broadcast_to(field, shape)[index] for field in (self.slope, self.intercept))
-        return replace(self, slope=slope, intercept=intercept)
+        slope, intercept, *padding = (
+            np.broadcast_to(field, shape)[index] if field.ndim else field for field in fields
+        )
+        kept = self.padding if np.ndim(lowest) == 0 else (padding[0], padding[1])
+        return replace(self, slope=slope, intercept=intercept, padding=kept)
 
     def is_padding(self, stored: Array) -> Mask:
-        """Return which of the stored values are padding."""
+        """Return which of the stored values are padding; for a part of a volume, ask the encoding `at` it."""
         if self.padding is None:
             return np.zeros(stored.shape, dtype=bool)
         padded: Mask = (stored >= self.padding[0]) & (stored <= self.padding[1])

@@ -21,7 +21,7 @@ def without_padding(mask: Mask, scan: Volume) -> tuple[Mask, tuple[str, ...]]:
     box = bounding_box(mask)
     if box is None or scan.encoding.padding is None:
         return mask, ()
-    padded = mask[box] & scan.encoding.is_padding(scan.data[box])
+    padded = mask[box] & scan.encoding.at(box, scan.shape).is_padding(scan.data[box])
     count = int(np.count_nonzero(padded))
     if not count:
         return mask, ()

@@ -310,7 +310,7 @@ def test_a_listing_has_grids_and_reasons(tmp_path: Path) -> None:
     assert good.spacing_mm == pytest.approx((0.5, 0.75, 2.0))
     assert (good.modality, good.axes, good.restorable, good.reason) == ("CT", "LPS", True, "")
     assert (bad.restorable, bad.shape) == (False, (5, 6, 4))
-    assert "1 slice is missing" in bad.reason
+    assert "uneven spacing: 2 steps of 2.000 mm and 1 step of 4.000 mm" in bad.reason
 
 
 def test_listed_series_can_be_read(tmp_path: Path) -> None:

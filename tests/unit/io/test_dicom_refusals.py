@@ -65,7 +65,7 @@ def _ultrasound(dataset: FileDataset, _index: int) -> None:
         (_deleting("SOPInstanceUID"), r"no SOPInstanceUID, .* \(1 of 4 files\)"),
         (_setting(HighBit=13), "12 bits stored in 16, high bit 13"),
         (_setting(BitsStored=17), "17 bits stored in 16"),
-        (_setting_one(NumberOfFrames=8), r"8 frames in a file .* \(8 of 11 files\)"),
+        (_setting_one(NumberOfFrames=8), r"8 frames in a file .* \(1 of 4 files\)"),
     ],
 )
 def test_other_kinds_of_images_are_refused(
@@ -118,14 +118,17 @@ def test_mixed_slices_are_refused(tmp_path: Path, change: Callable[[FileDataset,
 def test_uneven_steps_along_the_normal_are_refused(
     tmp_path: Path, heights: tuple[float, ...], reason: str
 ) -> None:
-    Phantom(positions=[(0, 0, height) for height in heights]).write(tmp_path)
+    positions = [(0, 0, height) for height in heights]
+    Phantom(positions=positions, change=_setting(InstanceNumber=None)).write(tmp_path)
     with pytest.raises(GeometryError, match=reason):
         read_series(tmp_path)
 
 
 def test_positions_along_the_normal_not_along_z(tmp_path: Path) -> None:
     places = [(-x, 0, 0) for x in (0.0, 1.0, 2.0, 4.0)]
-    Phantom(orientation=SAGITTAL, positions=places).write(tmp_path)
+    Phantom(orientation=SAGITTAL, positions=places, step_mm=1.0, change=_setting(InstanceNumber=None)).write(
+        tmp_path
+    )
     with pytest.raises(GeometryError, match=r"1 after 2\.00 mm along the normal"):
         read_series(tmp_path)
 
@@ -133,7 +136,7 @@ def test_positions_along_the_normal_not_along_z(tmp_path: Path) -> None:
 def test_tilt_and_gap_are_both_reported(tmp_path: Path) -> None:
     slope = np.tan(np.radians(14.0))
     places = [(0, slope * height, height) for height in (0.0, 5.0, 10.0, 20.0)]
-    Phantom(orientation=AXIAL, positions=places).write(tmp_path)
+    Phantom(orientation=AXIAL, positions=places, step_mm=5.0, change=_setting(InstanceNumber=None)).write(tmp_path)
     with pytest.raises(GeometryError, match=r"gantry tilt: the slices step 14\.0 degrees.*1 slice is missing"):
         read_series(tmp_path)
 
@@ -161,7 +164,7 @@ def test_one_slice_without_depth(tmp_path: Path) -> None:
 @pytest.mark.parametrize("rows", [7, 3])
 def test_pixels_that_are_not_rows_by_columns(tmp_path: Path, rows: int) -> None:
     Phantom(change=_setting(Rows=rows)).write(tmp_path)
-    with pytest.raises(UnreadableError, match=rf"{rows}x5 .*Explicit VR Little Endian.*0\.dcm"):
+    with pytest.raises(UnreadableError, match=rf"0\.dcm: pixel data is .* {rows}x5 pixels of 16 bits"):
         read_series(tmp_path)
 
 
@@ -212,7 +215,7 @@ def test_missing_pixel_data(tmp_path: Path) -> None:
         del dataset.PixelData
 
     Phantom(change=change).write(tmp_path)
-    with pytest.raises(UnreadableError, match="decodable pixels"):
+    with pytest.raises(UnreadableError, match=r"0\.dcm: no pixel data"):
         read_series(tmp_path)
 
 

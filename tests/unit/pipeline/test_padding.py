@@ -79,3 +79,15 @@ def test_burnt_in_annotations_and_overlays_give_warnings(tmp_path: Path) -> None
         "annotations are burnt into the pixels",
         "overlays are kept unchanged",
     )
+
+
+def test_a_case_file_keeps_the_padding_of_each_slice(tmp_path: Path) -> None:
+    scan = padded(tmp_path)
+    image = pydicom.dcmread(scan / "3.dcm")
+    del image.PixelPaddingValue
+    image.save_as(scan / "3.dcm")
+    case = mask_scan(read(scan, Selection()), mask_over_the_edge(), MaskParameters())
+    assert case.mask.sum(axis=(0, 1)).tolist() == [0, 0, 0, 24, 16, 0, 0, 0]
+    save_case(case, tmp_path / "case")
+    kept = load_case(tmp_path / "case").volume  # type: ignore[union-attr]
+    np.testing.assert_array_equal(kept.intensities(), case.volume.intensities())

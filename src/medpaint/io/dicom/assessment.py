@@ -19,13 +19,15 @@ from pydicom.uid import (
     SegmentationStorage,
 )
 
-from medpaint.core.errors import GeometryError, InputError, UnsupportedError
+from medpaint.core.errors import GeometryError, InputError, UnreadableError, UnsupportedError
 from medpaint.core.types import Affine
+from medpaint.io.dicom.gaps import contradiction
 from medpaint.io.dicom.headers import Header, agreed
 from medpaint.io.dicom.parsing import LABEL_MAP_STORAGE
+from medpaint.io.dicom.pixels import is_supported
 from medpaint.io.dicom.stack import orientation_is_valid, orientation_reasons, stack_of
 
-__all__ = ["Assessment", "assess", "with_gaps"]
+__all__ = ["IMAGE_CLASSES", "Assessment", "assess", "with_gaps"]
 
 _MASKS: Final = {SegmentationStorage, LABEL_MAP_STORAGE, RTStructureSetStorage}
 
@@ -37,8 +39,14 @@ _MULTI_FRAME: Final = {
     LegacyConvertedEnhancedMRImageStorage,
 }
 
+IMAGE_CLASSES: Final = _SINGLE_FRAME | _MULTI_FRAME
+"""SOP classes of images that can be restored."""
+
 SPACING_TOLERANCE: Final = 1e-4
 """Largest relative difference of the pixel spacing within a series: over 512 columns a twentieth of a voxel."""
+
+_NAMED: Final = 3
+"""How many faulty files a message names."""
 
 STEP_TOLERANCE: Final = 0.05
 """Relative difference between SpacingBetweenSlices and the positions above which there is a warning."""
@@ -53,6 +61,7 @@ class Assessment:
         affine: voxel (column, row, slice) to RAS+ mm, (4, 4); None where the slices form no stack.
         unsupported: why images of this kind cannot be restored.
         geometry: why the images do not form a volume.
+        faults: why pixel data cannot be read, and in which file.
         warnings: problems that do not prevent that.
         slots: index of each slice on the grid, if there is one; absent slices leave gaps.
         absent: which slices are absent; empty if none. Also a reason, unless they are put back.
@@ -62,6 +71,7 @@ class Assessment:
     affine: Affine | None
     unsupported: tuple[str, ...] = ()
     geometry: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     slots: tuple[int, ...] = ()
     absent: str = ""
@@ -69,13 +79,14 @@ class Assessment:
     @property
     def reason(self) -> str:
         """All reasons against restoring the series; empty if none."""
-        return "; ".join(self.unsupported + self.geometry)
+        return "; ".join(self.unsupported + self.faults + self.geometry)
 
     def usable_affine(self) -> Affine:
         """Return the affine of a series that can be restored.
 
         Raises:
             UnsupportedError: images of another kind.
+            UnreadableError: pixel data that is not what the headers describe.
             GeometryError: the images do not form a volume.
         """
         if self.affine is not None and not self.reason:
@@ -83,8 +94,8 @@ class Assessment:
         first = self.headers[0]
         where = f"{first.path}" if len(self.headers) == 1 else f"{len(self.headers)} files such as {first.path}"
         message = f"expected one CT or MR volume in series {first.series_uid}, got: {self.reason} ({where})"
-        error: type[InputError] = UnsupportedError if self.unsupported else GeometryError
-        raise error(message)
+        error: type[InputError] = GeometryError if self.geometry else UnreadableError
+        raise (UnsupportedError if self.unsupported else error)(message)
 
 
 def assess(headers: Sequence[Header]) -> Assessment:
@@ -94,8 +105,9 @@ def assess(headers: Sequence[Header]) -> Assessment:
     if unsupported:
         return Assessment(tuple(headers), None, tuple(unsupported), tuple(geometry))
     geometry += _unplaced_reasons(headers)
-    if geometry:
-        return Assessment(tuple(headers), None, (), tuple(geometry))
+    faults = _faults(headers)
+    if geometry or faults:
+        return Assessment(tuple(headers), None, (), tuple(geometry), faults)
     return _stacked(headers)
 
 
@@ -107,13 +119,16 @@ def _stacked(headers: Sequence[Header]) -> Assessment:
         raise ValueError(message)
     positions = np.array([header.position for header in headers], dtype=np.float64)
     stack = stack_of(positions, first.orientation, first.pixel_spacing, first.depth_mm or 1.0)
-    absent = [stack.absent] if stack.absent else []
-    reasons = _copied_reasons(headers) + list(stack.reasons) + absent
+    ordered = [headers[index] for index in stack.order]
+    uneven = contradiction(ordered, stack.slots, stack.step_mm) if len(ordered) == len(stack.slots) else ""
+    absent = "" if uneven else stack.absent
+    reasons = _copied_reasons(headers) + list(stack.reasons) + [one for one in (uneven, absent) if one]
     if len(headers) == 1 and first.depth_mm is None:
         reasons.append("one slice, with neither SpacingBetweenSlices nor SliceThickness")
-    ordered = agreed([headers[index] for index in stack.order])
     notes = () if reasons else tuple(_spacing_warnings(ordered, stack.step_mm))
-    return Assessment(ordered, stack.affine, (), tuple(reasons), notes, stack.slots, stack.absent)
+    return Assessment(
+        agreed(ordered), stack.affine, (), tuple(reasons), warnings=notes, slots=stack.slots, absent=absent
+    )
 
 
 def with_gaps(assessment: Assessment) -> Assessment:
@@ -121,12 +136,17 @@ def with_gaps(assessment: Assessment) -> Assessment:
 
     Raises:
         UnsupportedError: the slices are frames or tiles of larger images, to which none can be added.
+        GeometryError: more slices are absent than are there.
     """
     if not assessment.absent or assessment.geometry != (assessment.absent,):
         return assessment
     if any(header.frames > 1 or header.tiled for header in assessment.headers):
         message = f"expected single-frame images to put slices between, got others: {assessment.headers[0].path}"
         raise UnsupportedError(message)
+    count = assessment.slots[-1] + 1 - len(assessment.slots)
+    if count > len(assessment.slots):
+        message = f"expected fewer absent slices than there are, got {count}: {assessment.headers[0].path}"
+        raise GeometryError(message)
     warnings = (*assessment.warnings, f"put back as a gap to be filled: {assessment.absent}")
     return replace(assessment, geometry=(), warnings=warnings)
 
@@ -142,6 +162,13 @@ def _unsupported_reasons(headers: Sequence[Header]) -> list[str]:
     ]
 
 
+def _faults(headers: Sequence[Header]) -> tuple[str, ...]:
+    """Return what is wrong with the pixel data of which files."""
+    faults = {one.path.name: one.fault or "no pixel data" for one in headers if one.fault or not one.has_pixels}
+    named = [f"{name}: {fault}" for name, fault in list(faults.items())[:_NAMED]]
+    return tuple(named + ([f"and {len(faults) - _NAMED} more files"] if len(faults) > _NAMED else []))
+
+
 def _kind_reasons(header: Header) -> list[str]:
     """Return the reasons why one image is of another kind."""
     if header.sop_class in _MASKS:
@@ -151,11 +178,12 @@ def _kind_reasons(header: Header) -> list[str]:
         return [f"{header.sop_class.name} is not an image"]
     checks = {
         f"{header.sop_class.name} (only CT and MR images, single-frame or enhanced, can be read)": header.sop_class
-        not in _SINGLE_FRAME | _MULTI_FRAME,
+        not in IMAGE_CLASSES,
         f"{header.frames} frames in a file of a single-frame class (multi-frame)": header.frames != 1
         and header.sop_class in _SINGLE_FRAME,
         "a Siemens mosaic without the private header that gives the positions of its slices": header.tiled
         and header.position is None,
+        f"transfer syntax not supported: {header.transfer_syntax}": not is_supported(header.transfer_syntax),
         f"{header.samples} samples per pixel (colour)": header.samples != 1,
         f"photometric interpretation {header.photometric or 'not stated'}": header.photometric
         not in {"MONOCHROME1", "MONOCHROME2"},

@@ -13,7 +13,7 @@ from pydicom.uid import RTStructureSetStorage, SegmentationStorage
 from medpaint.core.errors import AmbiguousError, MaskError, UnreadableError
 from medpaint.core.volume import Volume
 from medpaint.io.dicom.contours import contours_of, regions_of
-from medpaint.io.dicom.parsing import LABEL_MAP_STORAGE, PARSE_ERRORS, parsed, quiet, text
+from medpaint.io.dicom.parsing import LABEL_MAP_STORAGE, PARSE_ERRORS, cause, parsed, quiet, text
 from medpaint.io.dicom.segments import segmented, segments_of
 from medpaint.io.mask_image import MaskImage
 
@@ -61,9 +61,9 @@ def read_drawn(path: Path, scan: Volume, series_uid: str, labels: Sequence[int |
             if kind == "SEG":
                 mask, affine, warnings = segmented(dataset, path, wanted, scan)
             else:
-                mask, affine, warnings = *contours_of(dataset, path, wanted, scan), ()
+                mask, affine, warnings = contours_of(dataset, path, wanted, scan)
         except PARSE_ERRORS as error:
-            message = f"expected an intact DICOM {kind}, got one that cannot be read: {path}"
+            message = f"expected an intact DICOM {kind}, got one that cannot be read ({cause(error)}): {path}"
             raise UnreadableError(message) from error
     return MaskImage(mask, affine, hashlib.sha256(content).hexdigest(), warnings)
 

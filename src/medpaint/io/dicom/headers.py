@@ -11,9 +11,10 @@ from pydicom import Dataset, FileDataset
 from pydicom.uid import UID
 
 from medpaint.io.archive import File
+from medpaint.io.dicom.extent import Extent
 from medpaint.io.dicom.frames import GROUP_KEYWORDS, frame_datasets
 from medpaint.io.dicom.mosaic import CSA_TAGS, is_mosaic, mosaic_of
-from medpaint.io.dicom.parsing import integer, numbers, text, transfer_syntax_of, words
+from medpaint.io.dicom.parsing import integer, numbers, stored_values, text, transfer_syntax_of, words
 
 __all__ = ["KEYWORDS", "Header", "agreed", "headers_of"]
 
@@ -53,11 +54,16 @@ class Header:
         slope: factor from stored value to intensity; see `_scaling`.
         intercept: added to that.
         has_real_world: whether slope and intercept come from a real-world value mapping.
+        is_rescaled: whether they are stated at all.
         unit: of the result, in the Unified Code for Units of Measure; empty where not stated.
         depth_mm: SpacingBetweenSlices, or SliceThickness where that is absent; None without both.
         spacing_between: SpacingBetweenSlices, mm; None where absent.
+        thickness: SliceThickness, mm; None where absent.
+        number: InstanceNumber; None where absent.
         padding: lowest and highest stored value of padding; None without any.
         notes: what users should know about its pixels, a sentence each.
+        has_pixels: whether the file has pixel data.
+        fault: why its pixel data cannot be what the header describes; empty if nothing is wrong.
         frames: number of frames in the file.
         index: of the frame in the file, or of the tile in the mosaic, from 0.
         tiled: whether the file is a mosaic.
@@ -85,13 +91,18 @@ class Header:
     intercept: float
     depth_mm: float | None
     spacing_between: float | None
+    thickness: float | None
+    number: int | None
     has_lookup_table: bool
     padding: tuple[float, float] | None = None
     notes: tuple[str, ...] = ()
+    has_pixels: bool = True
+    fault: str = ""
     index: int = 0
     tiled: bool = False
     unit: str = ""
     has_real_world: bool = False
+    is_rescaled: bool = False
     facets: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -117,25 +128,49 @@ def agreed(headers: Sequence[Header]) -> tuple[Header, ...]:
         return tuple(headers)
     note = "the slices differ in the meaning of their values: stored values are used as intensities"
     return tuple(
-        replace(one, slope=1.0, intercept=0.0, unit="", has_real_world=False, notes=(*one.notes, note))
+        replace(
+            one,
+            slope=1.0,
+            intercept=0.0,
+            unit="",
+            has_real_world=False,
+            is_rescaled=False,
+            notes=(*one.notes, note),
+        )
         if one.has_real_world
         else one
         for one in headers
     )
 
 
-def headers_of(path: File, dataset: FileDataset) -> tuple[Header, ...]:
+def headers_of(path: File, dataset: FileDataset, extent: Extent) -> tuple[Header, ...]:
     """Return the headers of the slices in a file: one in all, per frame, or per tile.
+
+    A file whose pixels cannot be those that it describes is one slice: it may claim any number of frames.
 
     Raises:
         ValueError: the numbers of functional groups and frames differ.
     """
     syntax = transfer_syntax_of(dataset)
-    if is_mosaic(dataset):
-        return tuple(_tiles(path, dataset, syntax))
+    if extent.fault or not extent.has_pixels:
+        slices = [_header(path, dataset, syntax)]
+    elif is_mosaic(dataset):
+        slices = list(_tiles(path, dataset, syntax))
+    else:
+        frames = enumerate(frame_datasets(dataset))
+        slices = [replace(_header(path, frame, syntax), index=index) for index, frame in frames]
+    notes = tuple(note for note in (extent.note, _syntax_note(dataset, syntax)) if note)
     return tuple(
-        replace(_header(path, frame, syntax), index=index) for index, frame in enumerate(frame_datasets(dataset))
+        replace(one, notes=one.notes + notes, fault=extent.fault, has_pixels=extent.has_pixels) for one in slices
     )
+
+
+def _syntax_note(dataset: FileDataset, syntax: UID) -> str:
+    """Return a note where the meta header states another transfer syntax than the data set has."""
+    stated = dataset.file_meta.get("TransferSyntaxUID")
+    if not stated or stated == syntax:
+        return ""
+    return f"the meta header says {UID(stated).name}, the data set is {syntax.name}: it is read as what it is"
 
 
 def _tiles(path: File, dataset: FileDataset, syntax: UID) -> Iterator[Header]:
@@ -190,8 +225,11 @@ def _header(path: File, dataset: Dataset, syntax: UID) -> Header:
         intercept=scaling[1],
         unit=scaling[2],
         has_real_world=scaling[3],
+        is_rescaled=scaling[3] or "RescaleSlope" in dataset or "RescaleIntercept" in dataset,
         depth_mm=between or thickness,
         spacing_between=between,
+        thickness=thickness,
+        number=_number(dataset),
         has_lookup_table="ModalityLUTSequence" in dataset,
         padding=_padding(dataset),
         notes=_notes(dataset),
@@ -231,9 +269,10 @@ def _scaling(dataset: Dataset) -> tuple[float, float, str, bool]:
 
 def _is_for_all(line: Dataset, dataset: Dataset) -> bool:
     """Return whether a real-world value mapping covers all stored values that the bits can hold."""
-    lowest, highest = _limits(integer(dataset, "BitsStored", 0), integer(dataset, "PixelRepresentation", 0))
-    first = numbers(line, "RealWorldValueFirstValueMapped", 1) or (lowest,)
-    last = numbers(line, "RealWorldValueLastValueMapped", 1) or (highest,)
+    signed = integer(dataset, "PixelRepresentation", 0)
+    lowest, highest = _limits(integer(dataset, "BitsStored", 0), signed)
+    first = stored_values(line, "RealWorldValueFirstValueMapped", signed) or (lowest,)
+    last = stored_values(line, "RealWorldValueLastValueMapped", signed) or (highest,)
     return first[0] <= lowest and highest <= last[0]
 
 
@@ -244,10 +283,11 @@ def _is_unit(code: Dataset) -> bool:
 
 def _padding(dataset: Dataset) -> tuple[float, float] | None:
     """Return the range of padding values (DICOM PS3.3 C.7.5.1.1.2); None without any."""
-    value = numbers(dataset, "PixelPaddingValue", 1)
+    signed = integer(dataset, "PixelRepresentation", 0)
+    value = stored_values(dataset, "PixelPaddingValue", signed)
     if value is None:
         return None
-    limit = numbers(dataset, "PixelPaddingRangeLimit", 1) or value
+    limit = stored_values(dataset, "PixelPaddingRangeLimit", signed) or value
     return min(*value, *limit), max(*value, *limit)
 
 
@@ -258,6 +298,12 @@ def _notes(dataset: Dataset) -> tuple[str, ...]:
         *(["annotations are burnt into the pixels"] if burnt else []),
         *(["overlays are kept unchanged"] if 0x60000010 in dataset else []),
     )
+
+
+def _number(dataset: Dataset) -> int | None:
+    """Return the instance number; None where it is absent or malformed."""
+    found = numbers(dataset, "InstanceNumber", 1)
+    return None if found is None else int(found[0])
 
 
 def _positive(dataset: Dataset, keyword: str) -> float | None:

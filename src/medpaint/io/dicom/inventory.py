@@ -10,15 +10,20 @@ from pathlib import Path
 from typing import Final
 
 from pydicom import dcmread
+from pydicom.filereader import _read_file_meta_info as read_meta
+from pydicom.filereader import read_preamble
 from pydicom.tag import Tag
-from pydicom.uid import MediaStorageDirectoryStorage
+from pydicom.uid import UID, MediaStorageDirectoryStorage
 
 from medpaint.core.errors import InputError, UnreadableError
 from medpaint.core.types import Progress
 from medpaint.io.archive import File, is_archive, members
 from medpaint.io.atomic import is_part
+from medpaint.io.dicom.extent import extent_of
+from medpaint.io.dicom.foreign import images_among
 from medpaint.io.dicom.headers import KEYWORDS, Header, headers_of
-from medpaint.io.dicom.parsing import PARSE_ERRORS, text
+from medpaint.io.dicom.parsing import PARSE_ERRORS, cause, text
+from medpaint.io.dicom.pixels import is_supported
 
 __all__ = ["Inventory", "files_of", "take_inventory"]
 
@@ -69,6 +74,8 @@ def take_inventory(path: Path, progress: Progress | None = None) -> Inventory:
                 continue
             for header in headers:
                 inventory.series.setdefault(header.series_uid, []).append(header)
+    for uid, found in inventory.series.items():
+        inventory.series[uid] = images_among(found)
     return inventory
 
 
@@ -133,13 +140,25 @@ def _read_headers(path: File) -> tuple[Header, ...]:
             dataset = dcmread(
                 stream, stop_before_pixels=True, force=True, specific_tags=[Tag(one) for one in KEYWORDS]
             )
+            extent = extent_of(stream, dataset)
         if dataset.file_meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage:
             return ()
         if text(dataset, "SOPClassUID") and text(dataset, "SeriesInstanceUID"):
-            return headers_of(path, dataset)
+            return headers_of(path, dataset, extent)
         reason = "a DICOM file without SOPClassUID or SeriesInstanceUID"
-    except PARSE_ERRORS:
-        reason = "a damaged DICOM file"
+    except PARSE_ERRORS as error:
+        reason = _unsupported_syntax(path) or f"a damaged DICOM file ({cause(error)})"
     if not has_preamble:
         return ()
     raise UnreadableError(reason)
+
+
+def _unsupported_syntax(path: File) -> str:
+    """Return that the transfer syntax of a file which cannot be parsed is not supported; empty if it is."""
+    try:
+        with path.open("rb") as stream:
+            read_preamble(stream, force=False)
+            syntax = UID(text(read_meta(stream), "TransferSyntaxUID"))
+    except PARSE_ERRORS:
+        return ""
+    return "" if not syntax or is_supported(syntax) else f"transfer syntax not supported: {syntax}"

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeGuard
 
 import numpy as np
 from pydicom import Dataset, FileDataset, dcmread
+from pydicom.dataelem import RawDataElement
 from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.multival import MultiValue
 from pydicom.uid import (
@@ -28,11 +29,15 @@ from medpaint.io.archive import File
 __all__ = [
     "LABEL_MAP_STORAGE",
     "PARSE_ERRORS",
+    "cause",
     "coded",
     "integer",
+    "is_implicit",
     "numbers",
+    "numbers_of",
     "parsed",
     "quiet",
+    "stored_values",
     "text",
     "transfer_syntax_of",
     "unchanged",
@@ -59,6 +64,9 @@ PARSE_ERRORS: Final = (
 more memory than the machine has."""
 
 
+_WORDS: Final = {"US", "SS"}
+"""VRs of attributes whose values are stored values: the same 16 bits, unsigned or signed."""
+
 LABEL_MAP_STORAGE: Final = UID("1.2.840.10008.5.1.4.1.1.66.7")
 """Label Map Segmentation Storage, which pydicom has no name for yet."""
 
@@ -81,9 +89,15 @@ def parsed(content: bytes, path: File) -> FileDataset:
         dataset = dcmread(BytesIO(content), force=True)
         dataset.file_meta.TransferSyntaxUID = transfer_syntax_of(dataset)
     except PARSE_ERRORS as error:
-        message = f"expected a DICOM file, got one that cannot be parsed: {path}"
+        message = f"expected a DICOM file, got one that cannot be parsed ({cause(error)}): {path}"
         raise UnreadableError(message) from error
     return dataset
+
+
+def cause(error: BaseException) -> str:
+    """Return what kind of error a library had, and which attribute it missed; its message may quote values."""
+    kind, missing = type(error).__name__, getattr(error, "name", None)
+    return f"{kind}: {missing}" if isinstance(missing, str) and missing.isidentifier() else kind
 
 
 def unchanged(file: File, digest: str) -> bytes:
@@ -105,14 +119,26 @@ def unchanged(file: File, digest: str) -> bytes:
 
 
 def transfer_syntax_of(dataset: FileDataset) -> UID:
-    """Return the stated transfer syntax, or the one by which a file without file meta was parsed."""
+    """Return the stated transfer syntax, or the one by which a file was parsed that states none or a wrong one."""
     stated = dataset.file_meta.get("TransferSyntaxUID")
+    plain = (ImplicitVRLittleEndian, ExplicitVRLittleEndian)
+    if stated in plain:
+        return plain[not is_implicit(dataset)]
     if stated:
         return UID(stated)
     implicit, little = dataset.original_encoding
     if implicit:
         return ImplicitVRLittleEndian
     return ExplicitVRLittleEndian if little else ExplicitVRBigEndian
+
+
+def is_implicit(dataset: FileDataset) -> bool:
+    """Return whether a file was parsed as Implicit VR, which its meta header may contradict."""
+    for tag in dataset.keys():  # noqa: SIM118 - a dataset iterates over elements, and parses them
+        element = dataset.get_item(tag)
+        if isinstance(element, RawDataElement):
+            return element.is_implicit_VR
+    return bool(dataset.original_encoding[0])
 
 
 def coded(value: str, meaning: str) -> Dataset:
@@ -126,18 +152,42 @@ def coded(value: str, meaning: str) -> Dataset:
 
 def numbers(dataset: Dataset, keyword: str, count: int) -> tuple[float, ...] | None:
     """Return `count` finite numbers, or None where the attribute is absent, malformed or of another length."""
+    found = numbers_of(dataset, keyword)
+    return found if len(found) == count else None
+
+
+def numbers_of(dataset: Dataset, keyword: str) -> tuple[float, ...]:
+    """Return finite numbers, however many; none where the attribute is absent or malformed."""
     try:
         value = dataset.get(keyword)
         found = tuple(float(part) for part in (value if _is_many(value) else [value]))
     except PARSE_ERRORS:
-        return None
-    return found if len(found) == count and np.isfinite(found).all() else None
+        return ()
+    return found if np.isfinite(found).all() else ()
 
 
 def integer(dataset: Dataset, keyword: str, default: int) -> int:
     """Return a whole number, or `default` where the attribute is absent or malformed."""
     found = numbers(dataset, keyword, 1)
     return default if found is None else int(found[0])
+
+
+def stored_values(dataset: Dataset, keyword: str, signed: int) -> tuple[float, ...] | None:
+    """Return the one stored value that an attribute of VR US or SS names; None where it is absent or malformed.
+
+    The two VRs are the same 16 bits. PixelRepresentation says which of them is right (DICOM PS3.5, 6.2), and
+    writers that state the other one mean the same bits.
+
+    Args:
+        dataset: the image, or an item in it.
+        keyword: the attribute.
+        signed: PixelRepresentation of the image.
+    """
+    found = numbers(dataset, keyword, 1)
+    if found is None or dataset[keyword].VR not in _WORDS or not -(2**15) <= found[0] < 2**16:
+        return found
+    word = int(found[0]) % 2**16
+    return (float(word - 2**16 if signed and word >= 2**15 else word),)
 
 
 def text(dataset: Dataset, keyword: str) -> str:

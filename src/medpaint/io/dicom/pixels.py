@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import numpy as np
 from pydicom import Dataset, FileDataset
+from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.utils import pixel_array
-from pydicom.uid import HTJ2K, HTJ2KLossless, HTJ2KLosslessRPCL, RLELossless
+from pydicom.uid import (
+    HTJ2K,
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    HTJ2KLossless,
+    HTJ2KLosslessRPCL,
+    ImplicitVRLittleEndian,
+    RLELossless,
+)
 
-from medpaint.core.errors import UnreadableError
+from medpaint.core.errors import UnreadableError, UnsupportedError
 from medpaint.core.types import Array
 from medpaint.io.archive import File
 from medpaint.io.dicom.mosaic import is_mosaic, mosaic_of
-from medpaint.io.dicom.parsing import PARSE_ERRORS, integer
+from medpaint.io.dicom.parsing import PARSE_ERRORS, cause, integer
 
-__all__ = ["stored_slices", "with_slices"]
+__all__ = ["is_supported", "stored_slices", "with_slices"]
 
 _DECODERS: Final = {
     RLELossless: "pydicom",
@@ -27,10 +39,33 @@ _DECODERS: Final = {
 decodes damaged JPEG-LS to noise where gdcm refuses it, and panics on damaged RLE."""
 
 
+_PLAIN: Final = {
+    ImplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    DeflatedExplicitVRLittleEndian,
+}
+"""Transfer syntaxes without compression of the pixels."""
+
+
+_PIXELS: Final = {"PixelData", "FloatPixelData", "DoubleFloatPixelData"}
+
+
+def is_supported(syntax: UID) -> bool:
+    """Return whether pixels in a transfer syntax can be decoded."""
+    if syntax in _PLAIN:
+        return True
+    try:
+        return _DECODERS.get(syntax, "gdcm") in get_decoder(syntax).available_plugins
+    except NotImplementedError:
+        return False
+
+
 def stored_slices(dataset: FileDataset, path: File) -> Array:
     """Return the stored values of an image, (slices, rows, columns), bits above BitsStored masked off.
 
     Raises:
+        UnsupportedError: a transfer syntax that cannot be decoded.
         UnreadableError: no pixel data, too few or too many, or not decodable.
     """
     frames = _stored_frames(dataset, path)
@@ -50,23 +85,41 @@ def _stored_frames(dataset: FileDataset, path: File) -> Array:
     rows, columns = integer(dataset, "Rows", 0), integer(dataset, "Columns", 0)
     shape = (integer(dataset, "NumberOfFrames", 1), rows, columns)
     expected = f"{shape[1]}x{shape[2]}" if shape[0] == 1 else f"{shape[0]} frames of {shape[1]}x{shape[2]}"
+    if not is_supported(syntax):
+        message = f"transfer syntax not supported: {syntax}: {path}"
+        raise UnsupportedError(message)
+    if not any(keyword in dataset for keyword in _PIXELS):
+        message = f"expected {expected} pixels, got no pixel data: {path}"
+        raise UnreadableError(message)
+    if not syntax.is_encapsulated:
+        _check_length(dataset, shape, path)
     try:
-        if not syntax.is_encapsulated:
-            _check_length(dataset, shape[0])
         plugin = _DECODERS.get(syntax, "gdcm") if syntax.is_encapsulated else ""
         values = pixel_array(dataset, raw=True, decoding_plugin=plugin)
     except PARSE_ERRORS as error:
-        message = f"expected {expected} decodable pixels in transfer syntax {syntax.name}, got none: {path}"
+        message = f"expected {expected} decodable pixels in transfer syntax {syntax.name}, "
+        message += f"which the decoder refused ({cause(error)}): {path}"
         raise UnreadableError(message) from error
+    if not syntax.is_encapsulated and values.ndim > 2:
+        values = values[: shape[0]]  # the library takes padding for more frames
     if values.shape not in {shape, shape[shape[0] == 1 :]}:
         message = f"expected {expected} pixels in transfer syntax {syntax.name}, got {values.shape}: {path}"
         raise UnreadableError(message)
     return values.reshape(shape).astype(values.dtype.newbyteorder("="), copy=False)
 
 
-def _check_length(dataset: Dataset, frames: int) -> None:
-    """Refuse pixel data with an extra row or more; less than that is padding."""
-    row = dataset.Columns * dataset.BitsAllocated
-    if 8 * len(dataset.PixelData) > row * (frames * dataset.Rows + 1) + 15:
-        message = "more pixel data than rows"
-        raise ValueError(message)
+def _check_length(dataset: Dataset, shape: tuple[int, int, int], path: File) -> None:
+    """Refuse pixel data that is too short, or longer by more than padding (DICOM PS3.5, 8.1.1)."""
+    bits = integer(dataset, "BitsAllocated", 0)
+    expected = (math.prod(shape) * integer(dataset, "SamplesPerPixel", 1) * bits + 7) // 8
+    content = dataset.get("PixelData")
+    if content is None:
+        return
+    excess = len(content) - expected
+    if excess < 0:
+        message = f"expected {expected} bytes of pixel data, got {-excess} bytes less: {path}"
+        raise UnreadableError(message)
+    tail = content[expected:]
+    if excess * 8 >= shape[2] * bits and tail.strip(tail[:1]):
+        message = f"expected {expected} bytes of pixel data, got {excess} bytes more that are not padding: {path}"
+        raise UnreadableError(message)

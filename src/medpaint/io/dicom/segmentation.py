@@ -20,7 +20,7 @@ from medpaint.io.dicom.deidentified import deidentify
 from medpaint.io.dicom.derived import SERIES_NUMBER_STEP, STATEMENT, derived_uid
 from medpaint.io.dicom.frames import GROUP_KEYWORDS, is_multi_frame
 from medpaint.io.dicom.mosaic import is_mosaic
-from medpaint.io.dicom.parsing import PARSE_ERRORS, integer, parsed, quiet, text, unchanged
+from medpaint.io.dicom.parsing import PARSE_ERRORS, cause, integer, parsed, quiet, text, unchanged
 from medpaint.io.source import Derivation
 
 __all__ = ["write_segmentation"]
@@ -49,6 +49,8 @@ _DEIDENTIFICATION: Final = (
     "LongitudinalTemporalInformationModified",
 )
 """Attributes about de-identification, which pass on to objects derived from an image."""
+
+_CHARACTER_SET: Final = "SpecificCharacterSet"
 
 _NO_DATE, _NO_TIME = "19000101", "000000"
 """Replacements for a required date and time where the image has none."""
@@ -110,7 +112,7 @@ def write_segmentation(source: _Series, mask: Mask, path: Path, derivation: Deri
         try:
             written = _segmentation(images, _frames(images, slices, mask), derivation)
         except PARSE_ERRORS as error:
-            message = f"no DICOM segmentation was written: the series lacks what it needs ({type(error).__name__})"
+            message = f"no DICOM segmentation was written: the library that makes it failed ({cause(error)})"
             raise UnsupportedError(message) from error
         _state_step(written, slices, source)
         for keyword in _DEIDENTIFICATION:
@@ -125,6 +127,9 @@ def _segmentation(images: list[FileDataset], frames: Array, derivation: Derivati
     """Return the segmentation of some images, its frames in their order, (frames, rows, columns)."""
     highdicom: Any = import_module("highdicom")
     first = images[0]
+    texts = [first[keyword] for keyword in (*_MAY_BE_EMPTY, _CHARACTER_SET) if keyword in first]
+    for image in images:
+        image.pop(_CHARACTER_SET, None)  # the library does not know an empty value in it
     algorithm = highdicom.AlgorithmIdentificationSequence("medpaint", _FAMILY, __version__)
     described = highdicom.seg.SegmentDescription(
         1, _LABEL, _CATEGORY, _TYPE, "SEMIAUTOMATIC", algorithm_identification=algorithm
@@ -147,6 +152,8 @@ def _segmentation(images: list[FileDataset], frames: Array, derivation: Derivati
         content_label="REPAIRED",
         content_description=STATEMENT[:64],
     )
+    for element in texts:
+        written[element.tag] = element  # with the bytes that it has in the image
     return written
 
 

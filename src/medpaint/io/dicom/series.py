@@ -7,15 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
-from medpaint.core.encoding import Encoding
 from medpaint.core.geometry import axis_codes, spacing_of
 from medpaint.core.types import Progress
 from medpaint.core.volume import Volume
 from medpaint.io.archive import File, on_disk
 from medpaint.io.dicom.assessment import Assessment, with_gaps
 from medpaint.io.dicom.chosen import chosen, refuse_damaged
+from medpaint.io.dicom.differences import difference_warnings, encoding_of
 from medpaint.io.dicom.headers import Header
 from medpaint.io.dicom.inventory import take_inventory
 from medpaint.io.dicom.parsing import quiet
@@ -57,7 +55,7 @@ def read_series(
             part = replace(part, assessment=with_gaps(part.assessment))
         affine = part.assessment.usable_affine()
         data, digests = load(part.assessment)
-    volume = Volume(data, affine, _encoding(part.assessment))
+    volume = Volume(data, affine, encoding_of(part.assessment))
     return volume, _source(path, Selection(series=series, absent_slices=absent_slices), part, digests, volume)
 
 
@@ -98,20 +96,6 @@ def list_series(path: Path, progress: Progress | None = None) -> list[Inspection
     return found + damaged
 
 
-def _encoding(assessment: Assessment) -> Encoding:
-    """Return the encoding of a series: one slope and intercept, or one per slice."""
-    headers, first = assessment.headers, assessment.headers[0]
-    beside = np.searchsorted(assessment.slots, np.arange(assessment.slots[-1] + 1))
-    slopes = np.array([header.slope for header in headers])
-    intercepts = np.array([header.intercept for header in headers])
-    padding = first.padding if all(header.padding == first.padding for header in headers) else None
-    if np.ptp(slopes) or np.ptp(intercepts):
-        slopes, intercepts = slopes[beside].reshape(1, 1, -1), intercepts[beside].reshape(1, 1, -1)
-    else:
-        slopes, intercepts = slopes[0], intercepts[0]
-    return Encoding.of(first.dtype, slope=slopes, intercept=intercepts, limits=first.limits, padding=padding)
-
-
 def _source(
     path: Path, selection: Selection, part: Part, digests: Mapping[File, str], volume: Volume
 ) -> DicomSource:
@@ -122,7 +106,11 @@ def _source(
         sha256=digest_of(part, digests),
         selection=selection,
         facts={**_facts(headers), **_part_fact(part), "axes": axis_codes(volume.affine)},
-        warnings=(*part.assessment.warnings, *dict.fromkeys(note for header in headers for note in header.notes)),
+        warnings=(
+            *part.assessment.warnings,
+            *difference_warnings(headers),
+            *dict.fromkeys(note for header in headers for note in header.notes),
+        ),
         instances=tuple(digests),
         digests=tuple(digests.values()),
         places=tuple((numbers[header.path], header.index) for header in headers),

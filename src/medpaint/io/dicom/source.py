@@ -19,7 +19,7 @@ from medpaint.io.atomic import replacing_folder
 from medpaint.io.dicom.deidentified import PROFILE, deidentify, replaced_uid
 from medpaint.io.dicom.derived import derived_uid, mark_derived, place_slice
 from medpaint.io.dicom.mosaic import is_mosaic
-from medpaint.io.dicom.parsing import PARSE_ERRORS, parsed, quiet, unchanged
+from medpaint.io.dicom.parsing import PARSE_ERRORS, cause, parsed, quiet, unchanged
 from medpaint.io.dicom.pixels import stored_slices, with_slices
 from medpaint.io.dicom.segmentation import write_segmentation
 from medpaint.io.dicom.slices import differing_slices
@@ -291,5 +291,7 @@ def _save(
     except OSError:
         raise
     except PARSE_ERRORS as error:
-        message = f"expected attributes that can be written back as DICOM, got invalid ones: {file}"
+        message = (
+            f"expected attributes that can be written back as DICOM, got invalid ones ({cause(error)}): {file}"
+        )
         raise UnreadableError(message) from error

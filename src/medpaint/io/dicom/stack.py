@@ -190,8 +190,10 @@ def _uneven_reasons(distances: _Vectors, slots: NDArray[np.int64], common: float
 def _common_step(steps: _Vectors) -> float:
     """Return the most common step; of several, the smallest."""
     ascending = np.sort(steps)
-    near = np.abs(ascending[:, None] - ascending) <= GRID_TOLERANCE * ascending[:, None]
-    return float(np.median(ascending[near[int(np.argmax(near.sum(axis=1)))]]))
+    low = np.searchsorted(ascending, ascending * (1 - GRID_TOLERANCE), "left")
+    high = np.searchsorted(ascending, ascending * (1 + GRID_TOLERANCE), "right")
+    most = int(np.argmax(high - low))
+    return float(np.median(ascending[low[most] : high[most]]))
 
 
 def _missing(distances: _Vectors, slots: NDArray[np.int64], common: float) -> str:

@@ -17,7 +17,7 @@ from pydicom.uid import (
 
 from medpaint.core.errors import UnsupportedError
 from medpaint.core.types import Array
-from medpaint.io.dicom.parsing import PARSE_ERRORS
+from medpaint.io.dicom.parsing import PARSE_ERRORS, cause
 
 __all__ = ["compress", "is_compressed_by", "set_stored_values", "to_plain_syntax"]
 
@@ -71,7 +71,9 @@ def compress(dataset: FileDataset, how: str) -> None:
         dataset.compress(syntax, encoding_plugin=encoder, generate_instance_uid=False)
     except PARSE_ERRORS as error:
         bits = f"{dataset.BitsStored} of {dataset.BitsAllocated} bits, {dataset.Rows}x{dataset.Columns}"
-        message = f"expected pixels that {syntax.name} supports, got {bits}: choose another compression"
+        message = (
+            f"expected pixels that {syntax.name} supports, got {bits} ({cause(error)}): choose another compression"
+        )
         raise UnsupportedError(message) from error
 
 

@@ -1,0 +1,71 @@
+"""Facts about pixels that differ between the slices of a volume: kept for each slice, and reported."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from medpaint.core.encoding import Encoding, Padding
+from medpaint.core.types import Array
+from medpaint.io.dicom.assessment import Assessment
+from medpaint.io.dicom.headers import Header
+
+__all__ = ["difference_warnings", "encoding_of"]
+
+
+def encoding_of(assessment: Assessment) -> Encoding:
+    """Return the encoding of a series: scaling and padding of all slices or, where they differ, of each."""
+    headers, first = assessment.headers, assessment.headers[0]
+    beside = np.searchsorted(assessment.slots, np.arange(assessment.slots[-1] + 1))
+    slopes = np.array([header.slope for header in headers])
+    intercepts = np.array([header.intercept for header in headers])
+    if np.ptp(slopes) or np.ptp(intercepts):
+        slopes, intercepts = slopes[beside].reshape(1, 1, -1), intercepts[beside].reshape(1, 1, -1)
+    else:
+        slopes, intercepts = slopes[0], intercepts[0]
+    padding = _padding(headers, assessment.slots)
+    return Encoding.of(first.dtype, slope=slopes, intercept=intercepts, limits=first.limits, padding=padding)
+
+
+def difference_warnings(headers: Sequence[Header]) -> tuple[str, ...]:
+    """Return warnings about padding and rescaling that only some slices state, or state differently."""
+    return (*_padding_warnings(headers), *_rescale_warnings(headers))
+
+
+def _padding(headers: Sequence[Header], slots: Sequence[int]) -> Padding | None:
+    """Return the padding of all slices, or that of each, (1, 1, K); slices that were put back have none."""
+    ranges = {header.padding for header in headers}
+    if len(ranges) == 1:
+        return ranges.pop()
+    by_slice: Array = np.full((2, 1, 1, slots[-1] + 1), np.nan)
+    for slot, header in zip(slots, headers, strict=True):
+        if header.padding is not None:
+            by_slice[:, 0, 0, slot] = header.padding
+    return by_slice[0], by_slice[1]
+
+
+def _padding_warnings(headers: Sequence[Header]) -> list[str]:
+    """Return warnings about padding that differs between slices."""
+    stated = [header.padding for header in headers if header.padding is not None]
+    warnings = []
+    if 0 < len(stated) < len(headers):
+        count = _counted(len(headers) - len(stated), len(headers))
+        warnings.append(f"{count} no PixelPaddingValue: nothing there is taken for padding")
+    if len(set(stated)) > 1:
+        warnings.append(f"the slices have {len(set(stated))} different padding values: each keeps its own")
+    return warnings
+
+
+def _rescale_warnings(headers: Sequence[Header]) -> list[str]:
+    """Return a warning where only some slices state how stored values become intensities."""
+    without = sum(not header.is_rescaled for header in headers)
+    if without in {0, len(headers)}:
+        return []
+    count = _counted(without, len(headers))
+    return [f"{count} no RescaleSlope and RescaleIntercept: stored values are used as intensities there"]
+
+
+def _counted(count: int, of: int) -> str:
+    """Return how many of the slices state something, as the start of a sentence."""
+    return f"{count} of {of} slices {'states' if count == 1 else 'state'}"

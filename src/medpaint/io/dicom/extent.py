@@ -1,0 +1,133 @@
+"""The pixel data that a file has, against what its header claims, before memory is taken for it."""
+
+from __future__ import annotations
+
+import os
+import struct
+from dataclasses import dataclass
+from typing import BinaryIO, Final
+
+from pydicom import Dataset, FileDataset
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, RLELossless
+
+from medpaint.io.dicom.parsing import integer, is_implicit, transfer_syntax_of
+from medpaint.io.dicom.pixels import is_supported
+
+__all__ = ["Extent", "extent_of"]
+
+_PIXEL_GROUP: Final = 0x7FE0
+_PIXEL_ELEMENTS: Final = {0x0008, 0x0009, 0x0010}
+_UNDEFINED: Final = 0xFFFFFFFF
+_ITEM_BYTES: Final = 8
+"""Least size of a frame of compressed pixel data: the header of its item."""
+
+_RLE_RATIO: Final = 64
+"""Two bytes of RLE code stand for 128 at most (DICOM PS3.5, G.3)."""
+
+_LARGEST_RATIO: Final = 1000
+_SMALL: Final = 2**26
+"""Compressed pixels may claim this many bytes, or so many times their own size: empty images compress well."""
+
+_CHUNK: Final = 2**20
+
+
+@dataclass(frozen=True)
+class Extent:
+    """What was found out about the pixel data of a file without reading it.
+
+    Attributes:
+        has_pixels: whether there are any.
+        fault: why they cannot be those that the header describes; empty if nothing is wrong.
+        note: what users should know about them; empty if nothing.
+    """
+
+    has_pixels: bool = True
+    fault: str = ""
+    note: str = ""
+
+
+def extent_of(stream: BinaryIO, dataset: FileDataset) -> Extent:
+    """Return what is known about the pixels of a file.
+
+    Args:
+        stream: the file, where reading its header stopped: at its pixel data or its end.
+        dataset: its header.
+    """
+    syntax = transfer_syntax_of(dataset)
+    if syntax == DeflatedExplicitVRLittleEndian or not is_supported(syntax):
+        return Extent()
+    length = _pixel_length(stream, dataset)
+    if length is None:
+        return Extent(has_pixels=False)
+    if integer(dataset, "SamplesPerPixel", 1) != 1:
+        return Extent()
+    if syntax.is_encapsulated:
+        return Extent(fault=_compressed_fault(stream, dataset, syntax))
+    return _plain_extent(stream, dataset, length)
+
+
+def _pixel_length(stream: BinaryIO, dataset: FileDataset) -> int | None:
+    """Return the stated length of the pixel data, and leave the stream at its start; None without any."""
+    order = "<" if dataset.original_encoding[1] else ">"
+    head = stream.read(8)
+    if len(head) < 8:
+        return None
+    group, element = struct.unpack(f"{order}HH", head[:4])
+    if group != _PIXEL_GROUP or element not in _PIXEL_ELEMENTS:
+        return None
+    rest = head[4:] if is_implicit(dataset) else stream.read(4)
+    return int(struct.unpack(f"{order}I", rest)[0]) if len(rest) == 4 else 0
+
+
+def _plain_extent(stream: BinaryIO, dataset: Dataset, length: int) -> Extent:
+    """Return what is known about pixels that are not compressed: their size is known exactly."""
+    frames, rows, columns, bits = _shape(dataset)
+    expected = (frames * rows * columns * bits + 7) // 8
+    start = stream.tell()
+    there = stream.seek(0, os.SEEK_END) - start
+    whole = f"{expected} bytes for {_named(frames, rows, columns)} of {bits} bits"
+    if min(length, there) < expected:
+        missing = expected - min(length, there)
+        return Extent(fault=f"pixel data is {missing} bytes short: expected {whole}, got {expected - missing}")
+    excess = (there if length == _UNDEFINED else min(length, there)) - expected
+    if excess <= expected % 2:
+        return Extent()
+    stream.seek(start + expected)
+    if excess * 8 < columns * bits or _is_constant(stream, excess):
+        return Extent(note=f"pixel data is {excess} bytes longer than the image, as padding, which is ignored")
+    return Extent(fault=f"pixel data is {excess} bytes too long, with more than padding: expected {whole}")
+
+
+def _compressed_fault(stream: BinaryIO, dataset: Dataset, syntax: UID) -> str:
+    """Return why compressed pixels cannot be those that the header describes; empty if they can."""
+    frames, rows, columns, bits = _shape(dataset)
+    claimed = frames * rows * columns * bits // 8
+    start = stream.tell()
+    there = stream.seek(0, os.SEEK_END) - start
+    most = there * _RLE_RATIO if syntax == RLELossless else max(_SMALL, there * _LARGEST_RATIO)
+    if claimed <= most and frames * _ITEM_BYTES <= there:
+        return ""
+    return f"{there} bytes of compressed pixel data cannot be {_named(frames, rows, columns)} of {bits} bits"
+
+
+def _shape(dataset: Dataset) -> tuple[int, int, int, int]:
+    """Return frames, rows, columns and bits of a pixel."""
+    keywords = ("NumberOfFrames", "Rows", "Columns", "BitsAllocated")
+    frames, rows, columns, bits = (max(0, integer(dataset, keyword, 0)) for keyword in keywords)
+    return frames or 1, rows, columns, bits
+
+
+def _named(frames: int, rows: int, columns: int) -> str:
+    """Return the size of an image in words."""
+    return f"{rows}x{columns} pixels" if frames == 1 else f"{frames} frames of {rows}x{columns} pixels"
+
+
+def _is_constant(stream: BinaryIO, size: int) -> bool:
+    """Return whether the next bytes are all the same."""
+    first = stream.read(1)
+    left = size - 1
+    while left > 0 and (chunk := stream.read(min(left, _CHUNK))):
+        if chunk.strip(first):
+            return False
+        left -= len(chunk)
+    return True

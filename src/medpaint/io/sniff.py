@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import zlib
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from typing import Final, Literal
 
 from medpaint.core.errors import InputError, UnreadableError
 from medpaint.io.archive import is_archive
+from medpaint.io.regular import open_regular
 from medpaint.io.stored import read_errors
 
 __all__ = ["Kind", "files_below", "kind_of", "kind_of_content"]
@@ -62,7 +64,9 @@ def kind_of(path: Path) -> Kind:
         UnreadableError: not a known kind of image; the message says what it looks like.
         InputError: no such file or folder, or it cannot be read.
     """
-    if path.is_dir():
+    with read_errors(path):
+        is_folder = path.is_dir()
+    if is_folder:
         return _kind_of_folder(path)
     head = _head(path)
     if is_archive(path):
@@ -84,13 +88,29 @@ def kind_of_content(path: Path) -> Kind | None:
 
 
 def files_below(folder: Path) -> Iterator[Path]:
-    """Yield every file in a folder and its subfolders, sorted, without hidden ones."""
+    """Yield every regular file in a folder and its subfolders, sorted, without hidden ones.
+
+    A folder that links lead back to is not entered again. A link to nothing is yielded too, because a file that
+    was not fetched must not be taken for one that does not exist: whatever opens it reports it.
+
+    Raises:
+        OSError: a folder cannot be read.
+    """
+    yield from _files_below(folder, frozenset())
+
+
+def _files_below(folder: Path, above: frozenset[tuple[int, int]]) -> Iterator[Path]:
+    """Yield the files below a folder that is inside the folders `above`, each by its device and number."""
+    status = folder.stat()
+    own = (status.st_dev, status.st_ino)
+    if own in above:
+        return
     for entry in sorted(folder.iterdir()):
         if entry.name.startswith("."):
             continue
         if entry.is_dir():
-            yield from files_below(entry)
-        elif entry.is_file():
+            yield from _files_below(entry, above | {own})
+        elif entry.is_file() or (entry.is_symlink() and not entry.exists()):
             yield entry
 
 
@@ -105,12 +125,23 @@ def _kind_of_folder(folder: Path) -> Kind:
 
 
 def _head(path: Path) -> bytes:
-    """Return the first bytes of a file."""
-    if not path.exists():
-        message = f"{path}: expected a file or a folder: no such path"
-        raise InputError(message)
-    with read_errors(path), path.open("rb") as file:
-        return file.read(_HEAD)
+    """Return the first bytes of a regular file; nothing else is opened.
+
+    Raises:
+        InputError: there is no such file, it is something else, or it cannot be read.
+    """
+    try:
+        with os.fdopen(open_regular(path), "rb") as file:
+            return file.read(_HEAD)
+    except FileNotFoundError as error:
+        if path.is_symlink():
+            message = f"{path} is a link to nothing: fetch its content first, for example by `git annex get`"
+        else:
+            message = f"{path}: expected a file or a folder: no such path"
+        raise InputError(message) from error
+    except OSError as error:
+        message = f"cannot read {path}: {error.strerror or error}"
+        raise InputError(message) from error
 
 
 def _ending(path: Path) -> str:

@@ -15,7 +15,7 @@ import medpaint
 from medpaint.cli.main import COMMANDS, _parser
 from medpaint.cohort.config import CohortConfig, EvaluateConfig, RestoreConfig
 from medpaint.cohort.summary import SUMMARY_COLUMNS
-from medpaint.cohort.table import ScanRow
+from medpaint.cohort.table import COLUMNS
 from medpaint.core import errors
 from medpaint.core.errors import MedpaintError
 from medpaint.engines.registry import engine_names
@@ -144,7 +144,7 @@ def test_every_key_and_column_of_a_cohort_is_documented() -> None:
     assert first_cells(keys) == set(CohortConfig.model_fields)
     fields = {*RestoreConfig.model_fields, *EvaluateConfig.model_fields}
     assert fields <= set(re.findall(r"`([a-z_]+)`", keys))
-    assert first_cells(section_of(page, "The table of scans")) == set(ScanRow.model_fields)
+    assert first_cells(section_of(page, "The table of scans")) == set(COLUMNS)
     assert first_cells(section_of(page, "The summary")) == set(SUMMARY_COLUMNS)
 
 

@@ -16,7 +16,7 @@ rule evaluate_scan:
         flags=PLAN.evaluate_flags,
         version=VERSION,
     shell:
-        "medpaint evaluate {params.image:q} --name {wildcards.scan} {params.flags} --part --output {output:q}"
+        "medpaint evaluate --name={wildcards.scan} {params.flags} --part --output={output:q} -- {params.image:q}"
         " > {log:q} 2>&1"
 
 
@@ -30,4 +30,4 @@ rule evaluate:
     params:
         version=VERSION,
     shell:
-        "medpaint evaluate merge {input:q} --output {output:q} > {log:q} 2>&1"
+        "medpaint evaluate --output={output:q} -- merge {input:q} > {log:q} 2>&1"

@@ -14,5 +14,5 @@ rule export:
         flags=PLAN.export_flags,
         version=VERSION,
     shell:
-        "medpaint export {params.image:q} --filled {input.fills:q}/{wildcards.scan}.npz --name {wildcards.scan}"
-        " {params.flags} --output {params.folder:q} > {log:q} 2>&1"
+        "medpaint export --filled={input.fills:q}/{wildcards.scan}.npz --name={wildcards.scan} {params.flags}"
+        " --output={params.folder:q} -- {params.image:q} > {log:q} 2>&1"

@@ -14,4 +14,4 @@ rule ingest:
         flags=PLAN.ingest_flags,
         version=VERSION,
     shell:
-        "medpaint ingest {params.image:q} {params.flags} --output {output:q} > {log:q} 2>&1"
+        "medpaint ingest {params.flags} --output={output:q} -- {params.image:q} > {log:q} 2>&1"

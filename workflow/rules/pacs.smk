@@ -17,7 +17,7 @@ rule fetch:
     params:
         which=PLAN.fetch_flags,
     shell:
-        "medpaint pacs fetch {resources.server} {params.which} --output {output.folder:q} --status {output.status:q}"
+        "medpaint pacs fetch {params.which} --output={output.folder:q} --status={output.status:q} {resources.server}"
         " > {log:q} 2>&1"
 
 
@@ -36,4 +36,4 @@ rule store:
         server=PLAN.server_flags(),
         version=VERSION,
     shell:
-        "medpaint pacs store {params.server} --summary {input:q} > {log:q} 2>&1"
+        "medpaint pacs store --summary={input:q} {params.server} > {log:q} 2>&1"

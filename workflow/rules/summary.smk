@@ -9,7 +9,7 @@ rule summary:
     params:
         version=VERSION,
     shell:
-        "medpaint summary --scans {input.scans:q} --output {output:q} > {log:q} 2>&1"
+        "medpaint summary --scans={input.scans:q} --output={output:q} > {log:q} 2>&1"
 
 
 # Fails if a scan failed, so that the run's exit code shows it. No other job depends on this one.

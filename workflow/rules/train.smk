@@ -17,7 +17,7 @@ rule train:
         folder="results/work/training/{recipe}",
         version=VERSION,
     shell:
-        "medpaint train {input:q} --data {params.data:q} --output {params.folder:q} --workers {threads}"
+        "medpaint train --data={params.data:q} --output={params.folder:q} --workers={threads} -- {input:q}"
         " > {log:q} 2>&1"
         " && cp {params.folder:q}/{wildcards.recipe}.safetensors {output.weights:q}"
         " && cp {params.folder:q}/{wildcards.recipe}.json {output.record:q}"

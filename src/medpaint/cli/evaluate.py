@@ -56,9 +56,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--output", type=Path, required=True, help="folder of tables, plots and pictures")
     scoring = parser.add_argument_group("scoring", argument_default=argparse.SUPPRESS)
-    scoring.add_argument("--engines", nargs="+", metavar="ENGINE", help="what to compare (default: all engines)")
     scoring.add_argument(
-        "--kinds", nargs="+", metavar="KIND[:SIZES]", help="holes, such as blob:8-15 (default: all kinds)"
+        "--engines", nargs="+", action="extend", metavar="ENGINE", help="what to compare (default: all engines)"
+    )
+    scoring.add_argument(
+        "--kinds",
+        nargs="+",
+        action="extend",
+        metavar="KIND[:SIZES]",
+        help="holes, such as blob:8-15 (default: all kinds)",
     )
     scoring.add_argument(
         "--holes", type=int, metavar="N", help="number of holes of each kind in a scan (default: 1)"

@@ -25,15 +25,49 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="JSON",
         help="outcome of `pacs fetch --status`; a scan that was not fetched has failed",
     )
+    parser.add_argument("--refusal", metavar="REASON", default="", help="the scan has failed for this reason")
+    parser.add_argument(
+        "--timeout-s",
+        type=float,
+        metavar="S",
+        help="seconds after which the scan has failed; it is then read in a process of its own, whose crash is a "
+        "failure of the scan too (default: no limit)",
+    )
     add_parameters(parser, (*Selection.model_fields, *MaskParameters.model_fields))
 
 
 def execute(parsed: argparse.Namespace) -> int:
     """Read the scan into a case file; a scan that is refused becomes a case file that says why."""
+    if parsed.timeout_s is None:
+        return _ingest(parsed)
+    from medpaint.cli.main import guarded
+    from medpaint.cohort.apart import Crashed, TimedOut, done_apart
+
+    try:
+        return done_apart(lambda: guarded(parsed, _ingest), parsed.timeout_s)
+    except TimedOut:
+        reason = (
+            f"reading it and its mask took more than {parsed.timeout_s:g} s: allow more with ingest_timeout_s in "
+            "config/config.yaml, or look at its storage"
+        )
+    except Crashed as crash:
+        reason = f"a decoder crashed over the scan or its mask ({crash}): a file is damaged; convert or replace it"
+    parsed.refusal = reason
+    return _ingest(parsed)
+
+
+def _ingest(parsed: argparse.Namespace) -> int:
+    """Read the scan and print the outcome."""
     from medpaint.cohort.jobs import ingest_scan
 
-    parameters = Parameters.of(given_parameters(parsed))
-    reason = ingest_scan(parsed.image, parsed.mask, parameters, parsed.output, fetched=parsed.fetched)
+    reason = ingest_scan(
+        parsed.image,
+        parsed.mask,
+        Parameters.of(given_parameters(parsed)),
+        parsed.output,
+        fetched=parsed.fetched,
+        refusal=parsed.refusal,
+    )
     if reason:
         print(f"failed: {reason}", file=sys.stderr)
     if parsed.json:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Final
 
@@ -14,7 +15,7 @@ from medpaint.__about__ import __version__
 from medpaint.cli.subcommands import EXIT_CODES, add_command, add_json
 from medpaint.core.errors import MedpaintError
 
-__all__ = ["COMMANDS", "main"]
+__all__ = ["COMMANDS", "guarded", "main"]
 
 COMMANDS: Final[dict[str, str]] = {
     "restore": "restore one scan",
@@ -36,6 +37,9 @@ COMMANDS: Final[dict[str, str]] = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names of files need not be UTF-8
+            stream.reconfigure(errors="backslashreplace")
     words = list(sys.argv[1:] if arguments is None else arguments)
     wanted = next((word for word in words if not word.startswith("-")), "")
     parser = _parser(wanted)
@@ -43,8 +47,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if rest and not getattr(parsed, "passes_on", False):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     parsed.rest = rest
+    return guarded(parsed, parsed.execute)
+
+
+def guarded(parsed: argparse.Namespace, execute: Callable[[argparse.Namespace], int]) -> int:
+    """Run a command, turn errors into one line, and return the exit code."""
     try:
-        return int(parsed.execute(parsed))
+        return int(execute(parsed))
     except MedpaintError as error:
         return _fail(parsed, error, str(error), error.exit_code)
     except KeyboardInterrupt as error:

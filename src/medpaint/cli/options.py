@@ -37,7 +37,7 @@ def _settings(name: str, annotation: Any) -> dict[str, Any]:  # noqa: ANN401 - a
     if get_origin(annotation) is Literal:
         return {"choices": get_args(annotation)}
     if get_origin(annotation) is tuple:
-        return {"type": _label, "nargs": "+", "metavar": "LABEL"}
+        return {"type": _label, "nargs": "+", "action": "extend", "metavar": "LABEL"}
     kinds = {annotation, *get_args(annotation)} & {int, float}
     return {"type": kinds.pop() if kinds else str, "metavar": name.rsplit("_", 1)[-1].upper()}
 

@@ -15,9 +15,9 @@ __all__ = ["CohortConfig", "EvaluateConfig", "PacsConfig", "RestoreConfig", "rea
 
 
 class RestoreConfig(WriteParameters, MaskParameters, FillParameters):
-    """How to restore, the same for every scan of a cohort.
+    """How to restore the scans of a cohort, unless a scan's row says otherwise.
 
-    These are all parameters except `frame` and `series`, which a scan's row may give.
+    These are all parameters except `frame` and `series`, which only a scan's row may give.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -82,11 +82,17 @@ class CohortConfig(BaseModel):
         description="Number of scans in one inpaint job: larger batches load an engine's weights less often, "
         "smaller ones redo less after a change and spread over more nodes.",
     )
+    ingest_timeout_s: float | None = Field(
+        3600.0,
+        gt=0.0,
+        allow_inf_nan=False,
+        description="Seconds after which reading a scan is given up and the scan has failed; null: no limit.",
+    )
     training_data: str = Field(
         "data", min_length=1, description="Folder that the paths in the recipes of config/train start from."
     )
     restore: RestoreConfig = Field(
-        default_factory=RestoreConfig, description="How to restore; a scan's row may name another engine."
+        default_factory=RestoreConfig, description="How to restore; a scan's row may give other values."
     )
     pacs: PacsConfig = Field(default_factory=PacsConfig, description="The server that scans come from.")
     evaluate: EvaluateConfig = Field(

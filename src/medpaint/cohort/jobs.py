@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, TypeVar
 
 from medpaint.cohort.staging import (
     Failure,
@@ -16,7 +17,7 @@ from medpaint.cohort.staging import (
     save_filled,
 )
 from medpaint.core.crash import described, print_trace
-from medpaint.core.errors import InputError, LockedError, MedpaintError, ServerError, WriteError
+from medpaint.core.errors import InputError, LockedError, MedpaintError, ServerError, UnreadableError, WriteError
 from medpaint.core.types import Progress
 from medpaint.io.naming import checked_name
 from medpaint.io.reading import read_selected
@@ -30,12 +31,27 @@ from medpaint.pipeline.read import read
 from medpaint.pipeline.secret import secret_of
 from medpaint.pipeline.write import failure_record, write
 from medpaint.record.entries import Record
+from medpaint.record.file import RECORD_SUFFIX, read_record, write_record
 
 __all__ = ["export_scan", "ingest_scan", "inpaint_scans"]
 
+T = TypeVar("T")
+
+_MACHINE: Final = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE),
+    *(errno.EMFILE, errno.ENFILE, errno.ENOMEM),
+}
+"""Errors of the operating system that have nothing to do with a scan."""
+
 
 def ingest_scan(
-    image: Path, mask: Path | None, parameters: Parameters, output: Path, *, fetched: Path | None = None
+    image: Path,
+    mask: Path | None,
+    parameters: Parameters,
+    output: Path,
+    *,
+    fetched: Path | None = None,
+    refusal: str = "",
 ) -> str:
     """Read a scan and its mask into the case file `output`; return the reason if it failed, otherwise nothing.
 
@@ -45,9 +61,12 @@ def ingest_scan(
         parameters: of reading and of the mask.
         output: file to write.
         fetched: outcome of fetching the scan from a server, JSON; if that failed, the scan has failed.
+        refusal: why the scan is refused before it is looked at; empty: it is not.
     """
 
     def work() -> None:
+        if refusal:
+            raise InputError(refusal)
         if fetched is not None and (reason := load_fetch(fetched)):
             raise ServerError(reason)
         save_case(mask_scan(read(image, parameters.read), mask, parameters.mask), output)
@@ -86,7 +105,7 @@ def inpaint_scans(
 def export_scan(image: Path, filled: Path, settings: Mapping[str, Any], output: Path, name: str) -> Record:
     """Write the products and the record of one scan into the folder `output`; return the record."""
     name = checked_name(name)
-    stage = load_filled(filled)
+    stage = _loaded(load_filled, filled)
     if isinstance(stage, Failure):
         return _failed(stage.reason, stage.parameters.replaced(settings), output, name)
     parameters = stage.draft.parameters.replaced(settings)
@@ -97,7 +116,7 @@ def export_scan(image: Path, filled: Path, settings: Mapping[str, Any], output: 
 
 def _inpaint_scan(path: Path, settings: Mapping[str, Any], output: Path) -> str:
     """Fill one case file; return the reason if it failed."""
-    case = load_case(path)
+    case = _loaded(load_case, path)
     if isinstance(case, Failure):
         save_failure(Failure(case.reason, case.parameters.replaced(settings)), output)
         return case.reason
@@ -106,6 +125,13 @@ def _inpaint_scan(path: Path, settings: Mapping[str, Any], output: Path) -> str:
     if reason:
         save_failure(Failure(reason, parameters), output)
     return reason
+
+
+def _loaded(load: Callable[[Path], T | Failure], path: Path) -> T | Failure:
+    """Return what a job before this one wrote, or a failure where it cannot be read."""
+    found: list[T | Failure] = []
+    reason = _failure_of(lambda: found.append(load(path)))
+    return Failure(reason, Parameters()) if reason else found[0]
 
 
 def _exported(image: Path, filled: Filled, parameters: Parameters, output: Path, name: str) -> Record:
@@ -128,25 +154,69 @@ def _exported(image: Path, filled: Filled, parameters: Parameters, output: Path,
 
 
 def _failed(reason: str, parameters: Parameters, output: Path, name: str) -> Record:
-    """Write the record of a scan that failed, and return it."""
+    """Write the record of a scan that failed, and return it.
+
+    Where something stands in the way of the usual claim, such as a folder in place of the lock, the record is
+    written alone, unless that would replace a file: a link is not one.
+    """
     record = failure_record(reason, parameters)
-    record_failure(record, output, name)
+    place = output / f"{name}{RECORD_SUFFIX}"
+    try:
+        record_failure(record, output, name)
+    except LockedError:
+        raise
+    except (InputError, WriteError) as error:
+        if _is_of_machine(error) or not _is_replaceable(place):
+            raise
+        place.unlink(missing_ok=True)
+        write_record(record, place)
     return record
+
+
+def _is_replaceable(place: Path) -> bool:
+    """Return whether nothing, a link or a record is at a record's place."""
+    if place.is_symlink() or not place.exists():
+        return True
+    try:
+        read_record(place)
+    except UnreadableError:
+        return False
+    return True
 
 
 def _failure_of(work: Callable[[], None]) -> str:
     """Do `work` for one scan; return why it failed, or nothing.
 
-    Refusals are for the user and are passed on as they are. A full disk or a folder that cannot be written to has
-    nothing to do with the scan and is raised. Anything else is an internal error, logged with its trace.
+    Refusals are for the user and are passed on as they are. What another process holds, a full disk and the like
+    have nothing to do with the scan and are raised. Anything else is an internal error, logged with its trace.
     """
     try:
         work()
-    except (LockedError, WriteError, OSError):
+    except LockedError:
         raise
-    except MedpaintError as error:
-        return str(error)
+    except (MedpaintError, OSError) as error:
+        if _is_of_machine(error):
+            raise
+        return str(error) if isinstance(error, MedpaintError) else _described(error)
+    except MemoryError:
+        return "the scan needs more memory than this job has"
     except Exception as error:  # noqa: BLE001 - one scan's failure must not stop the others
         print_trace(error)
         return f"internal error, please report it: {described(error)}"
     return ""
+
+
+def _is_of_machine(error: BaseException) -> bool:
+    """Return whether an error, or what led to it, comes from the machine rather than from the scan."""
+    found: BaseException | None = error
+    while found is not None:
+        if isinstance(found, OSError) and found.errno in _MACHINE:
+            return True
+        found = found.__cause__
+    return False
+
+
+def _described(error: OSError) -> str:
+    """Return an error of the operating system in one line."""
+    where = f" {error.filename}" if error.filename else ""
+    return f"cannot read or write{where}: {error.strerror or error}"

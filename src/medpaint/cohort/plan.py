@@ -6,6 +6,7 @@ image library.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,19 +14,20 @@ from pathlib import Path
 from shlex import quote
 from typing import Any, Final, Protocol
 
+from medpaint.cohort.batches import batches_of, fill_of
 from medpaint.cohort.config import CohortConfig, PacsConfig, read_config
 from medpaint.cohort.table import ScanRow, read_table
-from medpaint.core.errors import MedpaintError, UsageError
-from medpaint.io.reading import outline
-from medpaint.parameters import FillParameters, MaskParameters, WriteParameters
+from medpaint.cohort.watch import watched_files
+from medpaint.core.errors import UsageError
+from medpaint.io.selection import Selection
+from medpaint.parameters import MaskParameters, WriteParameters
 
 __all__ = ["BatchWildcards", "Plan", "ScanWildcards", "flags", "make_plan"]
 
-_INGEST: Final = (*MaskParameters.model_fields, "absent_slices")
-_INPAINT: Final = (*FillParameters.model_fields,)
+_INGEST: Final = (*Selection.model_fields, *MaskParameters.model_fields)
 _EXPORT: Final = (*WriteParameters.model_fields,)
-_EVALUATE: Final = ("effort", "seed", "membrane")
-"""Parameters that each job takes from the configuration."""
+_EVALUATE: Final = ("series", "frame", "effort", "seed", "membrane")
+"""Parameters that each job takes from the scan's row or the configuration."""
 
 _SERVER: Final = tuple(name for name in PacsConfig.model_fields if name != "url")
 
@@ -63,18 +65,18 @@ class Plan:
     batches: Mapping[str, tuple[str, ...]]
 
     def image_path(self, wildcards: ScanWildcards) -> str:
-        """Return the scan's file or folder, as its job receives it."""
+        """Return the scan's file or folder, as its job receives it; of a row that is refused, the empty device."""
         row = self.scans[wildcards.scan]
-        return f"results/fetched/{row.scan}" if row.study else row.image
+        return f"results/fetched/{row.scan}" if row.study else row.image or os.devnull
 
     def image_files(self, wildcards: ScanWildcards) -> list[str]:
         """Return the files whose change redoes the scan."""
         row = self.scans[wildcards.scan]
-        return [f"results/fetched/{row.scan}"] if row.study else _watched_files(row.image)
+        return [f"results/fetched/{row.scan}"] if row.study else watched_files(row.image)
 
     def mask_files(self, wildcards: ScanWildcards) -> list[str]:
         """Return the files of the scan's mask; empty where damage is detected."""
-        return _watched_files(self.scans[wildcards.scan].mask)
+        return watched_files(self.scans[wildcards.scan].mask)
 
     def fetch_status(self, wildcards: ScanWildcards) -> list[str]:
         """Return the file with the outcome of fetching the scan; empty for a scan on the disk."""
@@ -89,8 +91,9 @@ class Plan:
     def ingest_flags(self, wildcards: ScanWildcards) -> str:
         """Return the flags of the scan's `ingest` job."""
         row = self.scans[wildcards.scan]
-        of_scan = {"mask": row.mask, "series": row.series, "frame": row.frame}
-        return flags(of_scan | {"fetched": "".join(self.fetch_status(wildcards))} | self._chosen(_INGEST))
+        limit = self.config.ingest_timeout_s
+        of_scan = {"mask": row.mask, "fetched": "".join(self.fetch_status(wildcards)), "refusal": row.refusal}
+        return flags(of_scan | self._chosen(_INGEST, row) | {"timeout_s": limit})
 
     def batch_cases(self, wildcards: BatchWildcards) -> list[str]:
         """Return the case files of a batch."""
@@ -98,45 +101,43 @@ class Plan:
 
     def batch_flags(self, wildcards: BatchWildcards) -> str:
         """Return the flags of a batch's `inpaint` job."""
-        weights = "".join(self.weights_file(wildcards))
-        return flags({**self._chosen(_INPAINT), "engine": self._engine(wildcards), "weights": weights})
+        return flags(self._fill(wildcards))
 
     def weights_file(self, wildcards: BatchWildcards) -> list[str]:
-        """Return the file of the user's own weights; they belong to the configured engine, others have none."""
-        weights, engine = self.config.restore.weights, self.config.restore.engine
-        return [weights] if weights and self._engine(wildcards) == engine else []
+        """Return the file of the user's own weights; where a row names one that is not there, its batch fails."""
+        weights = self._fill(wildcards)["weights"]
+        return [weights] if weights == self.config.restore.weights != "" else watched_files(weights)
 
-    def _engine(self, wildcards: BatchWildcards) -> str:
-        """Return the engine of a batch."""
-        return _engine_of(self.scans[self.batches[wildcards.batch][0]], self.config)
+    def _fill(self, wildcards: BatchWildcards) -> dict[str, Any]:
+        """Return the parameters that fill the scans of a batch, which are the same for all of them."""
+        return fill_of(self.scans[self.batches[wildcards.batch][0]], self.config)
 
     def scan_fills(self, wildcards: ScanWildcards) -> str:
         """Return the folder with the scan's fill."""
         return f"results/work/fills/{self._batch_of[wildcards.scan]}"
 
-    def export_flags(self, _wildcards: ScanWildcards) -> str:
+    def export_flags(self, wildcards: ScanWildcards) -> str:
         """Return the flags of the scan's `export` job."""
-        return flags(self._chosen(_EXPORT))
+        return flags(self._chosen(_EXPORT, self.scans[wildcards.scan]))
 
     def evaluate_flags(self, wildcards: ScanWildcards) -> str:
         """Return the flags that evaluate engines on the scan; no hole is made in its mask."""
         row = self.scans[wildcards.scan]
-        of_scan = {"avoid": row.mask, "series": row.series, "frame": row.frame}
-        return flags(of_scan | self._chosen(_EVALUATE) | self.config.evaluate.model_dump())
+        return flags({"avoid": row.mask} | self._chosen(_EVALUATE, row) | self.config.evaluate.model_dump())
 
     def server_flags(self) -> str:
-        """Return the server's address and the flags that say how to connect to it."""
+        """Return the flags that say how to connect to the server, and behind them its address."""
         settings = self.config.pacs.model_dump()
-        return f"{quote(self.config.pacs.url)} {flags({name: settings[name] for name in _SERVER})}"
+        return f"{flags({name: settings[name] for name in _SERVER})} -- {quote(self.config.pacs.url)}"
 
     @cached_property
     def _batch_of(self) -> dict[str, str]:
         """The batch of each scan."""
         return {scan: batch for batch, scans in self.batches.items() for scan in scans}
 
-    def _chosen(self, names: Iterable[str]) -> dict[str, Any]:
-        """Return the named settings of the configuration."""
-        return {name: getattr(self.config.restore, name) for name in names}
+    def _chosen(self, names: Iterable[str], row: ScanRow) -> dict[str, Any]:
+        """Return the named parameters of a scan: those of its row, or else the configured ones."""
+        return {name: row.settings.get(name, getattr(self.config.restore, name, None)) for name in names}
 
 
 def make_plan(config: Mapping[str, Any]) -> Plan:
@@ -161,49 +162,21 @@ def make_plan(config: Mapping[str, Any]) -> Plan:
             "give it as pacs: url: in config/config.yaml"
         )
         raise UsageError(message)
-    return Plan(checked, {row.scan: row for row in rows}, _batches(rows, checked))
+    return Plan(checked, {row.scan: row for row in rows}, batches_of(rows, checked))
 
 
 def flags(settings: Mapping[str, Any]) -> str:
-    """Return the command-line flags of settings, quoted for a shell; none for an empty or false one."""
+    """Return the command-line flags of settings, quoted for a shell; none for an empty or false one.
+
+    A value is written as ``--flag=value``, so that no value is taken for a flag; a flag with several values is
+    repeated.
+    """
     words = []
     for name, value in settings.items():
-        if value is None or value is False or value in ("", (), []):
-            continue
-        words.append(f"--{name.replace('_', '-')}")
-        if value is not True:
-            words += [quote(str(item)) for item in (value if isinstance(value, (tuple, list)) else [value])]
+        flag = f"--{name.replace('_', '-')}"
+        if value is True:
+            words.append(flag)
+        elif value is not None and value is not False and value not in ("", (), []):
+            items = value if isinstance(value, (tuple, list)) else (value,)
+            words += [f"{flag}={quote(str(item))}" for item in items]
     return " ".join(words)
-
-
-def _batches(rows: Iterable[ScanRow], config: CohortConfig) -> dict[str, tuple[str, ...]]:
-    """Return the scans of each batch: of one engine, in the order of the table."""
-    by_engine: dict[str, list[str]] = {}
-    for row in rows:
-        by_engine.setdefault(_engine_of(row, config), []).append(row.scan)
-    size = config.batch_size
-    return {
-        f"{engine}-{start // size:04d}": tuple(scans[start : start + size])
-        for engine, scans in by_engine.items()
-        for start in range(0, len(scans), size)
-    }
-
-
-def _engine_of(row: ScanRow, config: CohortConfig) -> str:
-    """Return the engine that fills a scan."""
-    return row.engine or config.restore.engine
-
-
-def _watched_files(path: str) -> list[str]:
-    """Return the files of a scan that Snakemake can watch; empty where there are none, which `ingest` reports.
-
-    Names with braces are left out, because Snakemake would take them for wildcards; `ingest` reads them too.
-    """
-    place = Path(path)
-    if not path or not place.exists():
-        return []
-    try:
-        files: Iterable[Path] = outline(place).files
-    except MedpaintError:  # ingest reports it; it is read again when a file is replaced
-        files = sorted(file for file in place.rglob("*") if file.is_file()) if place.is_dir() else (place,)
-    return [str(file) for file in files if not set(str(file)) & set("{}")]

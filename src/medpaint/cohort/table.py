@@ -3,43 +3,60 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from medpaint.core.errors import UsageError
 from medpaint.io.naming import SCAN_ID
-from medpaint.io.tables import read_rows
-from medpaint.parameters import ENGINE_NAME
+from medpaint.io.tables import Row, read_rows
+from medpaint.parameters import FIELDS, Parameters
 
-__all__ = ["FETCHED_SERIES", "ScanRow", "read_table"]
+__all__ = ["COLUMNS", "FETCHED_SERIES", "ScanRow", "read_table"]
 
 FETCHED_SERIES: Final = r"^[0-9]+(\.[0-9]+)*(#.*)?$"
 """The series of a scan that is fetched: its UID, and after a # which of its volumes to restore."""
+
+_LONGEST: Final = 4095
+"""Longest cell in bytes: that of a path on Linux."""
+
+_LONGEST_ENGINE: Final = 100
+"""Longest name of an engine in bytes: it becomes part of the names of batches."""
+
+_NOT_TEXT: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+"""Control characters, and bytes that are not UTF-8."""
+
+
+def _with_parameters(schema: dict[str, Any]) -> None:
+    """Put a column for each parameter into the schema of a row, in place of what is not a column."""
+    columns = schema["properties"]
+    del columns["settings"], columns["refusal"]
+    for name, field in FIELDS.items():
+        columns[name] = {
+            "default": "",
+            "description": f"{field.description} Empty: as configured.",
+            "title": name.replace("_", " ").title(),
+            "type": "string",
+        }
+    schema["oneOf"] = [
+        {"properties": {"image": {"minLength": 1}, "study": {"maxLength": 0}}, "required": ["image"]},
+        {
+            "properties": {
+                "image": {"maxLength": 0},
+                "study": {"minLength": 1},
+                "series": {"pattern": FETCHED_SERIES},
+            },
+            "required": ["study", "series"],
+        },
+    ]
 
 
 class ScanRow(BaseModel):
     """The columns of config/scans.tsv."""
 
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        json_schema_extra={
-            "oneOf": [
-                {"properties": {"image": {"minLength": 1}, "study": {"maxLength": 0}}, "required": ["image"]},
-                {
-                    "properties": {
-                        "image": {"maxLength": 0},
-                        "study": {"minLength": 1},
-                        "series": {"pattern": FETCHED_SERIES},
-                    },
-                    "required": ["study", "series"],
-                },
-            ]
-        },
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=_with_parameters)
 
     scan: Annotated[str, Field(pattern=SCAN_ID, description="Name of the scan in the results; unique.")]
     image: str = Field(
@@ -52,15 +69,21 @@ class ScanRow(BaseModel):
         description="UID of the study, for a scan that is fetched from the server.",
     )
     mask: str = Field("", description="The mask; empty: look for lost slices and non-finite voxels.")
-    engine: str = Field("", pattern=ENGINE_NAME, description="Engine for this scan; empty: the configured one.")
-    series: str = Field(
-        "", description="UID of the series, for a folder that holds several, and for a scan that is fetched."
+    settings: dict[str, Any] = Field(
+        default_factory=dict, description="The parameters that the row gives, by name; others are as configured."
     )
-    frame: str = Field("", pattern=r"^\d*$", description="Frame of a 4D scan, counted from 0.")
+    refusal: str = Field("", description="Why the scan fails before it is looked at; empty: it does not.")
+
+    @property
+    def series(self) -> str:
+        """The series that the row names; empty if none."""
+        return self.settings.get("series") or ""
 
     @model_validator(mode="after")
     def _check_place(self) -> ScanRow:
         """Refuse a row with no location of its scan, or with two."""
+        if self.refusal:
+            return self
         if bool(self.image) == bool(self.study):
             got = "both" if self.image else "neither"
             message = f"expected an image, or a study and a series to fetch, got {got}"
@@ -71,27 +94,91 @@ class ScanRow(BaseModel):
         return self
 
 
+COLUMNS: Final = ("scan", "image", "study", "mask", *FIELDS)
+"""Columns that a table may have: the place of a scan and its mask, and every parameter."""
+
+
 def read_table(path: Path) -> list[ScanRow]:
     """Return the rows of a cohort's table.
+
+    A cell that cannot be passed on to a job, because it is too long or not text, makes its scan fail and no other.
 
     Raises:
         UnreadableError: the file cannot be read.
         UsageError: an unknown or missing column, a bad value, or two rows with the same name; the message says
         where.
     """
-    columns = tuple(ScanRow.model_fields)
-    rows = []
-    for row in read_rows(path, columns=columns, required=("scan",), what="the table of a cohort's scans"):
-        try:
-            rows.append(ScanRow.model_validate(row.values))
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            column = f", column {first['loc'][0]}" if first["loc"] else ""
-            reason = first["msg"].removeprefix("Value error, ")
-            message = f"{path}, line {row.line} ({row.values['scan']}){column}: {reason[0].lower()}{reason[1:]}"
-            raise UsageError(message) from error
-    twice = [scan for scan, count in Counter(row.scan for row in rows).items() if count > 1]
-    if twice:
-        message = f"{path}: expected each scan once, got {', '.join(sorted(twice))} more than once"
-        raise UsageError(message)
+    rows: list[ScanRow] = []
+    lines: dict[str, int] = {}
+    what = "the table of a cohort's scans"
+    for row in read_rows(path, columns=COLUMNS, required=("scan",), what=what, bad_bytes="surrogateescape"):
+        checked = _checked(path, row)
+        if checked.scan in lines:
+            message = f"{path}, line {row.line}: expected each scan once, got {checked.scan} more than once"
+            message = f"{message}: it is in line {lines[checked.scan]} too"
+            raise UsageError(message)
+        lines[checked.scan] = row.line
+        rows.append(checked)
     return rows
+
+
+def _checked(path: Path, row: Row) -> ScanRow:
+    """Return a row of the cohort.
+
+    Raises:
+        UsageError: a bad value; the message says where.
+    """
+    scan = row.values["scan"]
+    where = f"{path}, line {row.line} ({_shown(scan)})"
+    refusal = next(
+        (why for name, cell in row.values.items() if name != "scan" and (why := _unfit(name, cell))), ""
+    )
+    try:
+        if refusal:
+            return ScanRow(scan=scan, refusal=f"{path}, line {row.line}, {refusal}")
+        places = {name: cell for name, cell in row.values.items() if name not in FIELDS}
+        return ScanRow(**places, settings=_settings(row.values))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        column = f", column {first['loc'][0]}" if first["loc"] else ""
+        reason = first["msg"].removeprefix("Value error, ")
+        message = f"{where}{column}: {reason[0].lower()}{reason[1:]}"
+        raise UsageError(message) from error
+    except UsageError as error:
+        message = f"{where}, column {error}"
+        raise UsageError(message) from error
+
+
+def _settings(cells: Mapping[str, str]) -> dict[str, Any]:
+    """Return the parameters that the cells of a row give, by name.
+
+    Raises:
+        UsageError: a value of the wrong type or out of range.
+    """
+    given: dict[str, Any] = {name: cell for name, cell in cells.items() if name in FIELDS and cell.strip()}
+    if "labels" in given:
+        given["labels"] = tuple(_label(word.strip()) for word in given["labels"].split(",") if word.strip())
+    values = Parameters.of(given).flat()
+    return {name: values[name] for name in given}
+
+
+def _label(word: str) -> int | str:
+    """Return a label, as a number where it is one."""
+    return int(word) if re.fullmatch(r"-?[0-9]+", word) else word
+
+
+def _unfit(column: str, cell: str) -> str:
+    """Return why a cell cannot be passed on to a job; empty if it can be."""
+    most = _LONGEST_ENGINE if column == "engine" else _LONGEST
+    length = len(cell.encode("utf-8", "surrogateescape"))
+    if length > most:
+        return f"column {column}: expected at most {most} bytes, got {length}: {_shown(cell)}"
+    if _NOT_TEXT.search(cell):
+        return f"column {column}: expected text in UTF-8 without control characters, got {_shown(cell)}"
+    return ""
+
+
+def _shown(cell: str) -> str:
+    """Return a cell for a message: escaped, and cut where it is long."""
+    short = cell if len(cell) <= 80 else f"{cell[:80]}…"
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in short)

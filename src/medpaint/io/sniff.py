@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import zlib
 from collections.abc import Iterator
@@ -10,7 +11,8 @@ from typing import Final, Literal
 
 from medpaint.core.errors import InputError, UnreadableError
 from medpaint.io.archive import is_archive
-from medpaint.io.stored import check_regular, is_link_to_nothing, read_errors
+from medpaint.io.regular import open_regular
+from medpaint.io.stored import read_errors
 
 __all__ = ["Kind", "files_below", "kind_of", "kind_of_content"]
 
@@ -63,11 +65,12 @@ def kind_of(path: Path) -> Kind:
         InputError: no such file or folder, or it cannot be read.
     """
     with read_errors(path):
-        if path.is_dir():
-            return _kind_of_folder(path)
-        head = _head(path)
-        if is_archive(path):
-            return "dicom"
+        is_folder = path.is_dir()
+    if is_folder:
+        return _kind_of_folder(path)
+    head = _head(path)
+    if is_archive(path):
+        return "dicom"
     kind = _kind_of_bytes(head) or _ENDINGS.get(_ending(path))
     if kind is None:
         message = f"{path}: {_EXPECTED}; this looks like {_appearance(head)}"
@@ -84,46 +87,61 @@ def kind_of_content(path: Path) -> Kind | None:
     return _kind_of_bytes(_head(path)) or _ENDINGS.get(_ending(path))
 
 
-def files_below(folder: Path, _above: frozenset[Path] = frozenset()) -> Iterator[Path]:
-    """Yield every file in a folder and its subfolders, sorted, without hidden ones.
+def files_below(folder: Path) -> Iterator[Path]:
+    """Yield every regular file in a folder and its subfolders, sorted, without hidden ones.
 
-    Links to nothing are among them, so that no scan loses a part that has not been fetched yet.
+    A folder that links lead back to is not entered again. A link to nothing is yielded too, because a file that
+    was not fetched must not be taken for one that does not exist: whatever opens it reports it.
+
+    Raises:
+        OSError: a folder cannot be read.
     """
-    above = _above | {folder.resolve()}
+    yield from _files_below(folder, frozenset())
+
+
+def _files_below(folder: Path, above: frozenset[tuple[int, int]]) -> Iterator[Path]:
+    """Yield the files below a folder that is inside the folders `above`, each by its device and number."""
+    status = folder.stat()
+    own = (status.st_dev, status.st_ino)
+    if own in above:
+        return
     for entry in sorted(folder.iterdir()):
         if entry.name.startswith("."):
             continue
         if entry.is_dir():
-            if entry.resolve() not in above:
-                yield from files_below(entry, above)
-        elif entry.is_file() or is_link_to_nothing(entry):
+            yield from _files_below(entry, above | {own})
+        elif entry.is_file() or (entry.is_symlink() and not entry.exists()):
             yield entry
 
 
 def _kind_of_folder(folder: Path) -> Kind:
-    """Return ``dicom`` where a file in the folder is DICOM; other files do not make a folder a scan.
-
-    Raises:
-        InputError: a link in it leads to nothing, which could be a slice.
-    """
+    """Return ``dicom`` where a file in the folder is DICOM; other files do not make a folder a scan."""
     with read_errors(folder):
-        files = list(files_below(folder))
-    for file in filter(is_link_to_nothing, files):
-        check_regular(file)
-    if any(kind_of_content(file) == "dicom" for file in files):
-        return "dicom"
+        for file in files_below(folder):
+            if kind_of_content(file) == "dicom":
+                return "dicom"
     message = f"{folder}: expected an image file, or a folder of DICOM files; no file in this folder is DICOM"
     raise UnreadableError(message)
 
 
 def _head(path: Path) -> bytes:
-    """Return the first bytes of a file."""
-    if not (path.exists() or path.is_symlink()):
-        message = f"{path}: expected a file or a folder: no such path"
-        raise InputError(message)
-    check_regular(path)
-    with read_errors(path), path.open("rb") as file:
-        return file.read(_HEAD)
+    """Return the first bytes of a regular file; nothing else is opened.
+
+    Raises:
+        InputError: there is no such file, it is something else, or it cannot be read.
+    """
+    try:
+        with os.fdopen(open_regular(path), "rb") as file:
+            return file.read(_HEAD)
+    except FileNotFoundError as error:
+        if path.is_symlink():
+            message = f"{path} is a link to nothing: fetch its content first, for example by `git annex get`"
+        else:
+            message = f"{path}: expected a file or a folder: no such path"
+        raise InputError(message) from error
+    except OSError as error:
+        message = f"cannot read {path}: {error.strerror or error}"
+        raise InputError(message) from error
 
 
 def _ending(path: Path) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import gzip
 import io
 import os
-import stat
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -22,6 +21,7 @@ import numpy as np
 from medpaint.core.errors import InputError, UnreadableError
 from medpaint.core.types import Array
 from medpaint.io.digest import stream_digest
+from medpaint.io.regular import open_regular
 
 __all__ = [
     "Packing",
@@ -51,14 +51,6 @@ _MOST_DEFLATED: Final = 1032
 """Largest number of bytes that one byte of deflated data can expand to."""
 
 _LINK_TO_NOTHING: Final = "a link to nothing: fetch its content first, as with git annex get or datalad get"
-
-_OTHERS: Final = {
-    stat.S_IFDIR: "a folder",
-    stat.S_IFIFO: "a pipe",
-    stat.S_IFSOCK: "a socket",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-}
 
 
 @dataclass(frozen=True)
@@ -135,18 +127,13 @@ def is_link_to_nothing(path: Path) -> bool:
 
 
 def check_regular(path: Path) -> None:
-    """Refuse a path that is not a file with bytes on a disk.
-
-    Reading a pipe or a device would wait for ever, or never end.
+    """Refuse a path that is not a regular file: reading a pipe or a device could wait for ever, or never end.
 
     Raises:
         InputError: missing, a link to nothing, or a folder, pipe, socket or device.
     """
     with read_errors(path):
-        mode = path.stat().st_mode
-    if not stat.S_ISREG(mode):
-        message = f"cannot read {path}: expected a file, got {_OTHERS.get(stat.S_IFMT(mode), 'something else')}"
-        raise InputError(message)
+        os.close(open_regular(path))
 
 
 @contextmanager

@@ -6,16 +6,21 @@ can contain anything but tabs and line ends.
 
 from __future__ import annotations
 
-import csv
-import io
+import codecs
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, Literal
 
 from medpaint.core.errors import MedpaintError, UnreadableError, UsageError
 from medpaint.io.atomic import replacing
+from medpaint.io.regular import regular_bytes
 
 __all__ = ["Row", "read_rows", "write_rows"]
+
+_MOST_SHOWN: Final = 200
+"""Longest part of a table that a message quotes, in characters."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +43,9 @@ def read_rows(
     required: Sequence[str] = (),
     what: str,
     refusal: type[MedpaintError] = UsageError,
+    bad_bytes: Literal["strict", "surrogateescape"] = "strict",
 ) -> list[Row]:
-    """Read a table; empty lines are skipped.
+    """Read a table; lines without text are passed over.
 
     Args:
         path: the file, in UTF-8, with or without a byte order mark.
@@ -47,27 +53,31 @@ def read_rows(
         required: columns that it must have.
         what: what the table is, for messages, such as ``a table of scans``.
         refusal: error for a readable file with other columns than expected, or with a row that has too many cells.
+        bad_bytes: what happens to bytes below the first line that are not UTF-8: ``strict`` refuses the table,
+            ``surrogateescape`` leaves them to the caller as lone surrogates.
 
     Raises:
         UnreadableError: no such file, or not text in UTF-8.
         UsageError: unknown, missing or repeated columns, or too many cells in a row; or `refusal` instead.
     """
-    lines = _lines(path, what)
+    lines = _lines(path, what, bad_bytes)
     if not lines and not required:
         return []
-    header = lines[0][1] if lines else []
+    number, header = lines[0] if lines else (1, [])
     problem = _problem(header, columns, required)
     if problem:
-        message = f"{path}: expected {what} with {_wanted(columns, required)}; {problem}"
+        message = f"{path}, line {number}: expected {what} with {_wanted(columns, required)}; {problem}"
         raise refusal(message)
-    rows = []
-    for line, cells in lines[1:]:
-        if len(cells) > len(header):
-            message = f"{path}, line {line}: expected {len(header)} cells, as in the first line, got {len(cells)}"
-            raise refusal(message)
-        padded = [*cells, *[""] * (len(header) - len(cells))]
-        rows.append(Row(line, dict(zip(header, padded, strict=True))))
-    return rows
+    return [_row(path, line, cells, header, refusal) for line, cells in lines[1:]]
+
+
+def _row(path: Path, line: int, cells: list[str], header: list[str], refusal: type[MedpaintError]) -> Row:
+    """Return a row with a cell for each column."""
+    if len(cells) > len(header):
+        message = f"{path}, line {line}: expected {len(header)} cells, as in the first line, got {len(cells)}"
+        raise refusal(message)
+    padded = [*cells, *[""] * (len(header) - len(cells))]
+    return Row(line, dict(zip(header, padded, strict=True)))
 
 
 def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
@@ -92,26 +102,65 @@ def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, o
             file.write(_joined([row.get(column) for column in columns]))
 
 
-def _lines(path: Path, what: str) -> list[tuple[int, list[str]]]:
-    """Return the cells of every line that is not empty, with its number."""
+def _lines(path: Path, what: str, bad_bytes: str) -> list[tuple[int, list[str]]]:
+    """Return the cells of every line that has text, with its number; empty cells at the end are left out."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        reader = csv.reader(io.StringIO(text, newline="\n"), delimiter="\t", quoting=csv.QUOTE_NONE)
-        return [(reader.line_num, cells) for cells in reader if cells]
+        content = regular_bytes(path).removeprefix(codecs.BOM_UTF8)
+        text = content.decode("utf-8", bad_bytes).replace("\r\n", "\n").replace("\r", "\n")
+        split = [(number, line.split("\t")) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+        if split:
+            "\t".join(split[0][1]).encode("utf-8")  # a first line in another encoding is no table at all
     except OSError as error:
         message = f"{path}: expected {what}, but it cannot be read: {error.strerror or error}"
         raise UnreadableError(message) from error
-    except (UnicodeDecodeError, csv.Error) as error:
+    except UnicodeError as error:
         message = f"{path}: expected {what}, as text in UTF-8; got something else ({error})"
         raise UnreadableError(message) from error
+    return [(number, _without_empty_end(cells)) for number, cells in split]
+
+
+def _without_empty_end(cells: list[str]) -> list[str]:
+    """Return the cells up to the last one that has text."""
+    filled = [number for number, cell in enumerate(cells, 1) if cell.strip()]
+    return cells[: filled[-1]]
 
 
 def _problem(header: Sequence[str], columns: Sequence[str] | None, required: Sequence[str]) -> str:
     """Return what is wrong with the first line of a table; empty if it is right."""
-    holds = f"the first line has {', '.join(map(repr, header))}" if header else "the file is empty"
-    repeated = len(set(header)) < len(header)
-    unknown = columns is not None and not set(header) <= set(columns)
-    return holds if repeated or unknown or not set(required) <= set(header) else ""
+    if not header:
+        return "the file is empty" if required else ""
+    known = {*(columns or ()), *required}
+    unknown = [name for name in header if columns is not None and name not in known]
+    missing = [name for name in required if name not in header]
+    repeated = [name for name, count in Counter(header).items() if count > 1]
+    if not unknown and not missing and not repeated:
+        return ""
+    holds = f"the first line has {_bounded(', '.join(map(repr, header)))}"
+    return f"{holds}: {_advice(header, known, unknown, missing, repeated)}"
+
+
+def _advice(
+    header: Sequence[str], known: set[str], unknown: Sequence[str], missing: Sequence[str], repeated: Sequence[str]
+) -> str:
+    """Return what to change in the first line of a table."""
+    for separator, name in ((",", "commas"), (";", "semicolons"), (None, "spaces")):
+        words = header[0].split(separator)
+        if len(words) > 1 and known & {word.strip().lower() for word in words}:
+            return f"separate the columns by tabs, not by {name}"
+    if header[0].startswith("#"):
+        return "the first line must have the names of the columns, and no line can be a comment"
+    others = unknown or [name for name in header if name not in known]
+    spelled = {name: name.strip().lower() for name in others if name.strip().lower() in known - set(header)}
+    if spelled:
+        return "write " + ", ".join(f"{right} for {_bounded(repr(wrong))}" for wrong, right in spelled.items())
+    if unknown:
+        return f"no column can be called {_bounded(', '.join(map(repr, unknown)))}"
+    return f"{', '.join(missing)} is missing" if missing else f"{_bounded(', '.join(repeated))} is there twice"
+
+
+def _bounded(text: str) -> str:
+    """Return a text, cut off where it is too long for a message."""
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
 
 
 def _wanted(columns: Sequence[str] | None, required: Sequence[str]) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from itertools import chain
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic_core import PydanticSerializationError
 
 from medpaint.parameters import FillParameters, MaskParameters, Parameters, WriteParameters
 from medpaint.record.version1 import upgraded
@@ -212,5 +214,17 @@ class Record(_Entry):
         return self.write.products if self.write else ()
 
     def to_json(self) -> str:
-        """Return the record as text, one key a line."""
-        return self.model_dump_json(indent=2) + "\n"
+        """Return the record as text, one key a line; bytes of file names that are not UTF-8 are escaped."""
+        try:
+            return self.model_dump_json(indent=2) + "\n"
+        except PydanticSerializationError:
+            return json.dumps(_escaped(self.model_dump()), indent=2, ensure_ascii=False) + "\n"
+
+
+def _escaped(value: Any) -> Any:  # noqa: ANN401 - any part of a record
+    """Return a part of a record with lone surrogates written as the bytes that they stand for."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    if isinstance(value, dict):
+        return {_escaped(key): _escaped(item) for key, item in value.items()}
+    return [_escaped(item) for item in value] if isinstance(value, list | tuple) else value

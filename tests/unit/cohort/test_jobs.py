@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from scans import save_pair
 
+from medpaint.audit.verify import find_records, verify
 from medpaint.cohort.jobs import export_scan, ingest_scan, inpaint_scans
 from medpaint.core.errors import UsageError
 from medpaint.parameters import Parameters
@@ -41,6 +47,87 @@ def test_a_name_outside_the_folder_is_refused(tmp_path: Path, *, readable: bool)
     with pytest.raises(UsageError, match="expected a name"):
         through(tmp_path, scan, mask, name="../evil")
     assert not (tmp_path / "evil_record.json").exists()
+
+
+def test_a_refused_row_fails_without_a_look_at_its_scan(tmp_path: Path) -> None:
+    reason = ingest_scan(Path("/dev/zero"), None, Parameters(), tmp_path / "a.npz", refusal="too long")
+    assert reason == "too long"
+    inpaint_scans([tmp_path / "a.npz"], {"engine": "nearest"}, tmp_path / "fills")
+    record = export_scan(Path("/dev/zero"), tmp_path / "fills" / "a.npz", {}, tmp_path / "out", "a")
+    assert (record.status, record.reason) == ("failed", "too long")
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "pipe.nii", "link.nii", "loop", "scan.nii.gz/below", "-dash.nii.gz"])
+def test_a_path_that_cannot_be_used_fails_its_scan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    scan, mask = save_pair(tmp_path)
+    os.mkfifo("pipe.nii")
+    Path("link.nii").symlink_to("nowhere")
+    Path("loop").symlink_to("loop")
+    reasons = [
+        ingest_scan(image, mask, Parameters(), tmp_path / "a.npz")
+        for image, mask in ((Path(name), mask), (scan, Path(name)))
+    ]
+    assert all(name in reason and "\n" not in reason and "internal" not in reason for reason in reasons), reasons
+
+
+def test_a_damaged_case_or_fill_fails_its_scan_and_not_its_batch(tmp_path: Path) -> None:
+    scan, mask = save_pair(tmp_path)
+    for name in "ab":
+        ingest_scan(scan, mask, Parameters(), tmp_path / f"{name}.npz")
+    (tmp_path / "a.npz").write_bytes(b"PK nothing")
+    cases = [tmp_path / "a.npz", tmp_path / "b.npz"]
+    failed = inpaint_scans(cases, {"engine": "nearest"}, tmp_path / "fills")
+    assert list(failed) == ["a"]
+    (tmp_path / "fills" / "b.npz").unlink()
+    record = export_scan(scan, tmp_path / "fills" / "b.npz", {}, tmp_path / "out", "b")
+    assert "b.npz" in record.reason
+
+
+def test_a_full_disk_is_no_failure_of_the_scan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    scan, mask = save_pair(tmp_path)
+    monkeypatch.setattr("medpaint.cohort.jobs.save_case", full)
+    with pytest.raises(OSError, match="No space left"):
+        ingest_scan(scan, mask, Parameters(), tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize("part", ["a_restored.nii.gz", "a_mask.nii.gz", "a_record.json", ".a.lock"])
+@pytest.mark.parametrize("earlier", [True, False])
+def test_a_link_to_a_folder_where_a_product_goes_stays_harmless(
+    tmp_path: Path, part: str, *, earlier: bool
+) -> None:
+    scan, mask = save_pair(tmp_path)
+    if earlier:
+        through(tmp_path, scan, mask)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "0001.dcm").write_text("mine")
+    (tmp_path / "out").mkdir(exist_ok=True)
+    (tmp_path / "out" / part).unlink(missing_ok=True)
+    (tmp_path / "out" / part).symlink_to(tmp_path / "elsewhere")
+    through(tmp_path, scan, mask)
+    assert (tmp_path / "elsewhere" / "0001.dcm").read_text() == "mine"
+    status = json.loads((tmp_path / "out" / "a_record.json").read_text())["status"]
+    assert status == "failed" or all(verify(record).holds for record in find_records([tmp_path / "out"]))
+
+
+def test_a_failing_scan_removes_what_a_killed_export_left(tmp_path: Path) -> None:
+    scan, mask = save_pair(tmp_path)
+    out = through(tmp_path, scan, mask)
+    script = (
+        "import os, sys; from pathlib import Path; from medpaint.io.atomic import hidden_folder\n"
+        "with hidden_folder(Path(sys.argv[1])) as hidden:\n"
+        "    (hidden / 'a_restored.nii.gz').write_bytes(b'part'); os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", script, out], check=False)
+    assert list(out.glob(".part.*"))
+    mask.write_bytes(b"nothing")
+    through(tmp_path, scan, mask)
+    assert [path.name for path in out.iterdir()] == ["a_record.json"]
 
 
 def test_a_scan_that_changes_between_jobs_fails(tmp_path: Path) -> None:

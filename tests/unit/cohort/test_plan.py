@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
@@ -18,7 +19,9 @@ from snakemake.exceptions import WorkflowError
 
 from medpaint.cohort.config import RestoreConfig
 from medpaint.cohort.plan import Plan, make_plan
+from medpaint.cohort.table import COLUMNS
 from medpaint.core.errors import MedpaintError
+from medpaint.parameters import FIELDS
 
 HEAD = "scan\timage\tstudy\tseries\tmask\tengine\tframe\n"
 
@@ -65,8 +68,10 @@ def test_a_scan_on_the_disk_is_read_in_place() -> None:
     scan = Wildcards(scan="a")
     assert plan.image_path(scan) == "scans/a.nii.gz"
     assert plan.fetch_status(scan) == []
-    assert plan.ingest_flags(scan) == "--mask 'masks/a b.nii.gz' --frame 2 --dilate-mm 0.0 --max-fraction 0.5"
-    assert plan.evaluate_flags(scan).startswith("--avoid 'masks/a b.nii.gz' --frame 2 --effort fast --seed 0")
+    assert plan.ingest_flags(scan) == (
+        "--mask='masks/a b.nii.gz' --frame=2 --dilate-mm=0.0 --max-fraction=0.5 --timeout-s=3600.0"
+    )
+    assert plan.evaluate_flags(scan).startswith("--avoid='masks/a b.nii.gz' --frame=2 --effort=fast --seed=0")
 
 
 def test_a_scan_on_the_server_is_fetched() -> None:
@@ -76,9 +81,9 @@ def test_a_scan_on_the_server_is_fetched() -> None:
     assert plan.image_path(scan) == "results/fetched/a"
     assert plan.image_files(scan) == ["results/fetched/a"]
     assert plan.fetch_status(scan) == ["results/fetched/a.json"]
-    assert plan.fetch_flags(scan) == "--study 1.2 --series 1.2.3"
-    assert plan.ingest_flags(scan).startswith("--series '1.2.3#echo-time=4' --fetched results/fetched/a.json ")
-    assert plan.server_flags() == "https://pacs.example/dicom-web --credentials 'my key' --calling MEDPAINT"
+    assert plan.fetch_flags(scan) == "--study=1.2 --series=1.2.3"
+    assert plan.ingest_flags(scan).startswith("--fetched=results/fetched/a.json --series='1.2.3#echo-time=4' ")
+    assert plan.server_flags() == "--credentials='my key' --calling=MEDPAINT -- https://pacs.example/dicom-web"
 
 
 def test_every_setting_of_a_cohort_reaches_a_job() -> None:
@@ -87,15 +92,115 @@ def test_every_setting_of_a_cohort_reaches_a_job() -> None:
     plan = plan_of("a\ta.nii\t\t\t\t\t", restore=settings)
     scan, batch = Wildcards(scan="a"), Wildcards(batch="auto-0000")
     words = shlex.split(" ".join([plan.ingest_flags(scan), plan.batch_flags(batch), plan.export_flags(scan)]))
-    flags = [word[2:].replace("-", "_") for word in words if word.startswith("--")]
-    assert sorted(flags) == sorted(RestoreConfig.model_fields)
-    assert words[words.index("--labels") :][:3] == ["--labels", "1", "big one"]
+    assert names_of(words) == {*RestoreConfig.model_fields, "timeout_s"}
+    assert [word for word in words if word.startswith("--labels")] == ["--labels=1", "--labels=big one"]
+
+
+def names_of(words: list[str]) -> set[str]:
+    """Return the parameters that flags give."""
+    return {word[2:].partition("=")[0].replace("-", "_") for word in words}
+
+
+def test_every_parameter_of_a_row_reaches_a_job_and_replaces_the_configured_one(folder: Path) -> None:
+    values = "unet3d best w cuda 3 yes true 2 1 0.7 1.5 rle key yes 0 1.2"
+    names = "engine effort weights device seed membrane invert_mask dilate_mm resample_mask max_fraction edge_mm"
+    names = f"{names} compress deidentify absent_slices frame series"
+    cells = {
+        "scan": "a",
+        "image": "a.nii",
+        "labels": "1, big one,-2",
+        **dict(zip(names.split(), values.split(), strict=True)),
+    }
+    assert set(cells) == set(COLUMNS) - {"study", "mask"}
+    (folder / "config" / "scans.tsv").write_text("\t".join(cells) + "\n" + "\t".join(cells.values()) + "\n")
+    plan = make_plan({"restore": {"labels": [7], "seed": 9}})
+    (name,) = plan.batches
+    scan, batch = Wildcards(scan="a"), Wildcards(batch=name)
+    words = shlex.split(" ".join([plan.ingest_flags(scan), plan.batch_flags(batch), plan.export_flags(scan)]))
+    assert names_of(words) == {*FIELDS, "timeout_s"}
+    assert {"--labels=1", "--labels=big one", "--labels=-2", "--frame=0", "--seed=3", "--dilate-mm=2.0"} <= set(
+        words
+    )
+    assert "--labels=7" not in words
+
+
+def test_a_row_can_switch_a_configured_parameter_off(folder: Path) -> None:
+    (folder / "config" / "scans.tsv").write_text("scan\timage\tmembrane\na\ta.nii\tno\nb\tb.nii\t\n")
+    plan = make_plan({"restore": {"membrane": True}})
+    off, on = plan.batches
+    assert "--membrane" not in plan.batch_flags(Wildcards(batch=off))
+    assert "--membrane" in plan.batch_flags(Wildcards(batch=on))
+
+
+def test_batches_are_filled_alike_and_rows_without_parameters_keep_theirs(folder: Path) -> None:
+    rows = [
+        "scan\timage\tengine\tseed\tdilate_mm",
+        "a\tx",
+        "b\tx\t\t5",
+        "c\tx\t\t\t3",
+        "d\tx\t\t5",
+        "e\tx\tauto\t0",
+    ]
+    (folder / "config" / "scans.tsv").write_text("\n".join(rows) + "\n")
+    plan = make_plan({})
+    assert list(plan.batches.values()) == [("a", "c", "e"), ("b", "d")]
+    assert next(iter(plan.batches)) == "auto-0000"
+    assert re.fullmatch(r"auto-[0-9a-f]{8}-0000", list(plan.batches)[1])
+
+
+def test_a_cell_that_no_job_can_take_fails_its_scan_alone(folder: Path) -> None:
+    head = b"scan\timage\tmask\tengine\n"
+    long, other = b"x" * 200_000, b"bad\tcaf\xe9.nii\n"
+    rows = [b"a\t" + long, b"b\tb.nii\t" + long, b"c\tc.nii\t\t" + long, other, b"e\te\0.nii", b"f\tf.nii"]
+    (folder / "config" / "scans.tsv").write_bytes(head + b"\n".join(row.strip() for row in rows) + b"\n")
+    plan = make_plan({})
+    reasons = {name: row.refusal for name, row in plan.scans.items()}
+    assert re.match(
+        r"config/scans.tsv, line 2, column image: expected at most 4095 bytes, got 200000", reasons["a"]
+    )
+    assert re.match(r"config/scans.tsv, line 3, column mask: ", reasons["b"])
+    assert re.match(r"config/scans.tsv, line 4, column engine: expected at most 100 bytes", reasons["c"])
+    assert reasons["bad"].endswith(r"expected text in UTF-8 without control characters, got caf\udce9.nii")
+    assert reasons["e"].endswith(r"got e\x00.nii")
+    assert reasons["f"] == ""
+    for name in "abce":
+        assert f"--refusal='{reasons[name]}'" in plan.ingest_flags(Wildcards(scan=name))
+        assert plan.image_files(Wildcards(scan=name)) == []
+        assert len(plan.ingest_flags(Wildcards(scan=name))) < 500
+    assert "--refusal" not in plan.ingest_flags(Wildcards(scan="f"))
+
+
+def test_paths_that_look_like_flags_are_values() -> None:
+    plan = plan_of("a\t-dash.nii.gz\t\t\t-none.nii.gz\t\t")
+    assert plan.ingest_flags(Wildcards(scan="a")).startswith("--mask=-none.nii.gz ")
+    assert plan.image_path(Wildcards(scan="a")) == "-dash.nii.gz"
+
+
+def test_files_that_cannot_be_watched_do_not_stop_the_plan(folder: Path) -> None:
+    Phantom(shape=(8, 8, 4)).write(
+        folder / "series", ["1.dcm", os.fsdecode(b"caf\xe9.dcm"), "new\nline.dcm", "{x}.dcm"]
+    )
+    os.mkfifo(folder / "pipe.nii")
+    (folder / "link.nii").symlink_to("nowhere")
+    (folder / "loop").symlink_to("loop")
+    paths = ["x" * 300, "pipe.nii", "/dev/zero", "link.nii", "loop", "loop/x.nii", "series"]
+    plan = plan_of(*(f"s{number}\t{path}\t\t\t\t\t" for number, path in enumerate(paths)))
+    watched = [plan.image_files(Wildcards(scan=scan)) for scan in plan.scans]
+    assert watched == [[], [], [], [], [], [], ["series/1.dcm"]]
+
+
+def test_weights_that_a_row_names_and_that_are_not_there_are_left_to_the_job(folder: Path) -> None:
+    (folder / "config" / "scans.tsv").write_text("scan\timage\tengine\tweights\na\ta.nii\tunet3d\tnone\n")
+    plan = make_plan({})
+    batch = Wildcards(batch=next(iter(plan.batches)))
+    assert plan.weights_file(batch) == []
+    assert "--weights=none" in plan.batch_flags(batch)
 
 
 def test_the_engine_of_a_row_replaces_the_configured_one_and_its_weights() -> None:
     plan = plan_of("a\ta.nii\t\t\t\tnearest\t", restore={"engine": "unet3d", "weights": "w.safetensors"})
     batch = Wildcards(batch="nearest-0000")
-    assert plan.batch_flags(batch).startswith("--engine nearest --effort fast")
+    assert plan.batch_flags(batch).startswith("--engine=nearest --effort=fast")
     assert "--weights" not in plan.batch_flags(batch)
     assert plan.weights_file(batch) == []
 
@@ -103,7 +208,7 @@ def test_the_engine_of_a_row_replaces_the_configured_one_and_its_weights() -> No
 def test_weights_go_to_the_batches_of_the_configured_engine() -> None:
     plan = plan_of("a\ta.nii\t\t\t\t\t", restore={"engine": "unet3d", "weights": "w.safetensors"})
     batch = Wildcards(batch="unet3d-0000")
-    assert "--weights w.safetensors" in plan.batch_flags(batch)
+    assert "--weights=w.safetensors" in plan.batch_flags(batch)
     assert plan.weights_file(batch) == ["w.safetensors"]
 
 
@@ -124,7 +229,11 @@ def test_all_files_of_a_scan_are_watched(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("rows", "config", "message"),
     [
-        (["a\tx\t\t\t\t\t", "a\ty\t\t\t\t\t"], {}, "scans.tsv: expected each scan once, got a more than once"),
+        (
+            ["a\tx\t\t\t\t\t", "a\ty\t\t\t\t\t"],
+            {},
+            "scans.tsv, line 3: expected each scan once, got a more than once: it is in line 2 too",
+        ),
         ([], {}, "scans.tsv: expected at least one scan, got none"),
         (["a\t\t1.2\t1.2.3\t\t\t"], {}, "expected the address of a server for a"),
         (["a\tx\t\t\t\t\t"], {"colour": "red"}, "the configuration, colour: extra inputs are not permitted"),

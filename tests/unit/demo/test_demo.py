@@ -58,7 +58,7 @@ def test_cohort_has_damaged_scans_masks_table_and_configuration(tmp_path: Path) 
     rows = {row.scan: row for row in read_table(tmp_path / "config" / "scans.tsv")}
     assert list(rows) == ["drawn", "found", "ct"]
     assert [row.mask for row in rows.values()] == ["scans/drawn_mask.nii.gz", "", "scans/ct_mask.nii.gz"]
-    assert rows["found"].frame == "1"
+    assert rows["found"].settings == {"frame": 1}
     CohortConfig.model_validate_json((tmp_path / "config" / "config.yaml").read_text())
 
     np.testing.assert_array_equal(voxels_of(tmp_path / "scans" / "drawn_mask.nii.gz") != 0, HOLE)

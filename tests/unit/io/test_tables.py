@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,17 @@ def test_a_row_with_too_many_cells_is_refused_with_its_line(tmp_path: Path) -> N
     ("content", "found"),
     [
         ("image\tengine\n", "the first line has 'image', 'engine'"),
-        ("scan\n", "the first line has 'scan'"),
+        ("scan\n", "the first line has 'scan': image is missing"),
+        (
+            "image,scan,frame\na,b,1\n",
+            "the first line has 'image,scan,frame': separate the columns by tabs, not by commas",
+        ),
+        ("image;scan\n", "the first line has .*: separate the columns by tabs, not by semicolons"),
+        ("image scan\n", "the first line has .*: separate the columns by tabs, not by spaces"),
+        ("Image\tscan\n", "the first line has .*: write image for 'Image'"),
+        ("image\tscan \n", "the first line has .*: write scan for 'scan '"),
+        ("# mine\nimage\tscan\n", "the first line has '# mine': .* no line can be a comment"),
+        ("image\tcolour\n", "the first line has .*: no column can be called 'colour'"),
         ("image\timage\n", "the first line has 'image', 'image'"),
         ("", "the file is empty"),
     ],
@@ -56,6 +67,35 @@ def test_other_columns_are_refused_with_what_was_expected(tmp_path: Path, conten
         read(table(tmp_path, content))
 
 
+def test_the_line_of_a_wrong_first_line_is_named_and_long_ones_are_cut(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"table\.tsv, line 3: expected") as caught:
+        read(table(tmp_path, "\n\t\n" + "x" * 100_000 + "\n"))
+    assert len(str(caught.value)) < 1000
+
+
+def test_rows_without_text_and_empty_cells_at_the_end_are_passed_over(tmp_path: Path) -> None:
+    path = table(tmp_path, "image\tscan\t\n\t\t\n \t\t\na\tb\t\t\n")
+    assert read(path) == [Row(4, {"image": "a", "scan": "b"})]
+
+
+def test_a_long_cell_is_read_whole(tmp_path: Path) -> None:
+    assert len(read(table(tmp_path, "image\n" + "x" * 200_000))[0].values["image"]) == 200_000
+
+
+def test_bytes_that_are_not_text_can_be_left_to_the_caller(tmp_path: Path) -> None:
+    path = table(tmp_path, b"image\n\xe9.nii\n")
+    (row,) = read_rows(path, columns=COLUMNS, what="a table of scans", bad_bytes="surrogateescape")
+    assert row.values["image"] == "\udce9.nii"
+    with pytest.raises(UnreadableError, match="as text in UTF-8"):
+        read_rows(table(tmp_path, b"\xe9\n"), columns=None, what="scores", bad_bytes="surrogateescape")
+
+
+def test_a_pipe_is_no_table(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "table.tsv")
+    with pytest.raises(UnreadableError, match="expected a regular file, got a pipe"):
+        read(tmp_path / "table.tsv")
+
+
 def test_any_columns_are_read_where_none_are_named(tmp_path: Path) -> None:
     path = table(tmp_path, "a\tb\n1\t2\n")
     assert [row.values for row in read_rows(path, columns=None, what="scores")] == [{"a": "1", "b": "2"}]
@@ -64,7 +104,7 @@ def test_any_columns_are_read_where_none_are_named(tmp_path: Path) -> None:
     assert read_rows(table(tmp_path, ""), columns=None, what="scores") == []
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"image\n" + b"x" * 200_000])
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"image\n\xff\n"])
 def test_a_file_that_is_not_a_table_is_refused(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(UnreadableError, match="expected a table of scans, as text in UTF-8"):
         read(table(tmp_path, content))

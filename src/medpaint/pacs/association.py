@@ -13,6 +13,8 @@ from urllib.parse import unquote, urlsplit
 
 from medpaint.core.errors import ServerError, UsageError
 from medpaint.pacs.credentials import Credentials, check_authority
+from medpaint.pacs.guard import guarding
+from medpaint.pacs.limits import Allowance
 from medpaint.pacs.retry import TransientError
 
 __all__ = ["CALLING", "Entity", "check_title", "entity_of"]
@@ -63,17 +65,24 @@ class Entity:
 
     @contextmanager
     def associated(
-        self, contexts: Sequence[Any], *, roles: Sequence[Any] = (), handlers: Sequence[Any] = ()
+        self,
+        contexts: Sequence[Any],
+        allowance: Allowance,
+        *,
+        roles: Sequence[Any] = (),
+        handlers: Sequence[Any] = (),
     ) -> Iterator[Any]:
         """Yield an association, and end it.
 
         Args:
             contexts: presentation contexts to propose.
+            allowance: the bytes and the time that the answers may take.
             roles: SCP/SCU roles to negotiate, for contexts in which the other side sends.
             handlers: event handlers for what the other side sends.
 
         Raises:
             TransientError: it could not be reached, or ended the association; that may pass.
+            PermanentError: it sends more than the allowance.
             ServerError: it refuses.
         """
         tls = self._tls()
@@ -85,17 +94,19 @@ class Entity:
                 ae_title=self.title,
                 ext_neg=[*roles, *self._identity()],
                 tls_args=tls,
-                evt_handlers=list(handlers),
+                evt_handlers=[*handlers, guarding(allowance, self.timeout_s)],
             )
         except OSError as error:  # such as an unknown host
             message = f"it could not be reached: {error.strerror or error}"
             raise TransientError(message) from error
         if not association.is_established:
+            allowance.check()
             self._refused(association)
         try:
             yield association
         except BaseException:
             association.abort()
+            allowance.check()
             raise
         association.release()
 

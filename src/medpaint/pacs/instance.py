@@ -25,6 +25,9 @@ _HELD: Final = 2**16
 """Largest value that is read; of larger ones only the place is."""
 
 _PREAMBLE: Final = 132
+_ROWS: Final = 0x00280010
+_PIXELS: Final = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
+"""Float, double float and integer pixels."""
 
 _CUT: Final = "End of file reached"
 """How pydicom's warning begins of a value whose end is missing."""
@@ -48,8 +51,7 @@ def identity_of(file: Path) -> Identity:
     """
     _check_start(file)
     try:
-        _check_inflated(file)
-        found, whole = _read(file)
+        found, whole = _read(file, _size_of(file))
     except PARSE_ERRORS as error:
         message = "expected DICOM instances, got something that cannot be parsed"
         raise PermanentError(message) from error
@@ -64,16 +66,23 @@ def identity_of(file: Path) -> Identity:
     )
 
 
-def _read(file: Path) -> tuple[list[object], bool]:
-    """Return the identifiers in a file, unchecked, and whether it is whole."""
+def _read(file: Path, size: int) -> tuple[list[object], bool]:
+    """Return the identifiers in a file, unchecked, and whether it is whole.
+
+    Args:
+        file: the file.
+        size: its bytes, once inflated.
+    """
     pydicom: Any = import_module("pydicom")
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         dataset = pydicom.dcmread(file, defer_size=_HELD)
         found = [dataset.get(name) for name in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")]
-        size = file.stat().st_size
-        whole = all(_is_whole(dataset.get_item(tag), size) for tag in dataset.keys())  # noqa: SIM118 - of pydicom
-    return found, whole and not any(str(one.message).startswith(_CUT) for one in warned)
+        elements = {tag: dataset.get_item(tag, keep_deferred=True) for tag in dataset.keys()}  # noqa: SIM118
+    is_cut = any(str(one.message).startswith(_CUT) for one in warned)
+    lacks_pixels = _ROWS in elements and not elements.keys() & _PIXELS
+    whole = all(_is_whole(one, size) for one in elements.values())
+    return found, whole and not (is_cut or lacks_pixels)
 
 
 def _check_start(file: Path) -> None:
@@ -86,23 +95,25 @@ def _check_start(file: Path) -> None:
 
 
 def _is_whole(element: Any, size: int) -> bool:  # noqa: ANN401 - of pydicom
-    """Return whether the value of an element lies within a file of that size."""
+    """Return whether the value of an element lies within a data set of that size."""
     length = getattr(element, "length", _UNDEFINED)
     if length == _UNDEFINED:
         return True  # pydicom has found its end
-    if element.value is None:
-        return bool(element.value_tell + length <= size)
-    return len(element.value) >= length
+    return bool(element.value_tell + length <= size)
 
 
-def _check_inflated(file: Path) -> None:
-    """Refuse a deflated data set that inflates to more than is held in memory."""
+def _size_of(file: Path) -> int:
+    """Return the bytes of a file; of its data set alone, once inflated, if that is deflated.
+
+    Raises:
+        PermanentError: it inflates to more than is held in memory.
+    """
     elements: Any = import_module("pydicom.filereader").data_element_generator
     with file.open("rb") as opened:
         opened.seek(_PREAMBLE)
-        meta = elements(opened, is_implicit_VR=False, is_little_endian=True, stop_when=_follows_meta)
+        meta = list(elements(opened, is_implicit_VR=False, is_little_endian=True, stop_when=_follows_meta))
         if not any(one.tag == _SYNTAX and one.value.rstrip(b"\0 ") == _DEFLATED for one in meta):
-            return
+            return file.stat().st_size
         inflating, size = zlib.decompressobj(-zlib.MAX_WBITS), 0
         packed = opened.read(_HELD)
         while packed and not inflating.eof:
@@ -111,6 +122,7 @@ def _check_inflated(file: Path) -> None:
             if size > _MOST_INFLATED:
                 message = "it sent an instance that inflates to too much"
                 raise PermanentError(message)
+        return size
 
 
 def _follows_meta(tag: Any, _value_type: str | None, _length: int) -> bool:  # noqa: ANN401 - of pydicom

@@ -14,6 +14,7 @@ from medpaint.core.errors import MedpaintError, ServerError
 from medpaint.core.types import Progress
 from medpaint.io.atomic import replacing_folder
 from medpaint.io.dicom import quiet
+from medpaint.io.dicom.parsing import PARSE_ERRORS
 from medpaint.pacs.instance import Identity, identity_of
 from medpaint.pacs.limits import MOST_INSTANCES, Allowance
 from medpaint.pacs.remote import RemoteSeries, Server, check_uids, only
@@ -161,6 +162,9 @@ def handing_to(intake: Intake, allowance: Allowance) -> Iterator[Any]:
             intake.take(lambda path: path.write_bytes(content))
         except (MedpaintError, TransientError, PermanentError, OSError) as error:
             errors.append(error)
+            return _REFUSED
+        except PARSE_ERRORS:
+            errors.append(PermanentError("expected DICOM instances, got something that cannot be parsed"))
             return _REFUSED
         return 0x0000
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -187,6 +189,26 @@ def test_a_redirect_that_would_not_store_is_refused(files: list[Path]) -> None:
         with pytest.raises(ServerError, match="redirects the request instead of storing"):
             server.store(files)
         assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("http://[::", "to an address that is none"),
+        ("http://evil.example\\@{own}/", "to an address that is none"),
+        ("http://{own}@evil.example/", "another server, http://evil.example:80"),
+        ("//evil.example/\x1b[31m", "another server, http://evil.example:80"),
+        ("file:///etc/passwd", "another server, file://"),
+    ],
+)
+def test_a_redirect_to_an_odd_address_is_refused(address: str, message: str) -> None:
+    def get(handler: Handler) -> None:
+        handler.redirect(address.format(own=handler.headers["Host"]), 302)
+
+    with serving(get) as (server, asked), pytest.raises(ServerError, match=message) as caught:
+        server.series({})
+    assert len(asked) == 1
+    assert str(caught.value).isprintable()
 
 
 def test_endless_redirects_end() -> None:
@@ -397,11 +419,14 @@ def test_an_endless_instance_ends_and_leaves_nothing(
     assert list((tmp_path / "out").iterdir()) == []
 
 
-@pytest.mark.parametrize("part", ["header", "body"])
+@pytest.mark.parametrize("part", ["header", "body", "trailer"])
 def test_a_trickle_over_http_ends(part: str) -> None:
     def get(handler: Handler) -> None:
         if part == "body":
             handler.pour("application/json", b" ", 0.05)
+        elif part == "trailer":
+            handler.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n0\r\n")
+            handler.trickle(b"X: y\r\n", 0.01)
         else:
             handler.wfile.write(b"HTTP/1.1 200 OK\r\nX: ")
             handler.trickle(b"x", 0.05)
@@ -433,6 +458,25 @@ def test_a_trickle_over_dimse_ends() -> None:
     ):
         connect(url, timeout_s=0.3).series({"StudyInstanceUID": STUDY})
     assert time.monotonic() - start < 20.0
+
+
+def test_what_is_no_answer_over_dimse_is_not_printed(capfd: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def reject() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = listening.accept()
+                    with connection:
+                        connection.recv(4096)
+                        connection.sendall(b"\x03\0\0\0\0\x04\0\x09\x09\x09")  # reasons that DICOM does not have
+
+        threading.Thread(target=reject, daemon=True).start()
+        url = f"dicom://OTHER@127.0.0.1:{listening.getsockname()[1]}"
+        with pytest.raises(ServerError, match="could not be reached, or ended the association"):
+            connect(url, timeout_s=0.3).series({})
+        listening.shutdown(socket.SHUT_RDWR)
+    assert capfd.readouterr() == ("", "")
 
 
 def test_endless_matches_over_dimse_end(monkeypatch: pytest.MonkeyPatch) -> None:

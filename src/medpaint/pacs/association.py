@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -85,6 +86,13 @@ class Entity:
             PermanentError: it sends more than the allowance.
             ServerError: it refuses.
         """
+        with _silent_threads():
+            yield from self._associated(contexts, allowance, roles, handlers)
+
+    def _associated(
+        self, contexts: Sequence[Any], allowance: Allowance, roles: Sequence[Any], handlers: Sequence[Any]
+    ) -> Iterator[Any]:
+        """Yield an association, and end it; see `associated`."""
         tls = self._tls()
         try:
             association = self.application().associate(
@@ -148,6 +156,20 @@ class Entity:
         if self.authority is not None:
             context.load_verify_locations(self.authority)
         return context, self.host
+
+
+@contextmanager
+def _silent_threads() -> Iterator[None]:
+    """Print no traceback of threads.
+
+    Those of pynetdicom end by an error over what they cannot parse, and quote it.
+    """
+    hook = threading.excepthook
+    threading.excepthook = lambda _: None
+    try:
+        yield
+    finally:
+        threading.excepthook = hook
 
 
 def entity_of(

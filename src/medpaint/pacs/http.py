@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as Overtime
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from io import BytesIO
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any, Final
 from urllib.parse import urlencode, urljoin, urlsplit
 
@@ -41,6 +41,7 @@ _CONFLICT: Final = 409
 _MOST_REDIRECTS: Final = 5
 _PORTS: Final = {"http": 80, "https": 443}
 _CHUNK: Final = 2**16
+_TICK_S: Final = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,12 +78,14 @@ class Http:
         _check_address(url)
         try:
             self._requests: Any = import_module("requests")
+            self._errors: Any = import_module("urllib3.exceptions")
         except ImportError as error:
             message = f"medpaint pacs needs pip install 'medpaint[pacs]': {error}"
             raise UsageError(message) from error
         self._url, self._timeout_s = url, timeout_s
         self._verify = None if authority is None else str(check_authority(authority))
         self._session = self._requests.Session()
+        self._session.get_redirect_target = lambda _response: None  # redirects are followed here, or not at all
         self._session.auth = _authorization(credentials or Credentials())
 
     @contextmanager
@@ -140,7 +143,7 @@ class Http:
         self, method: str, address: str, allowance: Allowance, headers: dict[str, str], content: bytes
     ) -> Any:  # noqa: ANN401 - of requests
         """Return the response to a request, its body unread; redirects are not followed."""
-        settings = {"timeout": self._timeout_s, "verify": self._verify, "allow_redirects": False, "stream": True}
+        settings = {"timeout": self._timeout_s, "verify": self._verify, "stream": True}
         asked = {**headers, "Accept-Encoding": "identity"}
         # as a file, so that the timeout is for each piece that is sent and not for the whole
         body = BytesIO(content) if content else None
@@ -160,7 +163,10 @@ class Http:
             message = "it did not answer in time"
             raise TransientError(message) from error
         except exceptions.ConnectionError as error:
-            message = "it could not be reached"
+            is_connected = isinstance(error.args[0] if error.args else None, self._errors.ProtocolError)
+            message = (
+                "it ended the connection, or does not speak HTTP" if is_connected else "it could not be reached"
+            )
             raise TransientError(message) from error
         except (exceptions.RequestException, ValueError) as error:
             message = f"the transfer failed ({type(error).__name__})"
@@ -168,17 +174,41 @@ class Http:
 
     def _chunks(self, response: Any, allowance: Allowance) -> Iterator[bytes]:  # noqa: ANN401 - of requests
         """Yield the body of a response, as much as there is at a time."""
-        errors: Any = import_module("urllib3.exceptions")
         try:
-            while chunk := response.raw.read1(_CHUNK):
-                allowance.take(len(chunk))
-                yield chunk
-        except errors.TimeoutError as error:
+            with _ending(response, allowance):
+                while chunk := response.raw.read1(_CHUNK):
+                    allowance.take(len(chunk))
+                    yield chunk
+            allowance.check_time()
+        except self._errors.TimeoutError as error:
             message = "it did not answer in time"
             raise TransientError(message) from error
-        except (errors.HTTPError, OSError, ValueError) as error:
+        except (self._errors.HTTPError, OSError, ValueError) as error:
+            allowance.check_time()
             message = "the transfer broke off"
             raise TransientError(message) from error
+
+
+@contextmanager
+def _ending(response: Any, allowance: Allowance) -> Iterator[None]:  # noqa: ANN401 - of requests
+    """End the connection when the time is over.
+
+    What never becomes a piece of the body, such as an endless trailer, would else be read for ever.
+    """
+    done = Event()
+
+    def watch() -> None:
+        while not done.wait(max(_TICK_S, allowance.left_s)):
+            if allowance.left_s < 0:
+                with suppress(Exception):  # it has ended by itself
+                    response.raw.shutdown()
+                return
+
+    Thread(target=watch, daemon=True).start()
+    try:
+        yield
+    finally:
+        done.set()
 
 
 def _within(seconds: float, call: Callable[[], Any]) -> Any:  # noqa: ANN401 - of requests
@@ -221,8 +251,10 @@ def _next_address(method: str, address: str, response: Any) -> str:  # noqa: ANN
         found: str = urljoin(address, response.headers.get("Location", ""))
         origin = _origin(found)
     except ValueError:
+        origin = None
+    if origin is None or (origin == _origin(address) and _is_ambiguous(found)):
         message = "it redirects the request to an address that is none"
-        raise PermanentError(message) from None
+        raise PermanentError(message)
     if origin != _origin(address):
         scheme, host, port = (escaped(str(part)) for part in origin)
         message = (
@@ -240,6 +272,11 @@ def _origin(address: str) -> tuple[str, str, int]:
     """Return scheme, host and port of an address."""
     parts = urlsplit(address)
     return parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0)
+
+
+def _is_ambiguous(address: str) -> bool:
+    """Return whether programs may disagree on which host an address names (RFC 3986, 7.6)."""
+    return not (address.isascii() and address.isprintable()) or any(one in address for one in "\\ @")
 
 
 def _check_address(url: str) -> None:

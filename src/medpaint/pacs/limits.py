@@ -102,11 +102,18 @@ class Allowance:
             self._of_message += count
             if self._of_message > self._most or self._came > self._total:
                 self._exceeded = f"it sends more than {min(self._most, self._total)} bytes"
-            elif self.left_s < 0:
-                self._exceeded = (
-                    f"it sends less than {self._slowest} bytes per second (--timeout allows more time)"
-                )
         self.check()
+        self.check_time()
+
+    def check_time(self) -> None:
+        """Raise if the time is over.
+
+        Raises:
+            PermanentError: it is.
+        """
+        if self.left_s < 0:
+            self._exceeded = f"it sends less than {self._slowest} bytes per second (--timeout allows more time)"
+            self.check()
 
     def check(self) -> None:
         """Raise why it was exceeded, if it was.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from medpaint.pacs import limits
 from medpaint.pacs.limits import Allowance
 from medpaint.pacs.retry import PermanentError
 
@@ -13,7 +14,7 @@ from medpaint.pacs.retry import PermanentError
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Return a clock that the test sets."""
     now = [0.0]
-    monkeypatch.setattr(limits.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     return now
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
@@ -26,20 +27,27 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 from medpaint.pacs import Server, connect
 
 __all__ = [
+    "PARTS",
     "SERIES",
     "STUDY",
     "WAYS",
     "Behaviour",
     "Handler",
+    "bytes_of",
     "dicomweb",
     "entity",
     "finds",
     "gives",
+    "part_of",
+    "row_of",
     "sender",
     "serve",
 ]
 
 STUDY, SERIES = "1.2.3", "1.2.3.4"
+PARTS: Final = 'multipart/related; type="application/dicom"; boundary=part'
+"""Content type of instances in parts."""
+
 WAYS: Final = ("DICOMweb", "C-GET", "C-MOVE")
 """How a series can be fetched."""
 
@@ -86,23 +94,55 @@ def serve(
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers requests as a subclass says in `get`."""
+    """Answers requests as a subclass says in `get` and `post`."""
 
     def get(self) -> None:
         """Answer a request."""
+        raise NotImplementedError
+
+    def post(self, content: bytes) -> None:
+        """Answer a request to store."""
         raise NotImplementedError
 
     def do_GET(self) -> None:
         """Answer a request; the name that the library calls."""
         self.get()
 
-    def answer(self, content: bytes, kind: str, length: int | None = None) -> None:
+    def do_POST(self) -> None:
+        """Answer a request to store; the name that the library calls."""
+        self.post(self.rfile.read(int(self.headers["Content-Length"])))
+
+    def answer(self, content: bytes, kind: str, length: int | None = None, status: int = 200) -> None:
         """Send an answer, with a wrong length if a test asks for it."""
-        self.send_response(200)
+        self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(content) if length is None else length))
         self.end_headers()
         self.wfile.write(content)
+
+    def redirect(self, address: str, status: int) -> None:
+        """Redirect the request."""
+        self.send_response(status)
+        self.send_header("Location", address)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def pour(self, kind: str, piece: bytes, pause_s: float = 0.0) -> None:
+        """Send an answer that never ends, piece by piece."""
+        with suppress(OSError):
+            self.send_response(200)
+            self.send_header("Content-Type", kind)
+            self.end_headers()
+            self.trickle(piece, pause_s)
+
+    def trickle(self, piece: bytes, pause_s: float) -> None:
+        """Send a piece again and again."""
+        self.close_connection = True
+        with suppress(OSError):
+            while True:
+                self.wfile.write(piece)
+                self.wfile.flush()
+                time.sleep(pause_s)
 
     def answer_json(self, rows: Sequence[object]) -> None:
         """Send DICOM JSON."""
@@ -118,34 +158,41 @@ def _handler(behaviour: Behaviour) -> type[Handler]:
     class Answers(Handler):
         def get(self) -> None:
             if "/studies/" not in self.path:
-                self.answer_json([_row(behaviour)])
+                self.answer_json([row_of(behaviour.series, count=behaviour.listed)])
                 return
             behaviour.transfers += 1
-            content = b"".join(map(_part, behaviour.images)) + b"--part--\r\n"
+            content = b"".join(map(part_of, behaviour.images)) + b"--part--\r\n"
             if behaviour.breaks_off:
-                content = content[: len(_part(behaviour.images[0])) + 100]
-            kind = 'multipart/related; type="application/dicom"; boundary=part'
-            self.answer(content, kind, len(content) + 10000 * behaviour.breaks_off)
+                content = content[: len(part_of(behaviour.images[0])) + 100]
+            self.answer(content, PARTS, len(content) + 10000 * behaviour.breaks_off)
             self.close_connection = True
 
     return Answers
 
 
-def _row(behaviour: Behaviour) -> dict[str, object]:
+def row_of(
+    series: object = SERIES, *, study: object = STUDY, modality: object = "CT", count: object = 4
+) -> dict[str, object]:
     """Return a listed series in DICOM JSON."""
     return {
-        "0020000D": {"vr": "UI", "Value": [STUDY]},
-        "0020000E": {"vr": "UI", "Value": [behaviour.series]},
-        "00080060": {"vr": "CS", "Value": ["CT"]},
-        "00201209": {"vr": "IS", "Value": [behaviour.listed]},
+        "0020000D": {"vr": "UI", "Value": [study]},
+        "0020000E": {"vr": "UI", "Value": [series]},
+        "00080060": {"vr": "CS", "Value": [modality]},
+        "00201209": {"vr": "IS", "Value": [count]},
     }
 
 
-def _part(image: FileDataset) -> bytes:
+def part_of(image: FileDataset | bytes) -> bytes:
     """Return an instance as a part of an answer."""
+    content = image if isinstance(image, bytes) else bytes_of(image)
+    return b"--part\r\nContent-Type: application/dicom\r\n\r\n" + content + b"\r\n"
+
+
+def bytes_of(image: FileDataset) -> bytes:
+    """Return an instance as a file."""
     content = BytesIO()
     image.save_as(content)
-    return b"--part\r\nContent-Type: application/dicom\r\n\r\n" + content.getvalue() + b"\r\n"
+    return content.getvalue()
 
 
 @contextmanager

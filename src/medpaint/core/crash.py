@@ -15,7 +15,8 @@ _QUOTING: Final = (
     "pydicom",
     "highdicom",
     "dicomanonymizer",
-    "dicomweb_client",
+    "requests",
+    "urllib3",
     "pynetdicom",
 )
 """Packages whose errors can quote attributes, a patient's name among them."""

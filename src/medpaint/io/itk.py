@@ -17,6 +17,7 @@ from typing import Any, Final
 import numpy as np
 
 from medpaint.core.errors import UnreadableError, UnsupportedError
+from medpaint.core.text import known_words
 from medpaint.core.types import Affine, Array, Mask, Progress
 from medpaint.core.volume import Volume
 from medpaint.io.atomic import replacing
@@ -32,6 +33,7 @@ from medpaint.io.header import (
     restorable,
     without_trailing_ones,
 )
+from medpaint.io.header_words import SPACES
 from medpaint.io.inspected import Inspection
 from medpaint.io.itk_image import (
     TYPES,
@@ -307,7 +309,9 @@ def _warnings(text: HeaderText, reader: ItkImage) -> tuple[str, ...]:
     """
     space = reader.GetMetaData("NRRD_space") if reader.HasMetaDataKey("NRRD_space") else ""
     if "anterior" in space:
-        message = f"{text.path}: expected frames in the space left-posterior-superior, got {space}"
+        message = (
+            f"{text.path}: expected frames in the space left-posterior-superior, got {known_words(space, SPACES)}"
+        )
         raise UnsupportedError(message)
     warnings = []
     if not space.startswith("left-posterior-superior"):

@@ -13,6 +13,7 @@ import numpy as np
 
 from medpaint.core.errors import GeometryError, MedpaintError, UnreadableError
 from medpaint.core.geometry import LPS_TO_RAS
+from medpaint.core.text import escaped
 from medpaint.core.types import Affine, Array
 from medpaint.io.itk_text import HeaderText, stand_in
 from medpaint.io.stored import read_errors
@@ -129,7 +130,7 @@ def write_image(image: ItkImage, path: Path, kind: str, *, compressed: bool) -> 
     try:
         writer.Execute(image)
     except RuntimeError as error:
-        message = f"cannot write {path.name}: {_last_line(error)}"
+        message = f"cannot write {path.name}: {escaped(_last_line(error))}"
         raise MedpaintError(message) from error
 
 
@@ -139,7 +140,7 @@ def _itk_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        message = f"{path} is damaged, or of a kind that ITK cannot read: {_last_line(error)}"
+        message = f"{path} is damaged, or of a kind that ITK cannot read"
         raise UnreadableError(message) from error
 
 

@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import Final, Literal
 
 from medpaint.core.errors import InputError, UnreadableError, UnsupportedError
+from medpaint.core.text import known_words
 from medpaint.io.header import refuse_empty
+from medpaint.io.header_words import FIELDS, NRRD_WORDS
 from medpaint.io.stored import Packing, check_length, check_regular, read_errors
 
 __all__ = ["HeaderText", "header_end", "read_header_text", "stand_in"]
@@ -157,13 +159,13 @@ def _without(line: re.Pattern[str], head: str, names: frozenset[str]) -> str:
 def _nrrd(text: str, path: Path) -> HeaderText:
     """Return the parts of a NRRD header."""
     if not _NRRD_MAGIC.match(text):
-        message = f"{path} is not a NRRD file: expected NRRD0001 to NRRD0006, it starts with {text[:8]!r}"
+        message = f"{path} is not a NRRD file: expected NRRD0001 to NRRD0006 at its start"
         raise UnreadableError(message)
     end = _NRRD_END.search(text)
     head = text[: end.end()] if end else text
-    if overlong := _NRRD_OVERLONG.search(head):
-        message = f"a field of more than 512 characters: {overlong[0][:20]!r}…"
-        raise ValueError(message)
+    if _NRRD_OVERLONG.search(head):
+        message = "a field of more than 512 characters"
+        raise _ContradictionError(message)
     fields = _fields(_NRRD_FIELD, head, lambda name: name.replace(" ", "").lower())
     name = fields.get("datafile", "")
     if not (end or name):
@@ -171,7 +173,8 @@ def _nrrd(text: str, path: Path) -> HeaderText:
         raise UnreadableError(message)
     packing = _NRRD_PACKINGS.get(fields["encoding"].lower())
     if packing is None or int(fields.get("lineskip", "0")) or fields["type"] == "block":
-        message = f"{path}: expected numbers in encoding raw or gzip, got {fields['type']} in {fields['encoding']}"
+        got = " in ".join(known_words(fields[name], NRRD_WORDS) for name in ("type", "encoding"))
+        message = f"{path}: expected numbers in encoding raw or gzip, got {got}"
         raise UnsupportedError(message)
     sizes = _sizes(fields["dimension"], fields["sizes"], path)
     skipped = int(fields.get("byteskip", "0"))
@@ -198,12 +201,13 @@ def _metaimage(text: str, path: Path) -> HeaderText:
         # Counted from the start of the file, header and all.
         skipped -= len(head)
         if skipped < 0:
-            message = f"HeaderSize {fields['HeaderSize']}, but a header of {len(head)} bytes"
-            raise ValueError(message)
+            message = f"HeaderSize {known_words(fields['HeaderSize'])}, but a header of {len(head)} bytes"
+            raise _ContradictionError(message)
     found = _located(path, "metaimage", head, fields, sizes, name, packing, skipped)
     if packing != "none" and int(fields.get("CompressedDataSize", "0")) not in {0, found.packed}:
-        message = f"CompressedDataSize {fields['CompressedDataSize']}, but {found.packed} bytes of voxels"
-        raise ValueError(message)
+        stated = known_words(fields["CompressedDataSize"])
+        message = f"CompressedDataSize {stated}, but {found.packed} bytes of voxels"
+        raise _ContradictionError(message)
     return found
 
 
@@ -213,8 +217,8 @@ def _fields(pattern: re.Pattern[str], text: str, named: Callable[[str], str] = s
     for found in pattern.finditer(text):
         name = named(found[1].strip())
         if name in fields:
-            message = f"{name} twice"
-            raise ValueError(message)
+            message = f"{known_words(name, FIELDS)} twice"
+            raise _ContradictionError(message)
         fields[name] = found[2].strip()
     return fields
 
@@ -223,8 +227,8 @@ def _sizes(count: str, sizes: str, path: Path) -> tuple[int, ...]:
     """Return the voxels along every axis."""
     numbers = tuple(int(size) for size in sizes.split())
     if len(numbers) != int(count) or len(numbers) > _MOST_AXES:
-        message = f"{count} axes, but sizes {sizes}"
-        raise ValueError(message)
+        message = f"{known_words(count)} axes, but sizes {known_words(sizes)}"
+        raise _ContradictionError(message)
     refuse_empty(numbers, path)
     return numbers
 
@@ -233,8 +237,8 @@ def _refuse_miscounted(fields: Fields, axes: int) -> None:
     """Refuse a MetaImage header with too few or too many values for its axes."""
     for name, power in _META_POWERS.items():
         if name in fields and len([float(value) for value in fields[name].split()]) != axes**power:
-            message = f"{axes} axes, but {name} {fields[name]}"
-            raise ValueError(message)
+            message = f"{axes} axes, but {name} {known_words(fields[name])}"
+            raise _ContradictionError(message)
 
 
 def _located(
@@ -262,7 +266,7 @@ def _located(
     data_path, start = (path.parent / _inside(name, path), 0) if name else (path, len(head))
     if skipped < -1 or (skipped and packing != "none"):
         message = f"{skipped} bytes to skip before voxels packed as {packing}"
-        raise ValueError(message)
+        raise _ContradictionError(message)
     if len(os.fsencode(data_path)) > _LONGEST_PATH:
         message = f"cannot read {path}: expected a path of at most {_LONGEST_PATH} bytes, the limit of ITK"
         raise InputError(message)
@@ -270,7 +274,7 @@ def _located(
     with read_errors(data_path):
         if name and data_path.samefile(path):
             message = f"data file {name!r} is the header itself: expected LOCAL, or no data file for NRRD"
-            raise ValueError(message)
+            raise _ContradictionError(message)
         packed = data_path.stat().st_size - start
         check_length(prod(sizes), packed, packing)
     return HeaderText(path, kind, head, fields, sizes, data_path, start, packing, packed, skipped)
@@ -279,12 +283,12 @@ def _located(
 def _inside(name: str, path: Path) -> str:
     """Return the name of the file with the voxels, which has to be a single one below the header's folder."""
     if name.upper().startswith("LIST") or "%" in name:
-        message = f"{path}: expected the voxels in one file, got {name!r}"
+        message = f"{path}: expected the voxels in one file, got a list or a pattern of files"
         raise UnsupportedError(message)
     relative = Path(os.fsdecode(name.encode("latin-1")))
     if relative.is_absolute() or ".." in relative.parts:
-        message = f"data file {name!r} outside its folder"
-        raise ValueError(message)
+        message = "data file outside its folder"
+        raise _ContradictionError(message)
     return str(relative)
 
 
@@ -293,13 +297,20 @@ def _is_true(value: str) -> bool:
     return value[:1] in {"T", "t", "1", "Y", "y"}
 
 
+class _ContradictionError(ValueError):
+    """What is wrong in a header, in words that may be shown."""
+
+
 @contextmanager
 def _header_errors(path: Path) -> Iterator[None]:
     """Turn missing and contradictory fields into one line about `path`."""
     try:
         yield
-    except ValueError as error:
+    except _ContradictionError as error:
         message = f"{path} is damaged: its header cannot be understood ({error})"
+        raise UnreadableError(message) from error
+    except ValueError as error:  # whose message quotes the header
+        message = f"{path} is damaged: its header cannot be understood (a value that is not a number)"
         raise UnreadableError(message) from error
     except KeyError as error:
         message = f"{path} is damaged: its header lacks {error}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from urllib.parse import unquote, urlsplit
 
 from medpaint.core.errors import ServerError, UsageError
 from medpaint.pacs.credentials import Credentials, check_authority
+from medpaint.pacs.guard import guarding
+from medpaint.pacs.limits import Allowance
 from medpaint.pacs.retry import TransientError
 
 __all__ = ["CALLING", "Entity", "check_title", "entity_of"]
@@ -63,19 +66,33 @@ class Entity:
 
     @contextmanager
     def associated(
-        self, contexts: Sequence[Any], *, roles: Sequence[Any] = (), handlers: Sequence[Any] = ()
+        self,
+        contexts: Sequence[Any],
+        allowance: Allowance,
+        *,
+        roles: Sequence[Any] = (),
+        handlers: Sequence[Any] = (),
     ) -> Iterator[Any]:
         """Yield an association, and end it.
 
         Args:
             contexts: presentation contexts to propose.
+            allowance: the bytes and the time that the answers may take.
             roles: SCP/SCU roles to negotiate, for contexts in which the other side sends.
             handlers: event handlers for what the other side sends.
 
         Raises:
             TransientError: it could not be reached, or ended the association; that may pass.
+            PermanentError: it sends more than the allowance.
             ServerError: it refuses.
         """
+        with _silent_threads():
+            yield from self._associated(contexts, allowance, roles, handlers)
+
+    def _associated(
+        self, contexts: Sequence[Any], allowance: Allowance, roles: Sequence[Any], handlers: Sequence[Any]
+    ) -> Iterator[Any]:
+        """Yield an association, and end it; see `associated`."""
         tls = self._tls()
         try:
             association = self.application().associate(
@@ -85,17 +102,19 @@ class Entity:
                 ae_title=self.title,
                 ext_neg=[*roles, *self._identity()],
                 tls_args=tls,
-                evt_handlers=list(handlers),
+                evt_handlers=[*handlers, guarding(allowance, self.timeout_s)],
             )
         except OSError as error:  # such as an unknown host
             message = f"it could not be reached: {error.strerror or error}"
             raise TransientError(message) from error
         if not association.is_established:
+            allowance.check()
             self._refused(association)
         try:
             yield association
         except BaseException:
             association.abort()
+            allowance.check()
             raise
         association.release()
 
@@ -137,6 +156,20 @@ class Entity:
         if self.authority is not None:
             context.load_verify_locations(self.authority)
         return context, self.host
+
+
+@contextmanager
+def _silent_threads() -> Iterator[None]:
+    """Print no traceback of threads.
+
+    Those of pynetdicom end by an error over what they cannot parse, and quote it.
+    """
+    hook = threading.excepthook
+    threading.excepthook = lambda _: None
+    try:
+        yield
+    finally:
+        threading.excepthook = hook
 
 
 def entity_of(

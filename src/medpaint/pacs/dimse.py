@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from importlib import import_module
 from itertools import product
 from pathlib import Path
@@ -11,70 +12,30 @@ from typing import Any, Final
 from medpaint.core.errors import InputError, ServerError, UsageError
 from medpaint.core.types import Progress
 from medpaint.io.dicom import quiet
+from medpaint.io.dicom.parsing import PARSE_ERRORS
+from medpaint.pacs.answers import checked_count, checked_modality, checked_uid, value_of
 from medpaint.pacs.association import Entity
+from medpaint.pacs.guard import guarding
+from medpaint.pacs.limits import (
+    ANSWER_BYTES,
+    LIST_RATE,
+    LIST_S,
+    MESSAGE_BYTES,
+    MOST_SERIES,
+    SERIES_BYTES,
+    Allowance,
+)
 from medpaint.pacs.reception import Intake, fetch_series, handing_to, waiting_for
 from medpaint.pacs.remote import RemoteSeries, check_keywords
-from medpaint.pacs.retry import TransientError, call_with_retry
+from medpaint.pacs.retry import PermanentError, TransientError, call_with_retry
+from medpaint.pacs.services import CLASSES, FIND, GET, MOVE, OF_SERIES, SYNTAXES, context_of
+from medpaint.pacs.storing import Outgoing, outgoing_of
 
 __all__ = ["Dimse"]
 
-_FIND: Final = "1.2.840.10008.5.1.4.1.2.2.1"
-_MOVE: Final = "1.2.840.10008.5.1.4.1.2.2.2"
-_GET: Final = "1.2.840.10008.5.1.4.1.2.2.3"
-"""Study root information models: a query for series names their study (DICOM PS3.4, C.6.2)."""
-
-_CLASSES: Final = (
-    "1.2.840.10008.5.1.4.1.1.2",  # CT
-    "1.2.840.10008.5.1.4.1.1.2.1",  # enhanced CT
-    "1.2.840.10008.5.1.4.1.1.2.2",  # legacy converted enhanced CT
-    "1.2.840.10008.5.1.4.1.1.4",  # MR
-    "1.2.840.10008.5.1.4.1.1.4.1",  # enhanced MR
-    "1.2.840.10008.5.1.4.1.1.4.4",  # legacy converted enhanced MR
-    "1.2.840.10008.5.1.4.1.1.66.4",  # segmentation
-    "1.2.840.10008.5.1.4.1.1.481.3",  # structure set
-)
-"""Storage classes that medpaint reads, and so fetches."""
-
-_SYNTAXES: Final = (
-    "1.2.840.10008.1.2.1",  # explicit little endian
-    "1.2.840.10008.1.2",  # implicit little endian
-    "1.2.840.10008.1.2.1.99",  # deflated
-    "1.2.840.10008.1.2.5",  # RLE
-    "1.2.840.10008.1.2.4.50",  # JPEG baseline
-    "1.2.840.10008.1.2.4.51",  # JPEG extended
-    "1.2.840.10008.1.2.4.57",  # JPEG lossless
-    "1.2.840.10008.1.2.4.70",  # JPEG lossless, first-order prediction
-    "1.2.840.10008.1.2.4.80",  # JPEG-LS lossless
-    "1.2.840.10008.1.2.4.81",  # JPEG-LS near-lossless
-    "1.2.840.10008.1.2.4.90",  # JPEG 2000 lossless
-    "1.2.840.10008.1.2.4.91",  # JPEG 2000
-    "1.2.840.10008.1.2.4.201",  # high-throughput JPEG 2000 lossless
-    "1.2.840.10008.1.2.4.203",  # high-throughput JPEG 2000
-)
-"""Each is proposed in a context of its own, so that instances come as stored; an association has room for 128."""
-
-_OF_SERIES: Final = frozenset(
-    {
-        "Modality",
-        "SeriesInstanceUID",
-        "SeriesNumber",
-        "SeriesDescription",
-        "SeriesDate",
-        "SeriesTime",
-        "ProtocolName",
-        "BodyPartExamined",
-        "Laterality",
-        "Manufacturer",
-        "ManufacturerModelName",
-        "InstitutionName",
-        "StationName",
-        "PerformedProcedureStepStartDate",
-        "PerformedProcedureStepStartTime",
-    }
-)
-"""Keys at the level of a series; all others are at the level of its study."""
-
 _CANCELLED: Final = 0xFE00
+_ENDLESS: Final = "its list does not end; narrow the search"
+_PENDING: Final = frozenset({0xFF00, 0xFF01})
 
 _OUT_OF_RESOURCES: Final = 0xA7
 """First byte of statuses that may pass in a moment (DICOM PS3.4, tables B.2-1, C.4-2)."""
@@ -106,116 +67,141 @@ class Dimse:
 
     def store(self, files: Sequence[Path], progress: Progress | None = None) -> int:
         """Store DICOM files; see `Server`."""
-        kinds = [_kind(file) for file in files]
-        contexts = [_context(*kind) for kind in dict.fromkeys(kinds)]
-        left = list(zip(files, kinds, strict=True))
+        left = [outgoing_of(file) for file in files]
+        contexts = [context_of(*kind) for kind in dict.fromkeys((one.sop_class, one.syntax) for one in left)]
+        total = len({one.instance for one in left})
+        stored: set[str] = set()
 
         def resume() -> None:
-            with quiet(), self._entity.associated(contexts) as association:
-                for done in self._store_left(left, association, len(files)):
+            allowance = Allowance(self._entity.timeout_s, ANSWER_BYTES)
+            with quiet(), self._entity.associated(contexts, allowance) as association:
+                accepted = {(one.abstract_syntax, one.transfer_syntax[0]) for one in association.accepted_contexts}
+                while left:
+                    allowance.restart(sent=left[0].file.stat().st_size)
+                    self._store_one(association, accepted, left[0], f"{len(stored)} of {total}")
+                    stored.add(left.pop(0).instance)
                     if progress is not None:
-                        progress("store", done / len(files))
+                        progress("store", len(stored) / total)
 
         call_with_retry(self.url, resume)
-        return len(files)
+        return len(stored)
 
-    def _store_left(
+    def _store_one(
         self,
-        left: list[tuple[Path, tuple[str, str]]],
         association: Any,  # noqa: ANN401 - of pynetdicom
-        total: int,
-    ) -> Iterator[int]:
-        """Store files over an association, remove each from the list once it is stored, and yield how many are.
+        accepted: Collection[tuple[str, str]],
+        outgoing: Outgoing,
+        done: str,
+    ) -> None:
+        """Store a file over an association.
 
         Args:
-            left: the files that are left to store, with their SOP class and transfer syntax.
             association: with the server.
-            total: number of files at the start.
+            accepted: classes and transfer syntaxes that it accepts.
+            outgoing: the file.
+            done: how many instances of how many are stored.
         """
-        accepted = {(one.abstract_syntax, one.transfer_syntax[0]) for one in association.accepted_contexts}
-        while left:
-            file, kind = left[0]
-            if kind not in accepted:
-                refused = " in ".join(_name(uid) for uid in kind)
-                message = f"{self.url} stored {total - len(left)} of {total} instances, does not accept {refused}"
-                raise ServerError(message)
-            self._check(_established(association).send_c_store(file), "instance")
-            del left[0]
-            yield total - len(left)
+        kind = outgoing.sop_class, outgoing.syntax
+        if kind not in accepted:
+            refused = " in ".join(_name(uid) for uid in kind)
+            message = f"{self.url} stored {done} instances, does not accept {refused}"
+            raise ServerError(message)
+        self._check(_sent(association, outgoing.file), "instance", final=True)
 
     def _found(self, query: Mapping[str, str]) -> Iterator[RemoteSeries]:
         """Yield the matching series study by study, because servers need not search across studies."""
-        of_series = {key: value for key, value in query.items() if key in _OF_SERIES}
-        of_study = {key: value for key, value in query.items() if key not in _OF_SERIES}
+        of_series = {key: value for key, value in query.items() if key in OF_SERIES}
+        of_study = {key: value for key, value in query.items() if key not in OF_SERIES}
         known = of_study.get("StudyInstanceUID", "")
         if "Modality" in of_series and not known:
             of_study.setdefault("ModalitiesInStudy", of_series["Modality"])
-        with self._entity.associated([_context(_FIND, *_SYNTAXES[:2])]) as association:
+        allowance = Allowance(self._entity.timeout_s, ANSWER_BYTES, slowest=LIST_RATE)
+        end, count = time.monotonic() + LIST_S, 0
+        with self._entity.associated([context_of(FIND, *SYNTAXES[:2])], allowance) as association:
             studies = [known]
             if not known or len(of_study) > 1:
                 asked = {"StudyInstanceUID": "", **of_study}
-                studies = [_uid(one, "StudyInstanceUID") for one in self._answers(association, "STUDY", asked)]
+                studies = [
+                    checked_uid(value_of(one, "StudyInstanceUID"), "StudyInstanceUID")
+                    for one in self._answers(association, "STUDY", asked)
+                ]
             wanted = {"SeriesInstanceUID": "", "Modality": "", "NumberOfSeriesRelatedInstances": "", **of_series}
-            for study in studies:
+            for study in dict.fromkeys(studies):
+                allowance.restart()
                 for answer in self._answers(association, "SERIES", {"StudyInstanceUID": study, **wanted}):
-                    count = int(answer.get("NumberOfSeriesRelatedInstances") or 0)
-                    modality = str(answer.get("Modality") or "")
-                    yield RemoteSeries(study, _uid(answer, "SeriesInstanceUID"), modality, count)
+                    count += 1
+                    if count > MOST_SERIES or time.monotonic() > end:
+                        raise PermanentError(_ENDLESS)
+                    yield _series_in(answer, study)
 
     def _answers(self, association: Any, level: str, keys: Mapping[str, str]) -> Iterator[Any]:  # noqa: ANN401
         """Yield the server's matches at the level ``STUDY`` or ``SERIES``."""
-        for status, answer in _established(association).send_c_find(_identifier(level, keys), _FIND):
+        answers = _established(association).send_c_find(_identifier(level, keys), FIND)
+        for number, (status, answer) in enumerate(answers):
             self._check(status, "query")
+            if number >= MOST_SERIES:
+                raise PermanentError(_ENDLESS)
             if answer is not None:
                 yield answer
+            elif status.Status in _PENDING:
+                message = "expected what matches the query, got an answer that cannot be parsed"
+                raise PermanentError(message)
 
     def _get(self, wanted: RemoteSeries, intake: Intake) -> None:
         """Have a series sent over the association that asks for it (C-GET)."""
         net: Any = import_module("pynetdicom")
-        contexts = [_context(*kind) for kind in product(_CLASSES, _SYNTAXES)]
-        roles = [net.build_role(one, scp_role=True) for one in _CLASSES]
+        contexts = [context_of(*kind) for kind in product(CLASSES, SYNTAXES)]
+        roles = [net.build_role(one, scp_role=True) for one in CLASSES]
+        allowance = self._for_series()
         with (
-            handing_to(intake) as handler,
+            handing_to(intake, allowance) as handler,
             self._entity.associated(
-                [_context(_GET, *_SYNTAXES[:2]), *contexts], roles=roles, handlers=[handler]
+                [context_of(GET, *SYNTAXES[:2]), *contexts], allowance, roles=roles, handlers=[handler]
             ) as association,
         ):
-            if all(one.abstract_syntax != _GET for one in association.accepted_contexts):
+            if all(one.abstract_syntax != GET for one in association.accepted_contexts):
                 message = f"{self.url} does not offer C-GET: use C-MOVE with --receive"
                 raise ServerError(message)
-            for status, _ in _established(association).send_c_get(_series_of(wanted), _GET):
+            for status, _ in _established(association).send_c_get(_series_of(wanted), GET):
                 self._check(status, "request")
 
     def _move(self, wanted: RemoteSeries, intake: Intake) -> None:
         """Have a series sent to a local port that accepts associations of the server only (C-MOVE)."""
         ours = self._entity.application()
         ours.require_called_aet, ours.require_calling_aet = True, [self._entity.title]
-        with handing_to(intake) as handler:
-            receiver = self._listening(ours, handler)
+        allowance = self._for_series()
+        with handing_to(intake, allowance) as handler:
+            receiver = self._listening(ours, [handler, guarding(allowance, self._entity.timeout_s)])
             try:
-                with self._entity.associated([_context(_MOVE, *_SYNTAXES[:2])]) as association:
+                with self._entity.associated([context_of(MOVE, *SYNTAXES[:2])], allowance) as association:
                     waiting_for(association, intake, self._entity.timeout_s)
                     ours_there = f"{self._entity.calling}, this machine, port {self._receive}"
-                    for status, _ in association.send_c_move(_series_of(wanted), self._entity.calling, _MOVE):
+                    for status, _ in association.send_c_move(_series_of(wanted), self._entity.calling, MOVE):
                         self._check(status, f"request (register there: {ours_there})")
             finally:
                 receiver.shutdown()
                 for one in receiver.active_associations:
                     one.abort()
 
-    def _listening(self, ours: Any, handler: Any) -> Any:  # noqa: ANN401 - of pynetdicom
+    def _for_series(self) -> Allowance:
+        """Return what a transfer of a series may take."""
+        return Allowance(self._entity.timeout_s, MESSAGE_BYTES, total=SERIES_BYTES)
+
+    def _listening(self, ours: Any, handlers: Sequence[Any]) -> Any:  # noqa: ANN401 - of pynetdicom
         """Start to listen at the port."""
-        contexts = [_context(one, *_SYNTAXES) for one in _CLASSES]
+        contexts = [context_of(one, *SYNTAXES) for one in CLASSES]
         try:
-            return ours.start_server(("", self._receive), block=False, contexts=contexts, evt_handlers=[handler])
+            return ours.start_server(
+                ("", self._receive), block=False, contexts=contexts, evt_handlers=list(handlers)
+            )
         except OSError as error:
             message = f"expected a free port to receive at, cannot use {self._receive}: {error.strerror or error}"
             raise UsageError(message) from error
 
-    def _check(self, status: Any, what: str) -> None:  # noqa: ANN401 - a dataset
-        """Raise the failure that an answer reports; pending answers and warnings pass."""
+    def _check(self, status: Any, what: str, *, final: bool = False) -> None:  # noqa: ANN401 - a dataset
+        """Raise the failure that an answer reports; warnings pass, pending ones unless it has to be final."""
         code = status.get("Status")
-        if code is None:
+        if not isinstance(code, int):
             message = "it ended the association, or did not answer in time"
             raise TransientError(message)
         failed = status.get("NumberOfFailedSuboperations") or 0
@@ -225,7 +211,8 @@ class Dimse:
         if code == _CANCELLED:
             message = f"{self.url} ended the {what} early: it may limit how much it lists, narrow the search"
             raise ServerError(message)
-        if failed or (code not in {0x0000, 0xFF00, 0xFF01} and code >> 12 != 0xB):
+        passes = code == 0 or code >> 12 == 0xB or (code in _PENDING and not final)
+        if failed or not passes:
             more = f", and could not send {failed} instances" if failed else ""
             message = f"{self.url} refused the {what} (status {code:#06x}){more}"
             raise ServerError(message)
@@ -243,23 +230,35 @@ def _established(association: Any) -> Any:  # noqa: ANN401 - of pynetdicom
     return association
 
 
-def _uid(answer: Any, keyword: str) -> str:  # noqa: ANN401 - of pydicom
-    """Return an identifier from an answer.
+def _sent(association: Any, file: Path) -> Any:  # noqa: ANN401 - of pynetdicom
+    """Return the status with which the server answers to an instance.
 
     Raises:
-        TransientError: the answer lacks it.
+        InputError: the file is damaged.
     """
-    found = str(answer.get(keyword) or "")
-    if not found:
-        message = f"its answer lacks {keyword}"
-        raise TransientError(message)
-    return found
+    try:
+        return _established(association).send_c_store(file)
+    except PARSE_ERRORS as error:
+        _established(association)  # it may have ended in between, which is no fault of the file
+        message = f"{file}: expected a DICOM file to store"
+        raise InputError(message) from error
 
 
-def _context(abstract: str, *syntaxes: str) -> Any:  # noqa: ANN401 - of pynetdicom
-    """Return a presentation context: what to exchange, and in which transfer syntaxes."""
-    build: Callable[..., Any] = import_module("pynetdicom").build_context
-    return build(abstract, list(syntaxes))
+def _series_in(answer: Any, study: str) -> RemoteSeries:  # noqa: ANN401 - of pydicom
+    """Return a series from an answer, every value checked.
+
+    Raises:
+        PermanentError: it is none, or one of another study.
+    """
+    if checked_uid(value_of(answer, "StudyInstanceUID") or study, "StudyInstanceUID") != study:
+        message = f"expected the series of study {study}, its answer has one of another study"
+        raise PermanentError(message)
+    return RemoteSeries(
+        study,
+        checked_uid(value_of(answer, "SeriesInstanceUID"), "SeriesInstanceUID"),
+        checked_modality(value_of(answer, "Modality")),
+        checked_count(value_of(answer, "NumberOfSeriesRelatedInstances"), "NumberOfSeriesRelatedInstances"),
+    )
 
 
 def _identifier(level: str, keys: Mapping[str, str]) -> Any:  # noqa: ANN401 - of pydicom
@@ -285,22 +284,6 @@ def _check_query(query: Mapping[str, str]) -> None:
     except (ValueError, TypeError, OverflowError) as error:
         message = f"expected valid values for {', '.join(query)}, got an invalid one"
         raise UsageError(message) from error
-
-
-def _kind(file: Path) -> tuple[str, str]:
-    """Return the SOP class and the transfer syntax of a DICOM file.
-
-    Raises:
-        InputError: not a DICOM file.
-    """
-    pydicom: Any = import_module("pydicom")
-    try:
-        with quiet():
-            meta = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=[]).file_meta
-        return str(meta.MediaStorageSOPClassUID), str(meta.TransferSyntaxUID)
-    except (OSError, AttributeError, pydicom.errors.InvalidDicomError) as error:
-        message = f"{file}: expected a DICOM file to store"
-        raise InputError(message) from error
 
 
 def _name(uid: str) -> str:

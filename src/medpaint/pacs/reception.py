@@ -8,14 +8,17 @@ from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from threading import Lock
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from medpaint.core.errors import MedpaintError, ServerError
 from medpaint.core.types import Progress
 from medpaint.io.atomic import replacing_folder
 from medpaint.io.dicom import quiet
+from medpaint.io.dicom.parsing import PARSE_ERRORS
+from medpaint.pacs.instance import Identity, identity_of
+from medpaint.pacs.limits import MOST_INSTANCES, Allowance
 from medpaint.pacs.remote import RemoteSeries, Server, check_uids, only
-from medpaint.pacs.retry import TransientError, call_with_retry
+from medpaint.pacs.retry import PermanentError, TransientError, call_with_retry
 
 __all__ = ["Intake", "fetch_series", "handing_to", "waiting_for"]
 
@@ -41,21 +44,24 @@ class Intake:
         self._lock, self._open = Lock(), True
         self.last = time.monotonic()
 
-    def take(self, series: str, instance: str, write: Callable[[Path], object]) -> None:
-        """Write an instance to a file.
+    def take(self, write: Callable[[Path], object]) -> None:
+        """Write an instance to a file, and check what it is.
 
         Args:
-            series: UID of its series.
-            instance: its UID.
             write: writes it to the given path.
 
         Raises:
-            ServerError: it belongs to another series, is a duplicate, is one too many, or comes too late.
+            ServerError: it belongs to another study or series, is a duplicate, is one too many, or comes too late.
+            PermanentError: it is not DICOM, or lacks identifiers.
+            TransientError: it is truncated.
         """
         with self._lock:
-            self._refuse_others(series, instance)
-            write(self._folder / f"{len(self._taken) + 1:04d}.dcm")
-            self._taken.add(instance)
+            self._refuse_more()
+            file = self._folder / f"{len(self._taken) + 1:04d}.dcm"
+            write(file)
+            identity = identity_of(file)
+            self._refuse_others(identity)
+            self._taken.add(identity.instance)
             self.last = time.monotonic()
             if self._progress is not None:
                 self._progress("fetch", min(1.0, len(self._taken) / max(1, self._wanted.instances)))
@@ -82,19 +88,28 @@ class Intake:
         finally:
             self._open = False
 
-    def _refuse_others(self, series: str, instance: str) -> None:
+    def _refuse_more(self) -> None:
+        """Refuse an instance where no further one is expected."""
+        count = len(self._taken)
+        if 0 < self._wanted.instances <= count:
+            self._refuse(f"more than the {self._wanted.instances} that it lists")
+        if count >= MOST_INSTANCES:
+            self._refuse(f"more than {MOST_INSTANCES}")
+        if not self._open:
+            self._refuse("one after the transfer had ended")
+
+    def _refuse_others(self, identity: Identity) -> None:
         """Refuse an instance that is not a further one of the series."""
-        what = f"expected the instances of series {self._wanted.series} from {self._url}, each once"
-        if series != self._wanted.series:
-            message = f"{what}, got one of another series"
-        elif instance in self._taken:
-            message = f"{what}, got one twice"
-        elif 0 < self._wanted.instances <= len(self._taken):
-            message = f"{what}, got more than the {self._wanted.instances} that it lists"
-        elif not self._open:
-            message = f"{what}, got one after the transfer had ended"
-        else:
-            return
+        if identity.series != self._wanted.series:
+            self._refuse("one of another series")
+        if identity.study != self._wanted.study:
+            self._refuse("one of another study")
+        if identity.instance in self._taken:
+            self._refuse("one twice")
+
+    def _refuse(self, got: str) -> NoReturn:
+        """Raise what came instead of an instance of the series."""
+        message = f"expected the instances of series {self._wanted.series} from {self._url}, each once, got {got}"
         raise ServerError(message)
 
 
@@ -130,25 +145,33 @@ def fetch_series(
 
 
 @contextmanager
-def handing_to(intake: Intake) -> Iterator[Any]:
-    """Yield an event handler that passes arriving instances to an intake, and raise its first error in the end."""
+def handing_to(intake: Intake, allowance: Allowance) -> Iterator[Any]:
+    """Yield an event handler that passes arriving instances to an intake, and raise its first error in the end.
+
+    Args:
+        intake: takes them.
+        allowance: what the transfer may take; counts the bytes of each instance from nothing.
+    """
     events: Any = import_module("pynetdicom.events")
     errors: list[Exception] = []
 
     def take(event: Any) -> int:  # noqa: ANN401 - of pynetdicom
+        allowance.next_message()
         try:
-            content, dataset = event.encoded_dataset(), event.dataset
-            series, instance = str(dataset.get("SeriesInstanceUID")), str(dataset.get("SOPInstanceUID"))
-            intake.take(series, instance, lambda path: path.write_bytes(content))
-        except (MedpaintError, OSError) as error:
+            content = event.encoded_dataset()
+            intake.take(lambda path: path.write_bytes(content))
+        except (MedpaintError, TransientError, PermanentError, OSError) as error:
             errors.append(error)
+            return _REFUSED
+        except PARSE_ERRORS:
+            errors.append(PermanentError("expected DICOM instances, got something that cannot be parsed"))
             return _REFUSED
         return 0x0000
 
     try:
         with intake.closing():
             yield events.EVT_C_STORE, take
-    except (MedpaintError, TransientError):
+    except (MedpaintError, TransientError, PermanentError):
         if not errors:
             raise
     if errors:

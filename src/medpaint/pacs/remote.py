@@ -9,13 +9,16 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from medpaint.core.errors import AbsentError, InputError, UsageError
+from medpaint.core.errors import AbsentError, UsageError
+from medpaint.core.text import escaped
 from medpaint.core.types import Progress
 
-__all__ = ["RemoteSeries", "Server", "check_keywords", "check_uids", "only", "read_object"]
+__all__ = ["RemoteSeries", "Server", "check_keywords", "check_uids", "is_uid", "only"]
 
 _UID: Final = re.compile(r"[0-9]+(\.[0-9]+)*")
 """A DICOM identifier (PS3.5, 9.1)."""
+
+_LONGEST_UID: Final = 64
 
 
 @dataclass(frozen=True)
@@ -58,11 +61,12 @@ class Server(Protocol):
         ...
 
     def store(self, files: Sequence[Path], progress: Progress | None = None) -> int:
-        """Store DICOM files; return how many. Storing an instance again changes nothing.
+        """Store DICOM files; return how many instances the server confirms. Storing one again changes nothing.
 
         Raises:
             InputError: a file is not DICOM.
-            ServerError: the server could not be reached, or refused some; it keeps those that it has stored.
+            ServerError: the server could not be reached, refused some, or did not confirm all; it keeps those that
+                it has stored.
         """
         ...
 
@@ -80,15 +84,20 @@ def only(found: Sequence[RemoteSeries], url: str, study: str, series: str) -> Re
     raise AbsentError(message)
 
 
+def is_uid(text: str) -> bool:
+    """Return whether a text is a DICOM identifier."""
+    return len(text) <= _LONGEST_UID and _UID.fullmatch(text) is not None
+
+
 def check_uids(*uids: str) -> None:
     """Refuse invalid identifiers: one becomes the name of a folder, and could point anywhere.
 
     Raises:
-        UsageError: one has other characters than digits and dots.
+        UsageError: one has other characters than digits and dots, or too many.
     """
     for uid in uids:
-        if not _UID.fullmatch(uid):
-            message = f"expected a DICOM identifier, digits and dots, got {uid!r}"
+        if not is_uid(uid):
+            message = f"expected a DICOM identifier, digits and dots, at most 64, got '{escaped(uid)}'"
             raise UsageError(message)
 
 
@@ -103,17 +112,3 @@ def check_keywords(query: Mapping[str, str]) -> None:
     if unknown:
         message = f"expected DICOM keywords, such as Modality, got {', '.join(unknown)}"
         raise UsageError(message)
-
-
-def read_object(file: Path) -> Any:  # noqa: ANN401 - of pydicom, which is loaded late
-    """Read a DICOM file to be stored.
-
-    Raises:
-        InputError: not a DICOM file.
-    """
-    pydicom: Any = import_module("pydicom")
-    try:
-        return pydicom.dcmread(file)
-    except (OSError, pydicom.errors.InvalidDicomError) as error:
-        message = f"{file}: expected a DICOM file to store"
-        raise InputError(message) from error

@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import json
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
-from medpaint.core.errors import ServerError, UsageError
 from medpaint.core.types import Progress
-from medpaint.io.dicom import quiet
-from medpaint.pacs.credentials import Credentials, check_authority
+from medpaint.pacs.answers import checked_count, checked_modality, checked_uid, first_in
+from medpaint.pacs.credentials import Credentials
+from medpaint.pacs.http import Answer, Http
+from medpaint.pacs.limits import ANSWER_BYTES, INSTANCE_BYTES, LIST_S, MOST_PAGES, MOST_SERIES, SERIES_BYTES
+from medpaint.pacs.multipart import boundary_of, parts_of
 from medpaint.pacs.reception import Intake, fetch_series
-from medpaint.pacs.remote import RemoteSeries, check_keywords, read_object
-from medpaint.pacs.retry import TransferError, call_with_retry
+from medpaint.pacs.remote import RemoteSeries, check_keywords
+from medpaint.pacs.retry import PermanentError, TransientError, call_with_retry
+from medpaint.pacs.storing import Outgoing, batches_of, outgoing_of, packed, receipt_of
 
 __all__ = ["DicomWeb"]
 
-REQUEST_BYTES: Final = 64 * 2**20
-"""Approximate size of the instances in one request to store."""
+_STUDY: Final = "0020000D"
+_SERIES: Final = "0020000E"
+_MODALITY: Final = "00080060"
+_INSTANCES: Final = "00201209"
+"""Attributes in a list of series. None of them identifies a patient."""
 
-_TABLE: Final = {
-    "study": "0020000D",
-    "series": "0020000E",
-    "modality": "00080060",
-    "instances": "00201209",
-}
-"""Columns of a list of series, and their attributes. None of them identifies a patient."""
+_JSON: Final = "application/dicom+json"
+_AS_STORED: Final = 'multipart/related; type="application/dicom"; transfer-syntax=*'
+_NO_CONTENT: Final = 204
+_NOT_DICOMWEB: Final = "expected a DICOMweb service at this address, got an answer of another kind"
 
 
 class DicomWeb:
@@ -40,7 +44,7 @@ class DicomWeb:
         timeout_s: seconds to wait for an answer.
 
     Raises:
-        UsageError: dicomweb-client is missing, or the address is wrong.
+        UsageError: requests is missing, or the address is wrong.
     """
 
     def __init__(
@@ -51,32 +55,8 @@ class DicomWeb:
         authority: Path | None = None,
         timeout_s: float = 30.0,
     ) -> None:
-        if "@" in url.partition("//")[2].partition("/")[0]:
-            message = "expected an address without user and password: give them by environment or file"
-            raise UsageError(message)
-        try:
-            web: Any = import_module("dicomweb_client")
-            sessions: Any = import_module("dicomweb_client.session_utils")
-        except ImportError as error:
-            message = f"medpaint pacs needs pip install 'medpaint[pacs]': {error}"
-            raise UsageError(message) from error
-        given = credentials or Credentials()
-        session = sessions.create_session()
-        if given.user:
-            session = sessions.create_session_from_user_pass(given.user, given.password)
-        elif given.token:
-            session.headers["Authorization"] = f"Bearer {given.token}"
-        if authority is not None:
-            _trust(session, check_authority(authority))
         self.url = url.rstrip("/")
-        try:
-            self._client = web.DICOMwebClient(self.url, session=session, timeout=timeout_s)
-        except ValueError as error:
-            message = (
-                f"expected the address of a DICOMweb service, such as https://pacs.example/dicom-web, got {url}"
-            )
-            raise UsageError(message) from error
-        self._client.set_http_retry_params(retry=False)
+        self._http = Http(self.url, credentials=credentials, authority=authority, timeout_s=timeout_s)
 
     def series(self, query: Mapping[str, str]) -> list[RemoteSeries]:
         """Return the series that match a query; see `Server`."""
@@ -89,85 +69,103 @@ class DicomWeb:
 
     def store(self, files: Sequence[Path], progress: Progress | None = None) -> int:
         """Store DICOM files; see `Server`."""
-        done = 0
-        for part in _batches(files):
-            with quiet():
-                datasets = [read_object(file) for file in part]
-            answer = call_with_retry(self.url, partial(self._client.store_instances, datasets))
-            refused = answer.get("FailedSOPSequence") or []
-            if refused:
-                reasons = sorted({f"{int(one.get('FailureReason', 0)):#06x}" for one in refused})
-                stored = f"{self.url} stored {done + len(part) - len(refused)} of {len(files)} instances"
-                message = f"{stored} and refused {len(refused)} (reason {', '.join(reasons)})"
-                raise ServerError(message)
-            done += len(part)
+        outgoing = [outgoing_of(file) for file in files]
+        total = len({one.instance for one in outgoing})
+        stored: set[str] = set()
+        for batch in batches_of(outgoing):
+            call_with_retry(self.url, partial(self._store_batch, batch, stored, total))
             if progress is not None:
-                progress("store", done / len(files))
-        return done
+                progress("store", len(stored) / total)
+        return len(stored)
+
+    def _store_batch(self, batch: Sequence[Outgoing], stored: set[str], total: int) -> None:
+        """Store a batch, and add the instances that the server confirms to those that are stored."""
+        content, kind = packed(batch)
+        with self._http.post("studies", content, kind, _JSON, ANSWER_BYTES) as answer:
+            receipt = receipt_of(_json_of(answer), {one.instance for one in batch})
+        stored |= receipt.stored
+        receipt.check(len(stored), total)
 
     def _found(self, query: Mapping[str, str]) -> list[RemoteSeries]:
         """Return the series that match, page by page: servers may shorten a list without saying so."""
         found: dict[RemoteSeries, None] = {}
-        while True:
+        end = time.monotonic() + LIST_S
+        for _ in range(MOST_PAGES):
             before = len(found)
             found |= dict.fromkeys(self._page(query, before))
             if len(found) == before or "SeriesInstanceUID" in query:
                 return list(found)
+            if len(found) > MOST_SERIES or time.monotonic() > end:
+                break
+        message = f"its list does not end: {len(found)} series so far; narrow the search"
+        raise PermanentError(message)
 
     def _page(self, query: Mapping[str, str], offset: int) -> list[RemoteSeries]:
         """Return the series that match, from `offset` on, as many as the server lists at once."""
-        wanted: dict[str, Any] = {"search_filters": dict(query), "fields": list(_TABLE.values())}
-        try:
-            answers = self._client.search_for_series(**wanted, offset=offset or None)
-            rows = [{name: _first(one, tag) for name, tag in _TABLE.items()} for one in answers]
-        except (AttributeError, KeyError, TypeError) as error:
-            message = f"expected a DICOMweb service at {self.url}, got answers of another kind"
-            raise ServerError(message) from error
-        return [
-            RemoteSeries(str(row["study"]), str(row["series"]), str(row["modality"]), int(row["instances"] or 0))
-            for row in rows
-        ]
+        asked = [*query.items(), *(("includefield", tag) for tag in (_STUDY, _SERIES, _MODALITY, _INSTANCES))]
+        if offset:
+            asked.append(("offset", str(offset)))
+        with self._http.get("series", asked, _JSON, ANSWER_BYTES) as answer:
+            rows = [] if answer.status == _NO_CONTENT else _json_of(answer)
+        if isinstance(rows, dict):
+            rows = [rows]
+        if not isinstance(rows, list):
+            raise PermanentError(_NOT_DICOMWEB)
+        return [_series_in(row) for row in rows]
 
     def _receive_into(self, wanted: RemoteSeries, intake: Intake) -> None:
         """Pass the instances of a series to an intake."""
-        for dataset in self._instances(wanted.study, wanted.series):
-            write = partial(dataset.save_as, enforce_file_format=True)
-            intake.take(dataset.SeriesInstanceUID, dataset.SOPInstanceUID, write)
-
-    def _instances(self, study: str, series: str) -> Iterator[Any]:
-        """Yield the instances of a series in the transfer syntax in which they are stored."""
-        as_stored = (("application/dicom", "*"),)
-        requests: Any = import_module("requests")
-        try:
-            yield from self._client.iter_series(study, series, media_types=as_stored)
-        except requests.RequestException as error:
-            raise TransferError(error) from error
+        path = f"studies/{wanted.study}/series/{wanted.series}"
+        with self._http.get(path, (), _AS_STORED, SERIES_BYTES) as answer:
+            for part in parts_of(answer.chunks, boundary_of(answer.kind)):
+                intake.take(partial(_write, part))
 
 
-def _trust(session: Any, authority: Path) -> None:  # noqa: ANN401 - of requests, which is loaded late
-    """Let a session trust a file of certificates, whatever REQUESTS_CA_BUNDLE in the environment says."""
-    adapter: Any = import_module("requests.adapters").HTTPAdapter()
-    send = adapter.send
-    adapter.send = lambda request, **settings: send(request, **{**settings, "verify": str(authority)})
-    session.mount("https://", adapter)
+def _json_of(answer: Answer) -> Any:  # noqa: ANN401 - JSON
+    """Return the content of an answer in DICOM JSON.
+
+    Raises:
+        TransientError: it is truncated.
+        PermanentError: it is empty, or something else.
+    """
+    content = b"".join(answer.chunks)
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError) as error:
+        if content.lstrip()[:1] in {b"[", b"{"} and not isinstance(error, RecursionError):
+            message = "the transfer broke off, or its answer is damaged: expected DICOM JSON"
+            raise TransientError(message) from error
+        message = "expected a DICOMweb service at this address, got an empty answer"
+        raise PermanentError(_NOT_DICOMWEB if content else message) from error
 
 
-def _first(answer: Mapping[str, Any], tag: str) -> str | int:
-    """Return the first value of an attribute in DICOM JSON; empty if it has no value."""
-    values = answer.get(tag, {}).get("Value") or [""]
-    found: str | int = values[0]
-    return found
+def _series_in(row: object) -> RemoteSeries:
+    """Return a series from a list, every value checked.
+
+    Raises:
+        PermanentError: it is none.
+    """
+    if not isinstance(row, dict):
+        raise PermanentError(_NOT_DICOMWEB)
+    return RemoteSeries(
+        checked_uid(first_in(row, _STUDY), "StudyInstanceUID"),
+        checked_uid(first_in(row, _SERIES), "SeriesInstanceUID"),
+        checked_modality(first_in(row, _MODALITY)),
+        checked_count(first_in(row, _INSTANCES), "NumberOfSeriesRelatedInstances"),
+    )
 
 
-def _batches(files: Iterable[Path]) -> Iterator[list[Path]]:
-    """Yield the files in parts of about `REQUEST_BYTES`."""
-    part: list[Path] = []
+def _write(part: Iterable[bytes], file: Path) -> None:
+    """Write an instance as it comes.
+
+    Raises:
+        PermanentError: it is too large.
+    """
     size = 0
-    for file in files:
-        if part and size + file.stat().st_size > REQUEST_BYTES:
-            yield part
-            part, size = [], 0
-        part.append(file)
-        size += file.stat().st_size
-    if part:
-        yield part
+    with file.open("wb") as opened:
+        for piece in part:
+            size += len(piece)
+            if size > INSTANCE_BYTES:
+                message = f"it sends an instance of more than {INSTANCE_BYTES} bytes"
+                raise PermanentError(message)
+            opened.write(piece)

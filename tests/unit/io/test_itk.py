@@ -363,3 +363,30 @@ def test_any_changed_header_is_read_or_refused_in_one_line(tmp_path: Path, suffi
             read_itk(path)
         except MedpaintError as error:
             assert "\n" not in str(error)  # noqa: PT017 - either outcome is right
+
+
+@pytest.mark.parametrize(
+    ("suffix", "old", "new"),
+    [
+        (".nrrd", b"NRRD0004", b"NRRDsmit\x1b[2J"),
+        (".nrrd", b"encoding: raw", b"encoding: Smith^John"),
+        (".nrrd", b"sizes: 4 3 5", b"sizes: 4 Smith 5"),
+        (".nrrd", b"sizes: 4 3 5", b"sizes: 4 3 5 Smith"),
+        (".nrrd", b"encoding: raw", b"encoding: raw\ndata file: /Smith/\x1b.raw"),
+        (".nrrd", b"encoding: raw", b"encoding: raw\nSmith: 1\nSmith: 2"),
+        (".nrrd", b"kinds: domain", b"kinds: Smith " + b"a" * 1100),
+        (".mha", b"DimSize = 4 3 5", b"DimSize = 4 3 Smith"),
+        (".mha", b"Offset = 10.5", b"Offset = Smith"),
+        (".mha", b"= LOCAL", b"= LIST Smith"),
+    ],
+)
+def test_what_a_header_says_is_not_quoted_in_messages(tmp_path: Path, suffix: str, old: bytes, new: bytes) -> None:
+    path = saved(tmp_path / f"scan{suffix}", numbers())
+    content = path.read_bytes()
+    assert old in content
+    path.write_bytes(content.replace(old, new, 1))
+    with pytest.raises(InputError) as caught:
+        read_itk(path)
+    assert "smit" not in str(caught.value).lower()
+    assert "\x1b" not in str(caught.value)
+    assert len(str(caught.value)) < 300 + len(str(path))

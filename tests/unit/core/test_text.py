@@ -1,0 +1,45 @@
+"""Text from files and servers in messages."""
+
+from __future__ import annotations
+
+import pytest
+
+from medpaint.core.text import LONGEST, escaped, known_words
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain", "plain"),
+        ("Müller 頭部", "Müller 頭部"),
+        ("a\tb\nc\rd", r"a\tb\nc\rd"),
+        ("\x1b[31mred\x00", r"\x1b[31mred\x00"),
+        ("\u202etfel\u2028", r"\u202etfel\u2028"),
+        ("half \udcff", r"half \udcff"),
+        ("", ""),
+    ],
+)
+def test_text_stays_on_one_line_without_control_characters(text: str, shown: str) -> None:
+    assert escaped(text) == shown
+
+
+@pytest.mark.parametrize("text", ["x" * 10_000_000, "\0" * 1000, "x" * (LONGEST + 1)])
+def test_text_is_of_bounded_length(text: str) -> None:
+    shown = escaped(text)
+    assert len(shown) == LONGEST
+    assert shown.endswith("…")
+
+
+def test_text_that_just_fits_is_whole() -> None:
+    assert escaped("x" * LONGEST) == "x" * LONGEST
+
+
+@pytest.mark.parametrize("text", ["", "3 4 5", "-1.5e-3", "Gzip", "raw\t12"])
+def test_numbers_and_known_words_are_shown(text: str) -> None:
+    assert known_words(text, {"gzip", "raw"}) == " ".join(text.split())
+
+
+@pytest.mark.parametrize("text", ["Smith", "gzip Smith", "1946-03-12", "3 Smith^John"])
+def test_other_text_is_withheld(text: str) -> None:
+    shown = known_words(text, {"gzip", "raw"})
+    assert shown == f"a text of {len(text)} characters, withheld because it could name a person"

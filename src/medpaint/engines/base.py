@@ -28,8 +28,8 @@ class Hole:
         mask: True = fill, (I, J, K); at least one voxel is True and at least one is False.
         spacing_mm: voxel size along I, J, K.
         void: True = outside the image, such as padding, (I, J, K); None if there is none. Nothing is known there,
-            and no fill is wanted. Close to what has to be filled it is masked too; elsewhere `image` has placeholders,
-            which are not tissue to learn from.
+            and no fill is wanted. Close to what has to be filled it is masked too; elsewhere `image` has
+            placeholders, which are not tissue to learn from.
         references: other contrasts or time points of the same person on the same grid, each (I, J, K), finite.
     """
 

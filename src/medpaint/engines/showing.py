@@ -53,8 +53,8 @@ def shown(volume: Volume, mask: Mask, window: Window) -> Shown:
     """Return a crop of a volume as an engine sees it.
 
     Voxels outside the mask that are not finite are void: padding, or a background of NaN. Close to the mask they
-    are unknown like the mask, so that nothing is filled from them; the engine's values for them are dropped. Around
-    those they have the nearest known value, and farther away the lowest intensity.
+    are unknown like the mask, so that nothing is filled from them; the engine's values for them are dropped.
+    Around those they have the nearest known value, and farther away the lowest intensity.
 
     Intensities whose squares or sums might leave the range of their type are shown multiplied by a power of two,
     which is exact.
@@ -84,14 +84,14 @@ def shown(volume: Volume, mask: Mask, window: Window) -> Shown:
     return Shown(hole, turn, exponent)
 
 
-def void_of(volume: Volume) -> Mask | None:
-    """Return which voxels of a volume are void unless they are masked, (I, J, K); None if none are."""
+def void_of(volume: Volume, mask: Mask) -> Mask | None:
+    """Return which voxels of a volume are void, (I, J, K); None if none are."""
     if volume.encoding.padding is None and volume.data.dtype.kind != "f":
         return None
     void = np.empty(volume.shape, dtype=bool)
     for number in range(volume.shape[2]):
         window = np.s_[0 : volume.shape[0], 0 : volume.shape[1], number : number + 1]
-        void[window] = ~np.isfinite(volume.intensities(window))
+        void[window] = ~np.isfinite(volume.intensities(window)) & ~mask[window]
     return void if void.any() else None
 
 

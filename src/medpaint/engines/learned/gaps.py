@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from medpaint.core.types import FloatArray, Mask
 from medpaint.engines.learned.start import CHANNELS
 
-__all__ = ["MOST_LOST", "beside_gap", "lost_axis", "lost_slices"]
+__all__ = ["MOST_LOST", "beside_gap", "gap_axes", "lost_axis", "lost_slices"]
 
 MOST_LOST: Final = 8
 """Largest number of lost slices in a row."""
@@ -40,6 +40,24 @@ def lost_axis(mask: Mask, void: Mask | None = None) -> int | None:
         if not outside and _longest_run(unseen[first:last]) <= MOST_LOST:
             return axis
     return None
+
+
+def gap_axes(mask: Mask, void: Mask | None = None) -> tuple[int, ...]:
+    """Return the axes along which a slice without a known voxel is to be filled between known ones.
+
+    Unlike in `lost_axis`, any number of slices may be lost, and there may be other holes.
+
+    Args:
+        mask: True = fill, (I, J, K).
+        void: True = outside the image, whether masked or not; None if there is none.
+    """
+    axes = []
+    for axis in range(3):
+        lost, unseen = lost_slices(mask, void, axis)
+        seen = np.flatnonzero(~unseen)
+        if len(seen) and (lost & unseen)[seen[0] : seen[-1]].any():
+            axes.append(axis)
+    return tuple(axes)
 
 
 def lost_slices(mask: Mask, void: Mask | None, axis: int) -> tuple[Mask, Mask]:

@@ -75,7 +75,10 @@ def _threshold(values: Array) -> float:
     if values.size == 0:
         return -np.inf
     low, high = np.percentile(values, [1.0, 99.0])
-    return float(low + RANGE_SHARE * (high - low)) if high > low else float(np.nextafter(low, -np.inf))
+    if high <= low:
+        return float(np.nextafter(low, -np.inf))
+    half_range = high / 2.0 - low / 2.0
+    return float(low + 2.0 * RANGE_SHARE * half_range)
 
 
 def _stride(shape: tuple[int, int, int]) -> tuple[int, int, int]:

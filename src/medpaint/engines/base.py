@@ -10,7 +10,12 @@ from numpy.typing import NDArray
 
 from medpaint.core.types import FloatArray, Mask, Spacing
 
-__all__ = ["Engine", "Fill", "Hole", "SliceEngine"]
+__all__ = ["Engine", "Fill", "Hole", "SliceEngine", "known_voxels"]
+
+
+def known_voxels(mask: Mask, void: Mask | None) -> Mask:
+    """Return which voxels are known, (I, J, K): those neither masked nor outside the image."""
+    return ~mask if void is None else ~(mask | void)
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,12 +27,16 @@ class Hole:
             no information. A 2D image has one axis of length 1.
         mask: True = fill, (I, J, K); at least one voxel is True and at least one is False.
         spacing_mm: voxel size along I, J, K.
+        void: True = outside the image, such as padding, (I, J, K); None if there is none. Nothing is known there,
+            and no fill is wanted. Close to what has to be filled it is masked too; elsewhere `image` has
+            placeholders, which are not tissue to learn from.
         references: other contrasts or time points of the same person on the same grid, each (I, J, K), finite.
     """
 
     image: FloatArray
     mask: Mask
     spacing_mm: Spacing
+    void: Mask | None = None
     references: tuple[FloatArray, ...] = ()
 
 

@@ -65,7 +65,7 @@ def choice_names() -> tuple[str, ...]:
     return (AUTO, *engine_names())
 
 
-def choose(parameters: FillParameters, mask: Mask, spacing_mm: Spacing) -> Chosen:
+def choose(parameters: FillParameters, mask: Mask, spacing_mm: Spacing, *, void: Mask | None = None) -> Chosen:
     """Return the engine that the parameters name, or for `auto` the one that suits the mask.
 
     `auto` sends lost slices to the network for them. In other holes a network on quick exemplars comes about as
@@ -77,6 +77,8 @@ def choose(parameters: FillParameters, mask: Mask, spacing_mm: Spacing) -> Chose
         parameters: the engine's name, the effort, and what the engine is made with.
         mask: True = fill, (I, J, K).
         spacing_mm: voxel size along I, J, K.
+        void: True = outside the image, such as padding, which makes no difference to a lost slice, (I, J, K); None
+            if there is none.
 
     Raises:
         UsageError: no such engine, or weights for an engine without a network.
@@ -84,9 +86,9 @@ def choose(parameters: FillParameters, mask: Mask, spacing_mm: Spacing) -> Chose
     """
     _check(parameters)
     if parameters.engine == AUTO:
-        name, reason = _suited(mask, spacing_mm, parameters.effort)
+        name, reason = _suited(mask, void, spacing_mm, parameters.effort)
     else:
-        name, reason = parameters.engine, _as_asked(parameters.engine, mask)
+        name, reason = parameters.engine, _as_asked(parameters.engine, mask, void)
     options = _options(name, parameters.effort)
     engine = load_engine(name, **options, **_network_options(name, parameters))
     return Chosen(Membrane(engine) if parameters.membrane else engine, name, reason, options)
@@ -106,13 +108,13 @@ def _check(parameters: FillParameters) -> None:
         raise UnreadableError(message)
 
 
-def _suited(mask: Mask, spacing_mm: Spacing, effort: Effort) -> tuple[str, str]:
+def _suited(mask: Mask, void: Mask | None, spacing_mm: Spacing, effort: Effort) -> tuple[str, str]:
     """Return the name of the engine that suits a mask, (I, J, K), and the reason."""
     allowed = ALLOWED_S[effort]
     seconds = expected_seconds(mask, spacing_mm, _PACE[effort])
     if seconds == 0.0:
         return "biharmonic", "auto: the voxels are too large to learn from"
-    if lost_axis(mask) is not None and np.count_nonzero(mask) * _GAP_VOXEL_S <= allowed:
+    if lost_axis(mask, void) is not None and np.count_nonzero(mask) * _GAP_VOXEL_S <= allowed:
         return "resnet2d", "auto: lost slices"
     if seconds is None:
         return "biharmonic", "auto: the hole is too large to learn from the rest of the scan"
@@ -125,9 +127,9 @@ def _suited(mask: Mask, spacing_mm: Spacing, effort: Effort) -> tuple[str, str]:
     return name, f"auto: {why}exemplars take about {max(1.0, seconds):.0f} s"
 
 
-def _as_asked(name: str, mask: Mask) -> str:
+def _as_asked(name: str, mask: Mask, void: Mask | None) -> str:
     """Return the reason for an engine that was asked for, and what it leaves to another."""
-    if name in LEARNED and NETWORKS[name].for_lost_slices and lost_axis(mask) is None:
+    if name in LEARNED and NETWORKS[name].for_lost_slices and lost_axis(mask, void) is None:
         return "as asked; it fills lost slices only, biharmonic fills other holes"
     return "as asked"
 

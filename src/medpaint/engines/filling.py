@@ -9,19 +9,15 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt
 
 from medpaint.core.errors import EngineError, MaskError
-from medpaint.core.orientation import Orientation
 from medpaint.core.types import FloatArray, Mask, Progress, Spacing, Window
 from medpaint.core.volume import Volume
 from medpaint.engines.base import Engine, Fill, Hole
+from medpaint.engines.showing import shown
 from medpaint.engines.windows import windows
 
 __all__ = ["Filling", "fill"]
-
-NEAR_MM: Final = 5.0
-"""Distance from the mask up to which non-finite voxels are unknown to the engine."""
 
 MOST_VOXELS: Final = 60_000_000
 """Approximate largest size of a crop in voxels; in a larger one an engine would need gigabytes for tissue that is
@@ -72,8 +68,7 @@ def fill(
 ) -> Filling:
     """Let `engine` fill `mask`, crop by crop; the axes of the crops point right, anterior, superior.
 
-    Non-finite voxels outside the mask are not filled. Near the mask they are not shown to the engine as known;
-    farther away, such as in a background of NaN, they are shown as the lowest intensity.
+    Non-finite voxels outside the mask are neither filled nor filled from; see `medpaint.engines.showing`.
 
     Args:
         volume: the scan.
@@ -102,23 +97,18 @@ def fill(
 
 def _part(volume: Volume, mask: Mask, window: Window, engine: Engine, seed: int) -> _Part:
     """Fill the masked voxels of one crop."""
-    turn = Orientation.of(volume.affine)
-    image, unknown = _shown(volume.intensities(window), mask[window], volume.spacing_mm)
-    hole = Hole(
-        np.ascontiguousarray(turn.turned(image)),
-        np.ascontiguousarray(turn.turned(unknown)),
-        turn.spacing(volume.spacing_mm),
-    )
+    crop = shown(volume, mask, window)
+    hole = crop.hole
     answer = engine.fill(hole, seed=seed)
     _check(answer, hole)
     numbers = np.zeros(hole.mask.shape, dtype=np.intp)
     numbers[hole.mask] = np.arange(np.count_nonzero(hole.mask))
-    wanted = turn.turned_back(numbers)[mask[window]]
+    wanted = crop.turn.turned_back(numbers)[mask[window]]
     places = np.nonzero(mask[window])
     shares = np.bincount(answer.filled_by[wanted], minlength=len(answer.fillers))
     return _Part(
         np.ravel_multi_index([along + part.start for along, part in zip(places, window, strict=True)], mask.shape),
-        answer.values[:, wanted],
+        crop.unscaled(answer.values[:, wanted]),
         Counter({name: int(share) for name, share in zip(answer.fillers, shares, strict=True) if share}),
         answer,
     )
@@ -169,22 +159,6 @@ def _crops(mask: Mask, spacing_mm: Spacing, context_mm: float) -> list[Window]:
         if largest <= MOST_VOXELS or context_mm <= LEAST_CONTEXT_MM:
             return crops
         context_mm = max(LEAST_CONTEXT_MM, context_mm / 1.5)
-
-
-def _shown(image: FloatArray, mask: Mask, spacing_mm: Spacing) -> tuple[FloatArray, Mask]:
-    """Return a crop as the engine sees it, and the mask of what it has to fill, both (I, J, K).
-
-    `image` is overwritten.
-    """
-    unknown = mask.copy()
-    lost = ~np.isfinite(image) & ~mask
-    if lost.any():
-        for window in windows(mask, spacing_mm, NEAR_MM):
-            near = distance_transform_edt(~mask[window], sampling=spacing_mm) <= NEAR_MM
-            unknown[window] |= lost[window] & near
-        image[lost] = image[~(lost | mask)].min()
-    image[unknown] = 0.0
-    return image, unknown
 
 
 def _refuse_isolated(volume: Volume, mask: Mask) -> None:

@@ -44,27 +44,33 @@ class SliceWise:
 
     def fill(self, hole: Hole, *, seed: int) -> Fill:
         """Return the fill, slice by slice; see `Engine`. Each slice has its own seed."""
-        axis = slicing_axis(hole.mask, hole.spacing_mm)
+        axis = slicing_axis(hole.mask, hole.spacing_mm, hole.void)
         first, second = (size for other, size in enumerate(hole.spacing_mm) if other != axis)
         filled, interpolated = hole.image.copy(), np.zeros(hole.mask.shape, dtype=bool)
-        slices, masks = np.moveaxis(filled, axis, 0), np.moveaxis(hole.mask, axis, 0)
-        whole = np.asarray(masks.all(axis=(1, 2)))
+        unknown = hole.mask if hole.void is None else hole.mask | hole.void
+        slices = np.moveaxis(filled, axis, 0)
+        masks, gone = np.moveaxis(hole.mask, axis, 0), np.moveaxis(unknown, axis, 0)
+        whole = np.asarray(gone.all(axis=(1, 2)))
         for number in np.flatnonzero(masks.any(axis=(1, 2)) & ~whole):
-            self._fill_slice(slices[number], masks[number], (first, second), seed + int(number))
+            self._fill_slice(slices[number], masks[number], gone[number], (first, second), seed + int(number))
         _interpolate(slices, whole)
         np.moveaxis(interpolated, axis, 0)[whole] = True
         filled_by = interpolated[hole.mask].astype(np.uint8)
         return Fill(filled[hole.mask][np.newaxis], (self.name, "interpolation"), filled_by)
 
-    def _fill_slice(self, image: FloatArray, mask: Mask, pixel_mm: tuple[float, float], seed: int) -> None:
-        """Fill one slice, (J, K), in place."""
+    def _fill_slice(
+        self, image: FloatArray, mask: Mask, unknown: Mask, pixel_mm: tuple[float, float], seed: int
+    ) -> None:
+        """Fill the mask of one slice, (J, K), in place, from what is not unknown."""
         window = _window(mask, self.context_mm, pixel_mm)
-        part, hole = np.ascontiguousarray(image[window]), np.ascontiguousarray(mask[window])
+        if unknown[window].all():
+            window = np.s_[:, :]
+        part, hole = np.ascontiguousarray(image[window]), np.ascontiguousarray(unknown[window])
         painted = self.engine.fill_slice(part, hole, spacing_mm=pixel_mm, seed=seed)
         image[window][hole] = painted[hole]
 
 
-def slicing_axis(mask: Mask, spacing_mm: Spacing) -> int:
+def slicing_axis(mask: Mask, spacing_mm: Spacing, void: Mask | None = None) -> int:
     """Return the axis along which a volume is best cut into slices.
 
     An axis of length 1 wins, because the rest is the 2D image. Otherwise it is the axis with the coarsest spacing,
@@ -75,17 +81,21 @@ def slicing_axis(mask: Mask, spacing_mm: Spacing) -> int:
     Args:
         mask: True = fill, (I, J, K).
         spacing_mm: voxel size along I, J, K.
+        void: True = outside the image, (I, J, K); None if there is none.
     """
     if 1 in mask.shape:
         return mask.shape.index(1)
     coarsest = max(spacing_mm)
     candidates = [axis for axis in (2, 1, 0) if spacing_mm[axis] * _SAME_SPACING >= coarsest]
-    return min(candidates, key=lambda axis: _count_whole(mask, axis))
+    return min(candidates, key=lambda axis: _count_whole(mask, void, axis))
 
 
-def _count_whole(mask: Mask, axis: int) -> int:
-    """Return the number of slices along `axis` without a known voxel."""
-    return int(np.moveaxis(mask, axis, 0).all(axis=(1, 2)).sum())
+def _count_whole(mask: Mask, void: Mask | None, axis: int) -> int:
+    """Return the number of masked slices along `axis` without a known voxel."""
+    others = tuple(one for one in range(3) if one != axis)
+    if void is None:
+        return int(mask.all(axis=others).sum())
+    return int((mask.any(axis=others) & (mask | void).all(axis=others)).sum())
 
 
 def _window(mask: Mask, context_mm: float, pixel_mm: tuple[float, float]) -> tuple[slice, slice]:

@@ -16,6 +16,7 @@ from medpaint.datasets.clean import Clean
 from medpaint.engines.base import Engine
 from medpaint.engines.choice import Chosen, choose
 from medpaint.engines.filling import fill
+from medpaint.engines.showing import void_of
 from medpaint.evaluation.kinds import HoleKind
 from medpaint.evaluation.scores import Reference
 from medpaint.parameters import FillParameters
@@ -43,7 +44,8 @@ class EvaluationHole:
         Raises:
             UsageError: an unknown engine, or one whose package is not installed.
         """
-        return choose(parameters, self.reference.mask, self.damaged.spacing_mm)
+        mask = self.reference.mask
+        return choose(parameters, mask, self.damaged.spacing_mm, void=void_of(self.damaged, mask))
 
     def restored(self, engine: Engine, seed: int) -> Volume:
         """Return the scan with the hole filled and blended in, as restoration does it."""

@@ -14,6 +14,9 @@ __all__ = ["REACH", "seam_score"]
 REACH = 2
 """Voxels outside the mask that the score depends on."""
 
+_LARGE = 1e30
+"""Magnitude from which sums of differences might leave the range of their type."""
+
 
 def seam_score(image: FloatArray, mask: Mask, spacing_mm: Spacing) -> float:
     """Return the step across the mask's border as a multiple of the steps in the tissue next to it.
@@ -36,7 +39,7 @@ def seam_score(image: FloatArray, mask: Mask, spacing_mm: Spacing) -> float:
     if box is None:
         return math.nan
     window = grown(box, (REACH, REACH, REACH), mask.shape)
-    values, inside = image[window], mask[window]
+    values, inside = _summable(image[window]), mask[window]
     steps = [
         _steps(turned, masked, size)
         for axis, size in enumerate(spacing_mm)
@@ -48,6 +51,12 @@ def seam_score(image: FloatArray, mask: Mask, spacing_mm: Spacing) -> float:
     if beside == 0.0:
         return 1.0 if across == 0.0 else math.inf
     return float(across / beside)
+
+
+def _summable(values: FloatArray) -> FloatArray:
+    """Return values whose differences can be added up: divided by the largest if it is extreme."""
+    peak = np.abs(values).max(where=np.isfinite(values), initial=0.0)
+    return values if peak < _LARGE else values / peak
 
 
 def _both_ways(values: FloatArray, mask: Mask) -> tuple[tuple[FloatArray, Mask], tuple[FloatArray, Mask]]:

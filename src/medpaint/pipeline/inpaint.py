@@ -8,7 +8,9 @@ import numpy as np
 
 from medpaint.core.types import Progress
 from medpaint.engines.choice import choose
+from medpaint.engines.doubts import doubts
 from medpaint.engines.filling import fill
+from medpaint.engines.showing import void_of
 from medpaint.parameters import FillParameters
 from medpaint.pipeline.case import Case, Filled
 from medpaint.record.entries import InpaintEntry
@@ -24,7 +26,8 @@ def inpaint(case: Case, parameters: FillParameters, *, progress: Progress | None
         MedpaintError: the engine failed.
     """
     started = perf_counter()
-    chosen = choose(parameters, case.mask, case.volume.spacing_mm)
+    void = void_of(case.volume, case.mask)
+    chosen = choose(parameters, case.mask, case.volume.spacing_mm, void=void)
     if not case.mask.any():
         nothing = np.empty(0, case.volume.encoding.intensity_dtype)
         return Filled(case.mask, nothing, case.draft.inpainted(None, parameters))
@@ -37,6 +40,7 @@ def inpaint(case: Case, parameters: FillParameters, *, progress: Progress | None
         weights_sha256=filling.weights_sha256,
         options=dict(chosen.options),
         windows=filling.windows,
+        warnings=doubts(filling.filled_by, case.mask, case.volume.spacing_mm, void),
         seconds=round(perf_counter() - started, 4),
     )
     return Filled(case.mask, filling.values[0], case.draft.inpainted(entry, parameters))

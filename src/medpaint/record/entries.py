@@ -86,6 +86,7 @@ class InpaintEntry(_Entry):
     weights_sha256: str = Field("", description="Hash of the file of weights, where a network filled anything.")
     options: dict[str, JsonValue] = Field(default_factory=dict, description="The engine's own options.")
     windows: int = Field(description="Crops around the mask that it was given.")
+    warnings: tuple[str, ...] = ()
     seconds: float = 0.0
 
 

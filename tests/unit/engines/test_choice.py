@@ -113,6 +113,15 @@ def test_auto_gives_other_slices_to_other_engines(mask: Mask) -> None:
     assert chosen("auto", mask).name in {"unet3d", "biharmonic"}
 
 
+def test_padding_makes_no_difference_to_lost_slices() -> None:
+    void = np.zeros((150, 150, 150), dtype=bool)
+    void[:40] = True
+    mask = lost(4, 20) & ~void
+    assert choose(FillParameters(), mask, ISOTROPIC, void=void).name == "resnet2d"
+    assert choose(FillParameters(), mask, ISOTROPIC).name != "resnet2d"
+    assert choose(FillParameters(engine="resnet2d"), mask, ISOTROPIC, void=void).reason == "as asked"
+
+
 def test_auto_reports_a_hole_too_large_for_exemplars() -> None:
     one = chosen("auto", slab(50), COARSE, effort="best")
     assert one.name == "biharmonic"

@@ -13,7 +13,7 @@ from scipy.ndimage import distance_transform_edt, gaussian_filter
 from threadpoolctl import ThreadpoolController
 
 from medpaint.core.types import FloatArray, Mask, Spacing, Window
-from medpaint.engines.base import Fill, Hole
+from medpaint.engines.base import Fill, Hole, known_voxels
 from medpaint.engines.classical.biharmonic import fill_biharmonic
 from medpaint.engines.exemplar.detail import Block, Detail, Pace, divided
 from medpaint.engines.exemplar.places import Scene, View, exemplars, surroundings
@@ -87,7 +87,13 @@ class Exemplar:
         smooth = fill_biharmonic(hole.image, hole.mask, hole.spacing_mm)
         symmetry = symmetry_of(smooth, hole.spacing_mm)
         filled, learned = sharpened(
-            smooth, hole.mask, symmetry, spacing_mm=hole.spacing_mm, seed=seed, pace=self.pace
+            smooth,
+            hole.mask,
+            symmetry,
+            spacing_mm=hole.spacing_mm,
+            seed=seed,
+            pace=self.pace,
+            void=hole.void,
         )
         filled_by = np.where(learned[hole.mask], 0, 1).astype(np.uint8)
         return Fill(filled[hole.mask][np.newaxis], ("exemplar", "biharmonic"), filled_by)
@@ -101,6 +107,7 @@ def sharpened(
     spacing_mm: Spacing,
     seed: int,
     pace: Pace = "thorough",
+    void: Mask | None = None,
 ) -> tuple[FloatArray, Mask]:
     """Add to a smooth fill what can be learned about the holes from the rest of the scan.
 
@@ -111,21 +118,23 @@ def sharpened(
         spacing_mm: voxel size along I, J, K.
         seed: draws the exemplars.
         pace: see `Exemplar`.
+        void: True = outside the image, (I, J, K), where nothing can be learned; None if there is none.
 
     Returns:
         The scan with the sharper fill, and where anything was learned, both (I, J, K).
     """
     filled, learned = smooth.copy(), np.zeros(mask.shape, dtype=bool)
+    known = known_voxels(mask, void)
     for number, window in enumerate(windows(mask, spacing_mm, _SEEN_MM)):
         hole = mask[window]
-        known = smooth[window][~hole].astype(np.float64)
-        centre, spread = float(known.mean()), float(known.std())
+        measured = smooth[window][known[window]].astype(np.float64)
+        centre, spread = float(measured.mean()), float(measured.std())
         if not spread > 1e-9 * abs(centre):
             continue
-        scene = _scene(smooth, mask, window, symmetry, spacing_mm).scaled(centre, spread)
-        correction, learned[window] = _correction(scene, pace, (seed, number))
+        scene = _scene(smooth, known, window, symmetry, spacing_mm).scaled(centre, spread)
+        correction, learned[window] = _correction(scene, hole, pace, (seed, number))
         corrected = smooth[window] + spread * correction
-        filled[window][hole] = np.clip(corrected, known.min(), known.max())[hole]
+        filled[window][hole] = np.clip(corrected, measured.min(), measured.max())[hole]
     return filled, learned
 
 
@@ -148,23 +157,22 @@ def expected_seconds(mask: Mask, spacing_mm: Spacing, pace: Pace = "thorough") -
 
 
 def _scene(
-    values: FloatArray, mask: Mask, window: Window, symmetry: Symmetry | None, spacing_mm: Spacing
+    values: FloatArray, known: Mask, window: Window, symmetry: Symmetry | None, spacing_mm: Spacing
 ) -> Scene:
     """Return the crop around a hole, its mirror image, and the other side of the body if the scan has one."""
-    axis = symmetry.axis if symmetry else int(np.argmax(mask.shape))
-    here, hole = values[window], mask[window]
-    shown = [(here, ~hole), (np.flip(here, axis), ~np.flip(hole, axis))]
+    axis = symmetry.axis if symmetry else int(np.argmax(known.shape))
+    here, certain = values[window], known[window]
+    shown = [(here, certain), (np.flip(here, axis), np.flip(certain, axis))]
     views = [View(_NEAR_MM), View(_NEAR_MM, flipped=axis)]
     if symmetry:
-        shown.append(symmetry.other_side(values, ~mask, window))
+        shown.append(symmetry.other_side(values, known, window))
         views.append(View(_ACROSS_MM))
-    everything, known = (np.stack(arrays) for arrays in zip(*shown, strict=True))
-    return Scene.of(everything, known, tuple(views), spacing_mm)
+    everything, measured = (np.stack(arrays) for arrays in zip(*shown, strict=True))
+    return Scene.of(everything, measured, tuple(views), spacing_mm)
 
 
-def _correction(scene: Scene, pace: Pace, seeds: tuple[int, ...]) -> tuple[FloatArray, Mask]:
+def _correction(scene: Scene, hole: Mask, pace: Pace, seeds: tuple[int, ...]) -> tuple[FloatArray, Mask]:
     """Return what to add to the smooth fill in the first view, and where anything was learned, both (I, J, K)."""
-    hole = ~scene.known[0]
     depth_mm = distance_transform_edt(hole, sampling=scene.spacing_mm)
     trusted = hole & (depth_mm < _TRUSTED_MM)
     found = divided(trusted, scene.spacing_mm, pace, deepest_mm=float(depth_mm.max()))

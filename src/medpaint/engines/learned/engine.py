@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 import numpy as np
 
-from medpaint.core.types import FloatArray, Mask, Spacing, Window
-from medpaint.engines.base import Fill, Hole
+from medpaint.core.types import FloatArray, Mask, Window
+from medpaint.engines.base import Fill, Hole, known_voxels
 from medpaint.engines.exemplar.detail import Pace
-from medpaint.engines.learned.gaps import beside_gap, lost_axis
+from medpaint.engines.learned.gaps import beside_gap, lost_axis, lost_slices
 from medpaint.engines.learned.networks.names import NETWORKS, NetworkName
 from medpaint.engines.learned.resampling import resampled, working_shape
 from medpaint.engines.learned.start import CHANNELS, Start
@@ -73,7 +73,9 @@ class Learned:
             UnreadableError: the weights cannot be used.
             UsageError: this machine does not have the device.
         """
-        start = Start.of(hole.image, hole.mask, spacing_mm=hole.spacing_mm, seed=seed, pace=self.pace)
+        start = Start.of(
+            hole.image, hole.mask, void=hole.void, spacing_mm=hole.spacing_mm, seed=seed, pace=self.pace
+        )
         filled, changed = self._corrected(start)
         filled_by = np.select([changed[hole.mask], start.learned[hole.mask]], [0, 1], 2).astype(np.uint8)
         fill = Fill(filled[hole.mask][np.newaxis], (self.name, "exemplar", "biharmonic"), filled_by)
@@ -92,7 +94,7 @@ class Learned:
         loaded = load_weights(self.name, self.weights, device=self.device)
         for window in fitting:
             hole, before = start.mask[window], start.filled[window]
-            known = before[~hole]
+            known = before[known_voxels(hole, start.void_in(window))]
             correction = self._correction(loaded, start, window)
             after = before + start.spread * correction
             filled[window][hole] = np.clip(after, known.min(), known.max())[hole]
@@ -105,34 +107,46 @@ class Learned:
         if start.spread == 0.0:
             return False
         if NETWORKS[self.name].for_lost_slices:
-            return lost_axis(hole) is not None
+            return self._axis(start, window) is not None
         return self.pace is None or not np.array_equal(start.filled[window][hole], start.smooth[window][hole])
 
-    def _axis(self, hole: Mask, spacing_mm: Spacing) -> int | None:
-        """Return the axis that numbers the network's slices; None for a network in 3D."""
+    def _axis(self, start: Start, window: Window) -> int | None:
+        """Return the axis that numbers the network's slices in a window; None for a network in 3D."""
         network = NETWORKS[self.name]
         if network.ndim == 3:
             return None
-        return lost_axis(hole) if network.for_lost_slices else slicing_axis(hole, spacing_mm)
+        if not network.for_lost_slices:
+            return slicing_axis(start.mask[window], start.spacing_mm, start.void_in(window))
+        return lost_axis(start.mask[window], start.void_in(window))
 
     def _correction(self, loaded: Loaded, start: Start, window: Window) -> FloatArray:
         """Return what to add in a window, in multiples of the spread, (I, J, K); 0 where no network ran."""
         shown = start.shown(window)
-        axis = self._axis(start.mask[window], start.spacing_mm)
+        axis = self._axis(start, window)
+        lost = None
+        if axis is not None and NETWORKS[self.name].for_lost_slices:
+            lost, unseen = lost_slices(start.mask[window], start.void_in(window), axis)
+            np.moveaxis(shown[_HOLE], axis, 0)[...] = unseen[:, np.newaxis, np.newaxis]
         fitted = resampled(shown, working_shape(shown.shape[1:], start.spacing_mm, kept=axis))
         if axis is None:
             output = self._output(loaded, fitted[np.newaxis])[0]
         else:
-            output = np.moveaxis(self._by_slice(loaded, np.moveaxis(fitted, 1 + axis, 1)), 0, axis)
+            output = np.moveaxis(self._by_slice(loaded, np.moveaxis(fitted, 1 + axis, 1), lost), 0, axis)
         correction: FloatArray = resampled(output[np.newaxis], shown.shape[1:])[0]
         return correction
 
-    def _by_slice(self, loaded: Loaded, channels: FloatArray) -> FloatArray:
-        """Return the outputs for slices with a hole, 0 for the others; (C, S, J, K) to (S, J, K)."""
+    def _by_slice(self, loaded: Loaded, channels: FloatArray, lost: Mask | None) -> FloatArray:
+        """Return the outputs for slices with a hole, 0 for the others; (C, S, J, K) to (S, J, K).
+
+        Args:
+            loaded: the network.
+            channels: its input, slices first.
+            lost: which slices are lost, (S,), for the network that fills those; None for the others.
+        """
         network, count = NETWORKS[self.name], channels.shape[1]
         outputs = np.zeros(channels.shape[1:], np.float32)
-        for number in np.flatnonzero(channels[_HOLE].any(axis=(1, 2))):
-            if network.for_lost_slices:
+        for number in np.flatnonzero(channels[_HOLE].any(axis=(1, 2)) if lost is None else lost):
+            if lost is not None:
                 seen = beside_gap(channels, int(number), network.reach)
             else:
                 beside = np.arange(number - network.reach, number + network.reach + 1)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from medpaint.core.types import FloatArray, Mask
 from medpaint.engines.learned.start import CHANNELS
 
-__all__ = ["MOST_LOST", "beside_gap", "lost_axis"]
+__all__ = ["MOST_LOST", "beside_gap", "gap_axes", "lost_axis", "lost_slices"]
 
 MOST_LOST: Final = 8
 """Largest number of lost slices in a row."""
@@ -18,20 +18,54 @@ MOST_LOST: Final = 8
 _HOLE: Final = CHANNELS.index("hole")
 
 
-def lost_axis(mask: Mask) -> int | None:
+def lost_axis(mask: Mask, void: Mask | None = None) -> int | None:
     """Return the axis along which a mask, (I, J, K), consists of lost slices; None if it does not.
 
-    Slices do not count as lost if more than `MOST_LOST` in a row are masked, if the first or the last slice is
-    masked, or if a masked slice has a known voxel. A 2D image has no slices to lose.
+    Slices do not count as lost if more than `MOST_LOST` in a row are masked, if a side has no known slice, or if a
+    masked slice has a known voxel. Void is not known, but does not make a slice lost. A 2D image has no slices to
+    lose.
+
+    Args:
+        mask: True = fill.
+        void: True = outside the image, whether masked or not; None if there is none.
     """
     if 1 in mask.shape:
         return None
     for axis in (2, 1, 0):
-        slices = np.moveaxis(mask, axis, 0)
-        lost = np.asarray(slices.any(axis=(1, 2)))
-        if lost.any() and _longest_run(lost) <= MOST_LOST and not (lost[0] or lost[-1]) and slices[lost].all():
+        lost, unseen = lost_slices(mask, void, axis)
+        if not lost.any() or (lost & ~unseen).any() or unseen.all():
+            continue
+        first, last = np.flatnonzero(~unseen)[[0, -1]]
+        outside = lost[:first].any() or lost[last:].any()
+        if not outside and _longest_run(unseen[first:last]) <= MOST_LOST:
             return axis
     return None
+
+
+def gap_axes(mask: Mask, void: Mask | None = None) -> tuple[int, ...]:
+    """Return the axes along which a slice without a known voxel is to be filled between known ones.
+
+    Unlike in `lost_axis`, any number of slices may be lost, and there may be other holes.
+
+    Args:
+        mask: True = fill, (I, J, K).
+        void: True = outside the image, whether masked or not; None if there is none.
+    """
+    axes = []
+    for axis in range(3):
+        lost, unseen = lost_slices(mask, void, axis)
+        seen = np.flatnonzero(~unseen)
+        if len(seen) and (lost & unseen)[seen[0] : seen[-1]].any():
+            axes.append(axis)
+    return tuple(axes)
+
+
+def lost_slices(mask: Mask, void: Mask | None, axis: int) -> tuple[Mask, Mask]:
+    """Return which slices along an axis have a voxel to fill, and which have no known voxel, both (S,)."""
+    others = tuple(one for one in range(3) if one != axis)
+    if void is None:
+        return np.asarray(mask.any(axis=others)), np.asarray(mask.all(axis=others))
+    return np.asarray((mask & ~void).any(axis=others)), np.asarray((mask | void).all(axis=others))
 
 
 def beside_gap(channels: FloatArray, number: int, reach: int) -> FloatArray:

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from medpaint.core.types import FloatArray, Mask, Spacing, Window
+from medpaint.engines.base import known_voxels
 from medpaint.engines.classical.biharmonic import fill_biharmonic
 from medpaint.engines.exemplar.detail import Pace
 from medpaint.engines.exemplar.engine import sharpened
@@ -39,6 +40,7 @@ class Start:
         spacing_mm: voxel size along I, J, K.
         centre: mean of the known intensities near the holes.
         spread: their standard deviation; 0 where all of them are equal.
+        void: True = outside the image, (I, J, K); None if there is none.
     """
 
     filled: FloatArray
@@ -49,10 +51,18 @@ class Start:
     spacing_mm: Spacing
     centre: float
     spread: float
+    void: Mask | None = None
 
     @classmethod
     def of(
-        cls, image: FloatArray, mask: Mask, *, spacing_mm: Spacing, seed: int, pace: Pace | None = "brisk"
+        cls,
+        image: FloatArray,
+        mask: Mask,
+        *,
+        spacing_mm: Spacing,
+        seed: int,
+        pace: Pace | None = "brisk",
+        void: Mask | None = None,
     ) -> Start:
         """Make the first fill of an image, (I, J, K).
 
@@ -62,17 +72,30 @@ class Start:
             spacing_mm: voxel size along I, J, K.
             seed: draws the exemplars.
             pace: how thoroughly exemplars are searched for; None keeps the biharmonic fill.
+            void: True = outside the image; None if there is none.
 
         Raises:
             ConvergenceError: the biharmonic equations could not be solved.
         """
         smooth = fill_biharmonic(image, mask, spacing_mm)
         symmetry = symmetry_of(smooth, spacing_mm)
-        centre, spread = _scale(smooth, mask, spacing_mm)
+        known = known_voxels(mask, void)
+        centre, spread = _scale(smooth, mask, known, spacing_mm)
         filled, learned = smooth, np.zeros(mask.shape, dtype=bool)
         if pace is not None and spread > 0.0:
-            filled, learned = sharpened(smooth, mask, symmetry, spacing_mm=spacing_mm, seed=seed, pace=pace)
-        return cls(filled, smooth, learned, mask, symmetry, spacing_mm, centre, spread)
+            filled, learned = sharpened(
+                smooth, mask, symmetry, spacing_mm=spacing_mm, seed=seed, pace=pace, void=void
+            )
+        return cls(filled, smooth, learned, mask, symmetry, spacing_mm, centre, spread, void)
+
+    @property
+    def known(self) -> Mask:
+        """Which voxels were measured, (I, J, K)."""
+        return known_voxels(self.mask, self.void)
+
+    def void_in(self, window: Window) -> Mask | None:
+        """Return the void in a window, (I, J, K); None if there is none."""
+        return None if self.void is None else self.void[window]
 
     def scaled(self, intensities: FloatArray) -> FloatArray:
         """Scale intensities so that the known ones near the holes have mean 0 and deviation 1."""
@@ -84,15 +107,15 @@ class Start:
         hole = self.mask[window]
         across, known = np.zeros(hole.shape, np.float32), np.zeros(hole.shape, bool)
         if self.symmetry is not None:
-            values, known = self.symmetry.other_side(self.filled, ~self.mask, window)
+            values, known = self.symmetry.other_side(self.filled, self.known, window)
             across = self.scaled(values)
         start, smooth = self.scaled(self.filled[window]), self.scaled(self.smooth[window])
         return np.stack([start, smooth, across, hole.astype(np.float32), (~known).astype(np.float32)])
 
 
-def _scale(values: FloatArray, mask: Mask, spacing_mm: Spacing) -> tuple[float, float]:
+def _scale(values: FloatArray, mask: Mask, known: Mask, spacing_mm: Spacing) -> tuple[float, float]:
     """Return the mean of the known values near the holes, and their deviation, 0 where it is rounding error."""
-    near = [values[window][~mask[window]] for window in windows(mask, spacing_mm, _SCALE_MM)]
-    known = np.concatenate(near).astype(np.float64)
-    centre, spread = float(known.mean()), float(known.std())
+    near = [values[window][known[window]] for window in windows(mask, spacing_mm, _SCALE_MM)]
+    measured = np.concatenate(near).astype(np.float64)
+    centre, spread = float(measured.mean()), float(measured.std())
     return centre, spread if spread > 1e-9 * abs(centre) else 0.0

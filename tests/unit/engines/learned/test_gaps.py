@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from medpaint.core.types import Mask
-from medpaint.engines.learned.gaps import beside_gap, lost_axis
+from medpaint.engines.learned.gaps import beside_gap, gap_axes, lost_axis
 from medpaint.engines.learned.start import CHANNELS
 
 SHAPE = (30, 26, 28)
@@ -48,6 +48,32 @@ def test_rows_of_a_2d_image_have_no_axis() -> None:
     mask = np.zeros((1, 26, 28), dtype=bool)
     mask[0, 5:9] = True
     assert lost_axis(mask) is None
+
+
+def test_void_neither_hides_nor_makes_a_lost_slice() -> None:
+    mask, void = lost(2, slice(9, 11)), np.zeros(SHAPE, dtype=bool)
+    void[:8] = True
+    assert lost_axis(mask & ~void, void) == 2
+    assert lost_axis(mask & ~void) is None
+    touched = mask.copy()
+    touched[:8, :, 5:15] = True
+    assert lost_axis(touched, void) == 2
+    assert lost_axis(touched) is None
+
+
+def test_slices_of_void_are_not_known() -> None:
+    void = lost(2, slice(0, 9), slice(20, 28))
+    assert lost_axis(lost(2, slice(14, 15)), void) == 2
+    assert lost_axis(lost(2, slice(9, 10)), void) is None
+    assert lost_axis(lost(2, slice(12, 15)), lost(2, slice(15, 22))) is None
+
+
+def test_gaps_are_found_beside_other_holes_and_whatever_their_length() -> None:
+    hole = np.zeros(SHAPE, dtype=bool)
+    hole[3:6, 3:6, 3:6] = True
+    assert gap_axes(hole) == ()
+    assert gap_axes(hole | lost(1, slice(10, 22))) == (1,)
+    assert gap_axes(lost(0, slice(0, 3))) == ()
 
 
 def channels(*gone: int, count: int = 20) -> np.ndarray:

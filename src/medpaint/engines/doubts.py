@@ -1,0 +1,43 @@
+"""Warnings about fills that may be worse than the simplest one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from medpaint.core.types import Mask, Spacing
+from medpaint.engines.learned.gaps import MOST_LOST, gap_axes
+
+__all__ = ["doubts"]
+
+_TRUSTED: Final = ("resnet2d", "interpolation")
+"""What fills lost slices no worse than the mean of the slices on either side."""
+
+_TRUSTED_MM: Final = 7.0
+"""Thickness of slices up to which that was measured for the network, in CT."""
+
+
+def doubts(filled_by: Mapping[str, int], mask: Mask, spacing_mm: Spacing, void: Mask | None) -> tuple[str, ...]:
+    """Return warnings about a fill.
+
+    A lost slice may come out worse than the mean of its two neighbours, if it was filled by a method that is not
+    for lost slices, or if the slices are thicker than those that the network was measured on.
+
+    Args:
+        filled_by: masked voxels by what filled them.
+        mask: True = was filled, (I, J, K).
+        spacing_mm: voxel size along I, J, K.
+        void: True = outside the image, (I, J, K); None if there is none.
+    """
+    axes = gap_axes(mask, void)
+    if not axes:
+        return ()
+    worse = "the result may be worse than the mean of the neighbouring slices"
+    others = [name for name in filled_by if name not in _TRUSTED]
+    if others:
+        remedy = f"resnet2d is for up to {MOST_LOST} lost slices in a row"
+        return (f"lost slices were filled by {', '.join(others)}: {worse}; {remedy}",)
+    thickest = max(spacing_mm[axis] for axis in axes)
+    if "resnet2d" in filled_by and thickest > _TRUSTED_MM:
+        return (f"lost slices {thickest:.3g} mm thick were filled by resnet2d: above {_TRUSTED_MM:g} mm {worse}",)
+    return ()

@@ -1,0 +1,75 @@
+"""Lost slices of real CT beside padding, against the mean of the two neighbours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+import medpaint
+from medpaint.core.types import Affine, FloatArray, Mask
+from medpaint.core.volume import Volume
+from medpaint.engines.filling import Filling, fill
+from medpaint.engines.registry import load_engine
+from medpaint.io.reading import read_scan
+
+pytestmark = pytest.mark.real
+
+BODY_HU = -500.0
+
+
+def abdomen(folder: Path) -> tuple[FloatArray, Affine]:
+    """Return the middle slices of a CT, 5 mm, with padding around its field of view."""
+    scan, _ = read_scan(folder / "dicom" / "ct-liver-crlm-1004")
+    values = scan.intensities()
+    values[values <= -1900.0] = np.nan
+    return values[:, :, 12:30], scan.affine
+
+
+def limb(folder: Path) -> tuple[FloatArray, Affine]:
+    """Return a CT with slices of 3.3 mm, with padding that cuts through the body."""
+    scan = nib.load(folder / "ct-mr-sts" / "STS_003" / "CT_image.nii.gz")
+    values = np.asarray(scan.dataobj).astype(np.float32)  # type: ignore[attr-defined] # nibabel's base class
+    values[: values.shape[0] // 3] = np.nan
+    return values, scan.affine  # type: ignore[attr-defined] # nibabel's base class
+
+
+@pytest.fixture(scope="module", params=["thin", "thick"])
+def ct(request: pytest.FixtureRequest, real_data: Path) -> tuple[FloatArray, Affine]:
+    return limb(real_data) if request.param == "thin" else abdomen(real_data)
+
+
+def lost(values: FloatArray) -> Mask:
+    """Return the mask of the middle slice, less its padding."""
+    mask = np.zeros(values.shape, dtype=bool)
+    mask[:, :, values.shape[2] // 2] = True
+    return mask & np.isfinite(values)
+
+
+def filled(values: FloatArray, affine: Affine, mask: Mask) -> Filling:
+    """Return the network's fill of a scan that has nothing in its mask."""
+    damaged = np.where(mask, np.float32(0.0), values)
+    return fill(Volume.of(damaged, affine), mask, load_engine("resnet2d"))
+
+
+def test_network_beats_the_mean_of_the_neighbours_beside_padding(ct: tuple[FloatArray, Affine]) -> None:
+    values, affine = ct
+    mask, middle = lost(values), values.shape[2] // 2
+    mean, restored = np.zeros_like(values), values.copy()
+    mean[:, :, middle] = (values[:, :, middle - 1] + values[:, :, middle + 1]) / 2.0
+    done = filled(values, affine, mask)
+    restored[mask] = done.values[0]
+    assert done.filled_by == {"resnet2d": np.count_nonzero(mask)}
+    body = mask & (values > BODY_HU) & np.isfinite(mean)
+    ours, theirs = ((one - values)[body] for one in (restored, mean))
+    assert np.abs(ours).mean() < np.abs(theirs).mean()
+    assert np.square(ours).mean() < 0.9 * np.square(theirs).mean()
+
+
+def test_a_fill_that_may_be_worse_than_the_mean_is_doubted(real_data: Path) -> None:
+    values, _ = limb(real_data)
+    small = np.ascontiguousarray(values[60:110, 60:110, 20:40])
+    record = medpaint.restore(small, lost(small), engine="biharmonic").record
+    assert "worse than the mean of the neighbouring slices" in record.warnings[-1]

@@ -1,0 +1,53 @@
+"""Warnings about fills that may be worse than the mean of the neighbouring slices."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import medpaint
+from medpaint.core.types import Mask, Spacing
+from medpaint.engines.doubts import doubts
+
+SHAPE = (12, 14, 20)
+THIN: Spacing = (1.0, 1.0, 1.0)
+
+
+def gap() -> Mask:
+    mask = np.zeros(SHAPE, dtype=bool)
+    mask[:, :, 9:11] = True
+    return mask
+
+
+@pytest.mark.parametrize("name", ["biharmonic", "unet3d", "nearest"])
+def test_lost_slices_filled_by_another_engine_are_doubted(name: str) -> None:
+    (warning,) = doubts({"resnet2d": 5, name: 5}, gap(), THIN, None)
+    assert f"filled by {name}: " in warning
+    assert "worse than the mean of the neighbouring slices" in warning
+
+
+def test_lost_slices_thicker_than_measured_are_doubted() -> None:
+    assert doubts({"resnet2d": 5}, gap(), (1.0, 1.0, 5.0), None) == ()
+    (warning,) = doubts({"resnet2d": 5}, gap(), (1.0, 1.0, 10.0), None)
+    assert "10 mm thick" in warning
+
+
+def test_padding_does_not_hide_a_lost_slice() -> None:
+    void = np.zeros(SHAPE, dtype=bool)
+    void[:4] = True
+    assert doubts({"biharmonic": 5}, gap() & ~void, THIN, void)
+
+
+def test_other_fills_are_not_doubted() -> None:
+    hole = np.zeros(SHAPE, dtype=bool)
+    hole[3:6, 3:6, 3:6] = True
+    assert doubts({"biharmonic": 27}, hole, THIN, None) == ()
+    assert doubts({"interpolation": 5}, gap(), THIN, None) == ()
+
+
+def test_the_record_has_the_warning() -> None:
+    scan = np.random.default_rng(0).random(SHAPE, dtype=np.float32)
+    record = medpaint.restore(scan, gap(), engine="biharmonic").record
+    assert record.inpaint is not None
+    assert record.inpaint.warnings == record.warnings
+    assert "filled by biharmonic" in record.warnings[0]

@@ -1,0 +1,50 @@
+"""The same bytes whatever the number of threads, alone or after other scans."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_limits
+
+from medpaint.core.types import Mask
+from medpaint.core.volume import Volume
+from medpaint.engines.filling import fill
+from medpaint.engines.registry import engine_names, load_engine
+from medpaint.phantoms import head
+
+pytestmark = pytest.mark.slow
+
+SHAPE = (40, 44, 36)
+
+
+def scan(seed: int) -> Volume:
+    noise = np.random.default_rng(seed).normal(0.0, 0.02, SHAPE)
+    return Volume.of((head(SHAPE, (9.0, 9.0, 9.0)) + noise).astype(np.float32))
+
+
+def hole(name: str) -> Mask:
+    mask = np.zeros(SHAPE, dtype=bool)
+    mask[np.s_[:, :, 16:18] if name == "resnet2d" else np.s_[16:24, 18:26, 14:20]] = True
+    return mask
+
+
+def filled(name: str, threads: int, *, before: int = 0) -> bytes:
+    """Return the bytes of a fill, made after those of other scans."""
+    import torch
+
+    had, engine = torch.get_num_threads(), load_engine(name)
+    torch.set_num_threads(threads)
+    try:
+        with threadpool_limits(threads):
+            for number in range(before):
+                fill(scan(number + 1), hole(name), engine, seed=number)
+            return fill(scan(0), hole(name), engine, seed=3).values.tobytes()
+    finally:
+        torch.set_num_threads(had)
+
+
+@pytest.mark.parametrize("name", engine_names())
+def test_fills_do_not_depend_on_threads_or_on_other_scans(name: str) -> None:
+    alone = filled(name, 1)
+    assert filled(name, 2) == alone
+    assert filled(name, 2, before=2) == alone

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from scans import save_pair
 
-from medpaint.audit.verify import find_records, verify
+from medpaint.audit.find import find_records
+from medpaint.audit.verify import verify
 from medpaint.cohort.jobs import export_scan, ingest_scan, inpaint_scans
 from medpaint.core.errors import UsageError
 from medpaint.parameters import Parameters

@@ -203,6 +203,12 @@ def test_only_the_mask_changes(case: Case, path: Path, tmp_path: Path) -> None:
     assert {key: its_source.facts.get(key) for key in kept} == {key: source.facts.get(key) for key in kept}
 
 
+def test_the_first_position_is_that_of_the_volume(case: Case, path: Path) -> None:
+    volume, source = read_selected(path, case.selection)
+    for affine in list(source.positions.values())[:1]:
+        np.testing.assert_array_equal(affine, volume.affine)
+
+
 def test_other_volumes_of_the_file_stay(case: Case, path: Path, tmp_path: Path) -> None:
     if case.other is None:
         pytest.skip("the file has one volume")

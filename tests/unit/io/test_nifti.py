@@ -356,6 +356,14 @@ def test_a_flipped_bit_in_the_compressed_part_is_detected(tmp_path: Path) -> Non
         read_nifti(path)
 
 
+def test_a_file_that_unpacks_to_far_more_than_stated_is_refused(tmp_path: Path) -> None:
+    path = saved(tmp_path / "scan.nii", numbers("u1"))
+    packed = tmp_path / "scan.nii.gz"
+    packed.write_bytes(gzip.compress(path.read_bytes() + bytes(30_000_000)))
+    with pytest.raises(UnreadableError, match=r"its header states .* bytes, it unpacks to more than"):
+        read_nifti(packed)
+
+
 def test_missing_file_and_garbage_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="No such file"):
         read_nifti(tmp_path / "none.nii")

@@ -28,6 +28,9 @@ _LARGEST_RATIO: Final = 1000
 _SMALL: Final = 2**26
 """Compressed pixels may claim this many bytes, or so many times their own size: empty images compress well."""
 
+_MOST_FRAMES: Final = 100_000
+"""Largest number of frames in a file, each of which takes a header in memory; scans have thousands at most."""
+
 _CHUNK: Final = 2**20
 
 
@@ -53,8 +56,17 @@ def extent_of(stream: BinaryIO, dataset: FileDataset) -> Extent:
         stream: the file, where reading its header stopped: at its pixel data or its end.
         dataset: its header.
     """
+    frames = integer(dataset, "NumberOfFrames", 1)
+    start = stream.tell()
+    most = min(_MOST_FRAMES, 8 * stream.seek(0, os.SEEK_END))
+    stream.seek(start)
+    if frames > most:
+        return Extent(fault=f"{frames} frames, where at most {most} can be")
     syntax = transfer_syntax_of(dataset)
-    if syntax == DeflatedExplicitVRLittleEndian or not is_supported(syntax):
+    if syntax == DeflatedExplicitVRLittleEndian:
+        stream.seek(0)
+        return Extent(fault=_compressed_fault(stream, dataset, syntax))
+    if not is_supported(syntax):
         return Extent()
     length = _pixel_length(stream, dataset)
     if length is None:

@@ -56,18 +56,10 @@ def extent_of(stream: BinaryIO, dataset: FileDataset) -> Extent:
         stream: the file, where reading its header stopped: at its pixel data or its end.
         dataset: its header.
     """
-    frames = integer(dataset, "NumberOfFrames", 1)
-    start = stream.tell()
-    most = min(_MOST_FRAMES, 8 * stream.seek(0, os.SEEK_END))
-    stream.seek(start)
-    if frames > most:
-        return Extent(fault=f"{frames} frames, where at most {most} can be")
     syntax = transfer_syntax_of(dataset)
-    if syntax == DeflatedExplicitVRLittleEndian:
-        stream.seek(0)
-        return Extent(fault=_compressed_fault(stream, dataset, syntax))
-    if not is_supported(syntax):
-        return Extent()
+    fault = _claim_fault(stream, dataset, syntax)
+    if fault or syntax == DeflatedExplicitVRLittleEndian or not is_supported(syntax):
+        return Extent(fault=fault)
     length = _pixel_length(stream, dataset)
     if length is None:
         return Extent(has_pixels=False)
@@ -76,6 +68,19 @@ def extent_of(stream: BinaryIO, dataset: FileDataset) -> Extent:
     if syntax.is_encapsulated:
         return Extent(fault=_compressed_fault(stream, dataset, syntax))
     return _plain_extent(stream, dataset, length)
+
+
+def _claim_fault(stream: BinaryIO, dataset: Dataset, syntax: UID) -> str:
+    """Return why a file cannot hold what its header claims, whatever it is; empty if it can."""
+    frames, place = integer(dataset, "NumberOfFrames", 1), stream.tell()
+    most = min(_MOST_FRAMES, 8 * stream.seek(0, os.SEEK_END))
+    if frames > most:
+        return f"{frames} frames, where at most {most} can be"
+    if syntax == DeflatedExplicitVRLittleEndian:
+        stream.seek(0)
+        return _compressed_fault(stream, dataset, syntax)
+    stream.seek(place)
+    return ""
 
 
 def _pixel_length(stream: BinaryIO, dataset: FileDataset) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,13 @@ import pydicom
 import pytest
 from dicom_phantom import Phantom
 from pydicom import FileDataset
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEG2000Lossless, RLELossless
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    RLELossless,
+)
 from pydicom.valuerep import PersonName
 
 from medpaint.core.errors import UnreadableError, UnsupportedError
@@ -79,6 +86,10 @@ def test_a_file_that_is_cut_off_is_short(tmp_path: Path) -> None:
         (RLELossless, {"Rows": 65535, "Columns": 65535}),
         (JPEG2000Lossless, {"Rows": 65535, "Columns": 65535}),
         (JPEG2000Lossless, {"NumberOfFrames": 2_000_000_000}),
+        (DeflatedExplicitVRLittleEndian, {"NumberOfFrames": 2_000_000_000}),
+        (DeflatedExplicitVRLittleEndian, {"Rows": 65535, "Columns": 65535}),
+        (ExplicitVRLittleEndian, {"NumberOfFrames": 2_000_000_000, "SamplesPerPixel": 3}),
+        (ExplicitVRLittleEndian, {"NumberOfFrames": 2_000_000_000, "Rows": 0}),
     ],
 )
 def test_claims_beyond_the_file_are_refused_before_memory_is_taken(
@@ -183,3 +194,17 @@ def test_a_segmentation_keeps_the_bytes_of_japanese_names(tmp_path: Path) -> Non
     for file in (tmp_path / "mask.dcm", tmp_path / "out" / "0002.dcm"):
         assert NAME in file.read_bytes()
         assert list(pydicom.dcmread(file).SpecificCharacterSet) == ["", "ISO 2022 IR 87"]
+
+
+def test_a_deflated_file_that_inflates_too_far_is_refused(tmp_path: Path) -> None:
+    files = Phantom(syntax=DeflatedExplicitVRLittleEndian).write(tmp_path)
+    assert read_series(tmp_path)[0].shape == (5, 6, 4)
+    raw = files[0].read_bytes()
+    start = 144 + int.from_bytes(raw[140:144], "little")
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    bomb = b"".join(packer.compress(bytes(2**20)) for _ in range(80)) + packer.flush()
+    files[0].write_bytes(raw[:start] + bomb)
+    reasons = [one.reason for one in list_series(tmp_path) if not one.restorable]
+    assert any("inflates to more" in reason for reason in reasons)
+    with pytest.raises(UnreadableError, match="inflates to more"):
+        read_series(tmp_path)

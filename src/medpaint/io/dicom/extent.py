@@ -28,6 +28,9 @@ _LARGEST_RATIO: Final = 1000
 _SMALL: Final = 2**26
 """Compressed pixels may claim this many bytes, or so many times their own size: empty images compress well."""
 
+_MOST_FRAMES: Final = 100_000
+"""Largest number of frames in a file, each of which takes a header in memory; scans have thousands at most."""
+
 _CHUNK: Final = 2**20
 
 
@@ -54,8 +57,9 @@ def extent_of(stream: BinaryIO, dataset: FileDataset) -> Extent:
         dataset: its header.
     """
     syntax = transfer_syntax_of(dataset)
-    if syntax == DeflatedExplicitVRLittleEndian or not is_supported(syntax):
-        return Extent()
+    fault = _claim_fault(stream, dataset, syntax)
+    if fault or syntax == DeflatedExplicitVRLittleEndian or not is_supported(syntax):
+        return Extent(fault=fault)
     length = _pixel_length(stream, dataset)
     if length is None:
         return Extent(has_pixels=False)
@@ -64,6 +68,19 @@ def extent_of(stream: BinaryIO, dataset: FileDataset) -> Extent:
     if syntax.is_encapsulated:
         return Extent(fault=_compressed_fault(stream, dataset, syntax))
     return _plain_extent(stream, dataset, length)
+
+
+def _claim_fault(stream: BinaryIO, dataset: Dataset, syntax: UID) -> str:
+    """Return why a file cannot hold what its header claims, whatever it is; empty if it can."""
+    frames, place = integer(dataset, "NumberOfFrames", 1), stream.tell()
+    most = min(_MOST_FRAMES, 8 * stream.seek(0, os.SEEK_END))
+    if frames > most:
+        return f"{frames} frames, where at most {most} can be"
+    if syntax == DeflatedExplicitVRLittleEndian:
+        stream.seek(0)
+        return _compressed_fault(stream, dataset, syntax)
+    stream.seek(place)
+    return ""
 
 
 def _pixel_length(stream: BinaryIO, dataset: FileDataset) -> int | None:

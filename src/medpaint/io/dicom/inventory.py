@@ -19,6 +19,7 @@ from medpaint.core.errors import InputError, UnreadableError
 from medpaint.core.types import Progress
 from medpaint.io.archive import File, is_archive, members
 from medpaint.io.atomic import is_part
+from medpaint.io.dicom.deflated import check_inflation
 from medpaint.io.dicom.extent import extent_of
 from medpaint.io.dicom.foreign import images_among
 from medpaint.io.dicom.headers import KEYWORDS, Header, headers_of
@@ -137,6 +138,7 @@ def _read_headers(path: File) -> tuple[Header, ...]:
             has_preamble = start[128:] == b"DICM"
             if not _may_be_dicom(start):
                 return ()
+            check_inflation(stream, path)
             dataset = dcmread(
                 stream, stop_before_pixels=True, force=True, specific_tags=[Tag(one) for one in KEYWORDS]
             )

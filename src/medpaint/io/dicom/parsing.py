@@ -25,6 +25,7 @@ from pydicom.uid import (
 
 from medpaint.core.errors import InputError, UnreadableError
 from medpaint.io.archive import File
+from medpaint.io.dicom.deflated import check_inflation
 
 __all__ = [
     "LABEL_MAP_STORAGE",
@@ -83,10 +84,12 @@ def parsed(content: bytes, path: File) -> FileDataset:
     """Return the dataset in the bytes of a file, its transfer syntax always stated.
 
     Raises:
-        UnreadableError: not a DICOM file, or damaged.
+        UnreadableError: not a DICOM file, damaged, or deflated to an implausible degree.
     """
     try:
-        dataset = dcmread(BytesIO(content), force=True)
+        stream = BytesIO(content)
+        check_inflation(stream, path)
+        dataset = dcmread(stream, force=True)
         dataset.file_meta.TransferSyntaxUID = transfer_syntax_of(dataset)
     except PARSE_ERRORS as error:
         message = f"expected a DICOM file, got one that cannot be parsed ({cause(error)}): {path}"

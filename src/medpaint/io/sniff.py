@@ -12,7 +12,7 @@ from typing import Final, Literal
 from medpaint.core.errors import InputError, UnreadableError
 from medpaint.io.archive import is_archive
 from medpaint.io.regular import open_regular
-from medpaint.io.stored import read_errors
+from medpaint.io.stored import check_regular, is_link_to_nothing, read_errors
 
 __all__ = ["Kind", "files_below", "kind_of", "kind_of_content"]
 
@@ -110,16 +110,22 @@ def _files_below(folder: Path, above: frozenset[tuple[int, int]]) -> Iterator[Pa
             continue
         if entry.is_dir():
             yield from _files_below(entry, above | {own})
-        elif entry.is_file() or (entry.is_symlink() and not entry.exists()):
+        elif entry.is_file() or is_link_to_nothing(entry):
             yield entry
 
 
 def _kind_of_folder(folder: Path) -> Kind:
-    """Return ``dicom`` where a file in the folder is DICOM; other files do not make a folder a scan."""
+    """Return ``dicom`` where a file in the folder is DICOM; other files do not make a folder a scan.
+
+    Raises:
+        InputError: a link in it leads to nothing, which could be a slice.
+    """
     with read_errors(folder):
-        for file in files_below(folder):
-            if kind_of_content(file) == "dicom":
-                return "dicom"
+        files = list(files_below(folder))
+    for file in filter(is_link_to_nothing, files):
+        check_regular(file)
+    if any(kind_of_content(file) == "dicom" for file in files):
+        return "dicom"
     message = f"{folder}: expected an image file, or a folder of DICOM files; no file in this folder is DICOM"
     raise UnreadableError(message)
 
@@ -130,18 +136,11 @@ def _head(path: Path) -> bytes:
     Raises:
         InputError: there is no such file, it is something else, or it cannot be read.
     """
-    try:
-        with os.fdopen(open_regular(path), "rb") as file:
-            return file.read(_HEAD)
-    except FileNotFoundError as error:
-        if path.is_symlink():
-            message = f"{path} is a link to nothing: fetch its content first, for example by `git annex get`"
-        else:
-            message = f"{path}: expected a file or a folder: no such path"
-        raise InputError(message) from error
-    except OSError as error:
-        message = f"cannot read {path}: {error.strerror or error}"
-        raise InputError(message) from error
+    if not (path.exists() or path.is_symlink()):
+        message = f"{path}: expected a file or a folder: no such path"
+        raise InputError(message)
+    with read_errors(path), os.fdopen(open_regular(path), "rb") as file:
+        return file.read(_HEAD)
 
 
 def _ending(path: Path) -> str:

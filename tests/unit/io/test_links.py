@@ -53,7 +53,7 @@ def test_a_series_with_a_slice_that_was_not_fetched_is_refused(tmp_path: Path) -
 
 def test_a_pipe_is_refused_without_waiting(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "scan.nii")
-    with pytest.raises(InputError, match="expected a file, got a pipe"):
+    with pytest.raises(InputError, match="expected a regular file, got a pipe"):
         read_scan(tmp_path / "scan.nii")
 
 

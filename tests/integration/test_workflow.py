@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +171,89 @@ def test_a_run_killed_at_random_moments_ends_with_the_same_bytes(tmp_path: Path)
     assert snakemake(disturbed).returncode == 0
     assert results_of(disturbed) == results_of(undisturbed)
     assert not [path for path in disturbed.rglob("*part*") if "site-packages" not in str(path)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("request_to_end", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_run_that_is_asked_to_end_ends_its_jobs_and_the_next_one_goes_on(
+    tmp_path: Path, request_to_end: signal.Signals
+) -> None:
+    noise = np.random.default_rng(0).normal(1000, 100, (96, 96, 96)).astype(np.int16)
+    mask = np.zeros(noise.shape, bool)
+    mask[16:80, 16:80, 16:80] = True
+    save(noise, tmp_path / "a.nii")
+    save(mask, tmp_path / "m.nii")
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "scans.tsv").write_text("scan\timage\tmask\na\ta.nii\tm.nii\n")
+    config = tmp_path / "config" / "config.yaml"
+    config.write_text(yaml.safe_dump({"restore": {"engine": "exemplar", "max_fraction": 1.0}}))
+    command = [sys.executable, "-m", "medpaint", "run", "--directory", str(tmp_path), "-c1"]
+    log = tmp_path / "results" / "logs" / "inpaint" / "exemplar-0000.log"
+    with psutil.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as run:
+        wait_until(
+            lambda: log.exists() and any("inpaint" in one.cmdline() for one in run.children(recursive=True))
+        )
+        jobs = run.children(recursive=True)
+        run.send_signal(request_to_end)
+        _, told = run.communicate(timeout=60)
+    assert run.returncode == 128 + request_to_end
+    assert f"the run was ended by {request_to_end.name}; run again to go on" in told
+    assert not [one for one in jobs if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+    config.write_text(yaml.safe_dump({"restore": {"engine": "nearest", "max_fraction": 1.0}}))
+    done = snakemake(tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert not list((tmp_path / "results").rglob(".part.*"))
+
+
+def wait_until(reached: Callable[[], bool]) -> None:
+    """Wait until something is so, a minute at most."""
+    end = time.monotonic() + 60
+    while not reached():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+@pytest.mark.slow
+def test_hostile_cells_and_paths_fail_their_scans_alone(tmp_path: Path) -> None:
+    good = "scans/a.nii.gz"
+    bad = {
+        "dash": ("-dash.nii.gz", "-none.nii.gz"),
+        "long-name": ("x" * 300 + ".nii.gz", ""),
+        "long-cell": ("x" * 200_000, ""),
+        "long-mask": (good, "x" * 200_000),
+        "bytes": (os.fsdecode(b"caf\xe9.nii.gz"), ""),
+        "nul": ("a\0b.nii.gz", ""),
+        "link": ("scans/link.nii.gz", ""),
+        "loop": ("scans/loop/x.nii.gz", ""),
+        "pipe": ("scans/pipe.nii", ""),
+        "device": ("/dev/zero", ""),
+        "shell": ("scans/$(touch evil); 'x\" {y}.nii", ""),
+        "pipe-mask": (good, "scans/pipe.nii"),
+        "bad-bytes-within": ("scans/series", ""),
+    }
+    rows = tuple(f"{name}\t{image}\t{mask}\tnearest" for name, (image, mask) in bad.items())
+    folder = write_cohort(tmp_path, engine="nearest")
+    table = folder / "config" / "scans.tsv"
+    table.write_bytes(table.read_bytes() + os.fsencode("\n".join(rows) + "\n"))
+    (folder / "scans" / "link.nii.gz").symlink_to("nowhere")
+    (folder / "scans" / "loop").symlink_to("loop")
+    os.mkfifo(folder / "scans" / "pipe.nii")
+    (folder / "scans" / "series").mkdir()
+    Path(os.fsdecode(os.fsencode(folder / "scans" / "series") + b"/caf\xe9.dcm")).write_bytes(b"nothing")
+    (folder / "elsewhere").mkdir()
+    (folder / "elsewhere" / "0001.dcm").write_text("mine")
+    (folder / "results" / "restored" / "a-hole").mkdir(parents=True)
+    for name in ("a-hole_restored.nii.gz", "a-hole_record.json"):
+        (folder / "results" / "restored" / "a-hole" / name).symlink_to(folder / "elsewhere")
+    command = [sys.executable, "-m", "medpaint", "run", "--directory", str(folder), "--cores", "2"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 4, done.stderr
+    found = summary(folder)
+    assert {name for name, row in found.items() if row["status"] == "failed"} - {"a-hole"} == set(bad)
+    assert all(found[scan]["status"] in {"restored", "nothing to repair"} for scan in GOOD[1:])
+    assert all(len(row["reason"]) < 1000 and "internal" not in row["reason"] for row in found.values())
+    assert not (folder / "evil").exists()
+    assert (folder / "elsewhere" / "0001.dcm").read_text() == "mine"
 
 
 def kill_a_run_after(seconds: float, folder: Path) -> None:

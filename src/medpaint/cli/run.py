@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
+from signal import Signals
+from typing import Final
 
 from medpaint.cli.check import failures
 from medpaint.core.errors import PartialFailureError
 
 __all__ = ["configure", "execute"]
+
+INTERRUPTED: Final = 128
+"""A signal that ended a run is added to this for its exit code."""
 
 SUMMARY = Path("results/summary.tsv")
 CHECK_LOG = Path("results/logs/check.log")
@@ -27,11 +33,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(parsed: argparse.Namespace) -> int:
     """Run the workflow. Failed scans give exit code 4; a failed workflow gives Snakemake's own."""
-    from medpaint.cohort.launch import run_snakemake
+    from medpaint.cohort.launch import run_snakemake, working_folder
 
-    folder = _working_folder(parsed.rest)
+    folder = working_folder(parsed.rest)
     before = _modified(folder / CHECK_LOG)
     code = run_snakemake(parsed.rest, to_stderr=parsed.json)
+    if code > INTERRUPTED:
+        print(
+            f"medpaint: the run was ended by {Signals(code - INTERRUPTED).name}; run again to go on",
+            file=sys.stderr,
+        )
     summary = folder / SUMMARY
     failed = failures(summary) if _modified(folder / CHECK_LOG) > before else {}
     if code and failed:
@@ -41,14 +52,6 @@ def execute(parsed: argparse.Namespace) -> int:
         status = "failed" if code else "done"
         print(json.dumps({"status": status, "summary": str(summary), "failed": failed}))
     return code
-
-
-def _working_folder(options: list[str]) -> Path:
-    """Return the folder that Snakemake works in."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--directory", "-d", type=Path, default=Path())
-    folder: Path = parser.parse_known_args(options)[0].directory
-    return folder
 
 
 def _modified(path: Path) -> int:

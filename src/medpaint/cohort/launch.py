@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import io
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
+from types import FrameType
+from typing import Final
 
 from medpaint.core.errors import InputError
 
-__all__ = ["run_snakemake", "snakemake_command"]
+__all__ = ["run_snakemake", "snakemake_command", "working_folder"]
+
+_PASSED_ON: Final = {signal.SIGINT: signal.SIGINT, signal.SIGTERM: signal.SIGTERM, signal.SIGHUP: signal.SIGTERM}
+"""Signals to signals: a terminal that closes ends a run as gently as a request does."""
 
 
 def run_snakemake(options: Sequence[str], *, to_stderr: bool = False) -> int:
-    """Run the workflow and return Snakemake's exit code.
+    """Run the workflow and return Snakemake's exit code, or 128 and the signal's number where one ended the run.
 
-    Its jobs call the `medpaint` of this environment, even if that is not on the user's path.
+    Its jobs call the `medpaint` of this environment, even if that is not on the user's path. Signals that
+    ask a run to end are passed on to Snakemake and its jobs, and this waits until they have ended.
 
     Args:
         options: options of Snakemake.
@@ -25,19 +35,79 @@ def run_snakemake(options: Sequence[str], *, to_stderr: bool = False) -> int:
     places = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
     environment = {**os.environ, "PATH": os.pathsep.join(places)}
     out = sys.stderr if to_stderr else None
-    return subprocess.run(snakemake_command(options), check=False, env=environment, stdout=out).returncode
+    command = snakemake_command(options)
+    # A group of its own: Ctrl-C in a terminal then comes to this process alone, and once to each of them.
+    with (
+        _passed_on() as (groups, received),
+        subprocess.Popen(command, env=environment, stdout=out, process_group=0) as run,
+    ):
+        groups.append(run.pid)
+        for number in received:  # before there was anyone to pass it on to
+            _send(run.pid, number)
+        code = run.wait()
+    return 128 + received[0] if received and code else code
 
 
 def snakemake_command(options: Sequence[str]) -> list[str]:
     """Return the command that runs the workflow: on all cores, by the default profile, or as `options` say."""
+    words = [*_defaults(), *options]
+    parsed = _parsed(words)
+    if parsed is not None and parsed.cores is None and parsed.jobs is None:
+        words = [*_defaults(), "--cores", "all", *options]
+    return [sys.executable, "-m", "snakemake", *words]
+
+
+def working_folder(options: Sequence[str]) -> Path:
+    """Return the folder that Snakemake works in."""
+    parsed = _parsed([*_defaults(), *options])
+    return Path((parsed.directory if parsed else None) or ".")
+
+
+def _defaults() -> list[str]:
+    """Return the options that stand before the user's: Snakemake goes by what it reads last."""
     base = _cohort_folder()
-    words = [sys.executable, "-m", "snakemake", "--snakefile", str(base / "Snakefile"), *options]
-    given = {option.split("=")[0] for option in options}
-    if not given & {"--cores", "--jobs"} and not any(option.startswith(("-c", "-j")) for option in options):
-        words += ["--cores", "all"]
-    if not given & {"--profile", "--workflow-profile"}:
-        words += ["--workflow-profile", str(base / "profiles" / "default")]
-    return words
+    return ["--snakefile", str(base / "Snakefile"), "--workflow-profile", str(base / "profiles" / "default")]
+
+
+def _parsed(options: Sequence[str]) -> Namespace | None:
+    """Return how Snakemake's own parser understands `options` and their profile; None where it refuses them."""
+    from snakemake.cli import parse_args
+    from snakemake.exceptions import WorkflowError
+
+    with suppress(SystemExit, WorkflowError), redirect_stderr(io.StringIO()), redirect_stdout(io.StringIO()):
+        parsed: Namespace = parse_args(list(options))[1]
+        return parsed
+    return None
+
+
+@contextmanager
+def _passed_on() -> Iterator[tuple[list[int], list[int]]]:
+    """Pass signals on while the block runs, except those that this process ignores, as under nohup.
+
+    Yields:
+        The process groups to pass them on to, which the block adds, and the signals that came.
+    """
+    groups: list[int] = []
+    received: list[int] = []
+
+    def pass_on(number: int, _frame: FrameType | None) -> None:
+        received.append(number)
+        for group in groups:
+            _send(group, number)
+
+    heeded = [number for number in _PASSED_ON if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, pass_on) for number in heeded}
+    try:
+        yield groups, received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _send(group: int, number: int) -> None:
+    """Pass a signal on to a group of processes."""
+    with suppress(ProcessLookupError):
+        os.killpg(group, _PASSED_ON[signal.Signals(number)])
 
 
 def _cohort_folder() -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -143,6 +144,30 @@ def test_verify_fails_on_a_changed_product(tmp_path: Path, capsys: Captured) -> 
     assert printed(capsys)["status"] == "failed"
     assert main(["verify", str(tmp_path / "out")]) == 5
     assert "DOES NOT HOLD" in capsys.readouterr().out
+
+
+def test_names_that_are_not_utf8_are_restored_and_escaped_in_the_record(tmp_path: Path) -> None:
+    scan, mask = save_pair(tmp_path)
+    scan = scan.rename(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.nii.gz"))
+    command = [sys.executable, "-m", "medpaint"]
+    flags = ["--mask", str(mask), "--engine=nearest", "--output", str(tmp_path / "out")]
+    done = subprocess.run([*command, "restore", str(scan), *flags], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (record,) = (tmp_path / "out").glob("*_record.json")
+    assert json.loads(record.read_text(encoding="utf-8"))["read"]["path"] == "../caf\\xe9.nii.gz"
+    assert main(["verify", str(tmp_path / "out")]) == 0
+    assert subprocess.run([*command, "inspect", str(scan)], capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("command", ["ingest", "export", "inpaint"])
+def test_a_path_behind_two_dashes_is_never_a_flag(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured, command: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    flags = {"export": ["--filled=-f.npz", "--name=a"]}.get(command, [])
+    assert main([command, *flags, "--output=-out", "--json", "--", "-dash.nii.gz"]) == 0
+    assert "-dash.nii.gz" in capsys.readouterr().err or command == "export"
+    assert (tmp_path / "-out").exists()
 
 
 def test_inspect_lists_images(tmp_path: Path, capsys: Captured) -> None:

@@ -37,6 +37,10 @@ def test_values_have_the_type_of_their_parameter() -> None:
     assert Parameters.of(given).mask.labels == (1, -2, "tumour")
 
 
+def test_a_flag_with_several_values_can_be_repeated_and_take_values_with_dashes() -> None:
+    assert parse("--labels=1", "--labels=-2", "--labels=-left lung") == {"labels": [1, -2, "-left lung"]}
+
+
 @pytest.mark.parametrize("words", [["--frame", "x"], ["--effort", "some"], ["--dilate-mm", "far"]])
 def test_values_of_another_type_are_refused(words: list[str]) -> None:
     with pytest.raises(SystemExit) as stop:

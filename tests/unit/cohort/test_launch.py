@@ -1,0 +1,51 @@
+"""The call of Snakemake: its own parser decides what its options mean."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from medpaint.cohort.launch import snakemake_command, working_folder
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work outside the checkout, in a folder with a name that Snakemake would take for a profile."""
+    (tmp_path / "default").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("options", [[], ["-n"], ["--directory=-c1"], ["--config", "jobs=1"], ["--", "-c1"]])
+def test_all_cores_are_used_where_none_are_named(options: list[str]) -> None:
+    command = snakemake_command(options)
+    assert command[-len(options) - 2 :] == ["--cores", "all", *options]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["-c1"], ["-j1"], ["-c", "1"], ["-j", "2"], ["--cores=2"], ["--jobs", "3"], ["-nc1"], ["-pj1", "x"]],
+)
+def test_named_cores_and_jobs_are_obeyed(options: list[str]) -> None:
+    assert "all" not in snakemake_command(options)
+
+
+def test_a_profile_of_the_user_comes_after_the_default_one() -> None:
+    command = snakemake_command(["--workflow-profile", "mine", "-c1"])
+    assert command[-3:] == ["--workflow-profile", "mine", "-c1"]
+    assert Path(command[command.index("--workflow-profile") + 1]).parts[-2:] == ("profiles", "default")
+
+
+@pytest.mark.parametrize(
+    "options", [["--directory", "x"], ["--directory=x"], ["-d", "x"], ["-nd", "x"], ["--director", "x"]]
+)
+def test_the_working_folder_is_the_one_of_snakemake(options: list[str]) -> None:
+    assert working_folder([*options, "-c1"]) == Path("x")
+    assert working_folder(["-c1"]) == Path()
+
+
+def test_options_that_snakemake_refuses_are_left_to_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert snakemake_command(["--bogus"])[-1] == "--bogus"
+    assert working_folder(["--help"]) == Path()
+    captured = capsys.readouterr()
+    assert captured.out + captured.err == ""

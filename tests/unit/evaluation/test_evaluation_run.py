@@ -154,8 +154,8 @@ class Faulty:
 def test_failing_engine_does_not_stop_the_others(
     clean: Path, monkeypatch: pytest.MonkeyPatch, seed: int, reason: str
 ) -> None:
-    def choice(parameters: FillParameters, mask: Mask, spacing_mm: Spacing) -> Chosen:
-        chosen = choose(parameters, mask, spacing_mm)
+    def choice(parameters: FillParameters, mask: Mask, spacing_mm: Spacing, *, void: Mask | None = None) -> Chosen:
+        chosen = choose(parameters, mask, spacing_mm, void=void)
         return replace(chosen, engine=Faulty()) if parameters.engine == "nearest" else chosen
 
     monkeypatch.setattr("medpaint.evaluation.hole.choose", choice)

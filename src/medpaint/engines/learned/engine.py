@@ -13,6 +13,7 @@ from medpaint.core.types import FloatArray, Mask, Window
 from medpaint.engines.base import Fill, Hole, known_voxels
 from medpaint.engines.exemplar.detail import Pace
 from medpaint.engines.learned.gaps import beside_gap, lost_axis, lost_slices
+from medpaint.engines.learned.interpolation import interpolated_gaps
 from medpaint.engines.learned.networks.names import NETWORKS, NetworkName
 from medpaint.engines.learned.resampling import resampled, working_shape
 from medpaint.engines.learned.start import CHANNELS, Start
@@ -47,7 +48,8 @@ class Learned:
     resampled back: the scan itself is never resampled. Holes larger than a window are covered by overlapping
     windows, whose outputs are averaged with smooth weights. The fill stays within the range of the known voxels
     around it. The network was not trained for holes without exemplars: they keep the smooth fill. The network for
-    lost slices starts from the smooth fill, and leaves all other holes to it. Each voxel is reported as filled by
+    lost slices starts from the smooth fill, and leaves all other holes to it; where interpolation between the
+    adjacent slices evidently does better, it gives way to that. Each voxel is reported as filled by
     what changed it last.
 
     Attributes:
@@ -77,9 +79,12 @@ class Learned:
             hole.image, hole.mask, void=hole.void, spacing_mm=hole.spacing_mm, seed=seed, pace=self.pace
         )
         filled, changed = self._corrected(start)
-        filled_by = np.select([changed[hole.mask], start.learned[hole.mask]], [0, 1], 2).astype(np.uint8)
-        fill = Fill(filled[hole.mask][np.newaxis], (self.name, "exemplar", "biharmonic"), filled_by)
-        if not changed[hole.mask].any():
+        replaced = self._interpolated(start, filled, changed)
+        by = (replaced[hole.mask], changed[hole.mask], start.learned[hole.mask])
+        filled_by = np.select(by, [3, 0, 1], 2).astype(np.uint8)
+        fillers = (self.name, "exemplar", "biharmonic", "interpolation")
+        fill = Fill(filled[hole.mask][np.newaxis], fillers, filled_by)
+        if not (filled_by == 0).any():
             return fill
         loaded = load_weights(self.name, self.weights, device=self.device)
         return replace(fill, device=self.device, weights_sha256=loaded.sha256)
@@ -87,8 +92,7 @@ class Learned:
     def _corrected(self, start: Start) -> tuple[FloatArray, Mask]:
         """Return the scan with the corrected fill, and where the network changed it, both (I, J, K)."""
         filled, changed = start.filled.copy(), np.zeros(start.mask.shape, dtype=bool)
-        seen_mm = max(_SEEN_MM, NETWORKS[self.name].reach * max(start.spacing_mm))
-        fitting = [one for one in windows(start.mask, start.spacing_mm, seen_mm) if self._fits(start, one)]
+        fitting = [one for one in self._windows(start) if self._fits(start, one)]
         if not fitting:
             return filled, changed
         loaded = load_weights(self.name, self.weights, device=self.device)
@@ -100,6 +104,25 @@ class Learned:
             filled[window][hole] = np.clip(after, known.min(), known.max())[hole]
             changed[window] = correction != 0.0
         return filled, changed
+
+    def _interpolated(self, start: Start, filled: FloatArray, changed: Mask) -> Mask:
+        """Interpolate lost slices in place if the network does worse there; return which voxels, (I, J, K)."""
+        replaced = np.zeros(changed.shape, dtype=bool)
+        if not NETWORKS[self.name].for_lost_slices:
+            return replaced
+        for window in self._windows(start):
+            axis = self._axis(start, window)
+            if axis is None or not changed[window].any():
+                continue
+            wanted, known = (np.moveaxis(array[window], axis, 0) for array in (start.mask, start.known))
+            part = interpolated_gaps(np.moveaxis(filled[window], axis, 0), wanted, known)
+            np.moveaxis(replaced[window], axis, 0)[...] = part
+        return replaced
+
+    def _windows(self, start: Start) -> list[Window]:
+        """Return the windows of what a network sees."""
+        seen_mm = max(_SEEN_MM, NETWORKS[self.name].reach * max(start.spacing_mm))
+        return windows(start.mask, start.spacing_mm, seen_mm)
 
     def _fits(self, start: Start, window: Window) -> bool:
         """Return whether the network was trained for the first fill of a window."""
@@ -235,10 +258,20 @@ def _padded(batch: Tensor, size: list[int]) -> Tensor:
 
 
 def _run(loaded: Loaded, windows: Tensor) -> Tensor:
-    """Return the network's outputs for a batch of windows, on the CPU, in single precision."""
+    """Return the network's outputs for a batch of windows, on the CPU, in single precision.
+
+    Networks in 3D run on one thread: sums in their convolutions depend on the number of threads.
+    """
     import torch
 
     on_cuda = loaded.device.startswith("cuda")
-    with torch.autocast("cuda", torch.float16, enabled=on_cuda):
-        output: Tensor = loaded.network(windows.to(loaded.device))
+    threads = torch.get_num_threads()
+    volumetric = windows.ndim - 2 == 3
+    try:
+        if volumetric:
+            torch.set_num_threads(1)
+        with torch.autocast("cuda", torch.float16, enabled=on_cuda):
+            output: Tensor = loaded.network(windows.to(loaded.device))
+    finally:
+        torch.set_num_threads(threads)
     return output.float().cpu()

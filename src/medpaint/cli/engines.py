@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 
-from medpaint.engines.registry import ENGINES
-
 __all__ = ["configure", "execute"]
 
 
@@ -16,11 +14,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(parsed: argparse.Namespace) -> int:
-    """List the engines."""
+    """List the engines, and first the choice among them."""
+    from medpaint.engines.choice import AUTO, AUTO_SUMMARY
+    from medpaint.engines.registry import ENGINES
+
+    rows = [(AUTO, 3, AUTO_SUMMARY), *((name, info.ndim, info.summary) for name, info in ENGINES.items())]
     if parsed.json:
-        rows = [{"name": name, "ndim": info.ndim, "summary": info.summary} for name, info in ENGINES.items()]
-        print(json.dumps({"status": "listed", "engines": rows}))
+        listed = [{"name": name, "ndim": ndim, "summary": summary} for name, ndim, summary in rows]
+        print(json.dumps({"status": "listed", "engines": listed}))
         return 0
-    for name, info in ENGINES.items():
-        print(f"{name:<14} {info.ndim}D  {info.summary}")
+    for name, ndim, summary in rows:
+        print(f"{name:<14} {ndim}D  {summary}")
     return 0

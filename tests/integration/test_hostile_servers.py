@@ -194,8 +194,8 @@ def test_a_redirect_that_would_not_store_is_refused(files: list[Path]) -> None:
 @pytest.mark.parametrize(
     ("address", "message"),
     [
-        ("http://[::", "to an address that is none"),
-        ("http://evil.example\\@{own}/", "to an address that is none"),
+        ("http://[::", "to an invalid address"),
+        ("http://evil.example\\@{own}/", "to an invalid address"),
         ("http://{own}@evil.example/", "another server, http://evil.example:80"),
         ("//evil.example/\x1b[31m", "another server, http://evil.example:80"),
         ("file:///etc/passwd", "another server, file://"),

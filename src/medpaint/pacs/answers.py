@@ -26,17 +26,17 @@ _MODALITIES: Final = frozenset(
     TG US VA VF XA XAPROTOCOL XC AS CD CF CP CS DD DF DM DS EC FA FS LP MA MS OPB PI ST VM
     """.split()  # noqa: SIM905 - a list of ninety strings is hard to read
 )
-"""Defined terms, retired ones among them (DICOM PS3.3, C.7.3.1.1.1). A word that is none could be a name."""
+"""Defined terms, retired ones among them (DICOM PS3.3, C.7.3.1.1.1). Any other word could be a name."""
 
 WITHHELD: Final = "withheld"
-"""What stands for a modality that is none."""
+"""What stands in place of an invalid modality."""
 
 
 def checked_uid(value: object, keyword: str) -> str:
     """Return an identifier.
 
     Raises:
-        PermanentError: there is none, or it is not one.
+        PermanentError: it is missing or invalid.
     """
     if value in (None, "", []):
         message = f"its answer lacks {keyword}"

@@ -248,7 +248,7 @@ def _series_in(answer: Any, study: str) -> RemoteSeries:  # noqa: ANN401 - of py
     """Return a series from an answer, every value checked.
 
     Raises:
-        PermanentError: it is none, or one of another study.
+        PermanentError: an identifier is invalid, or the series belongs to another study.
     """
     if checked_uid(value_of(answer, "StudyInstanceUID") or study, "StudyInstanceUID") != study:
         message = f"expected the series of study {study}, its answer has one of another study"

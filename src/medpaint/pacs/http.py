@@ -253,7 +253,7 @@ def _next_address(method: str, address: str, response: Any) -> str:  # noqa: ANN
     except ValueError:
         origin = None
     if origin is None or (origin == _origin(address) and _is_ambiguous(found)):
-        message = "it redirects the request to an address that is none"
+        message = "it redirects the request to an invalid address"
         raise PermanentError(message)
     if origin != _origin(address):
         scheme, host, port = (escaped(str(part)) for part in origin)

@@ -143,7 +143,7 @@ def _series_in(row: object) -> RemoteSeries:
     """Return a series from a list, every value checked.
 
     Raises:
-        PermanentError: it is none.
+        PermanentError: the row or an identifier in it is invalid.
     """
     if not isinstance(row, dict):
         raise PermanentError(_NOT_DICOMWEB)

@@ -101,14 +101,24 @@ class Encoding:
         return values
 
     def encode(self, intensities: FloatArray) -> Array:
-        """Return the stored values nearest to `intensities`, rounded and kept within the limits."""
+        """Return the stored values nearest to `intensities`, rounded, within the limits and never padding."""
         values = intensities.astype(np.float64)
         if not self.is_identity:
             values = (values - self.intercept) / self.slope
         if self.dtype.kind in "iu":
             values = np.rint(values)
         stored: Array = np.clip(values, self.lowest, self.highest).astype(self.dtype)
-        return stored
+        return self._image(stored)
+
+    def _image(self, stored: Array) -> Array:
+        """Return stored values, those that would say padding replaced by the nearest that do not."""
+        if self.padding is None or self.dtype.kind not in "iu" or not self.is_padding(stored).any():
+            return stored
+        below, above = (np.asarray(edge, float) + step for edge, step in zip(self.padding, (-1, 1), strict=True))
+        is_lower = (stored - below <= above - stored) & (below >= self.lowest) | (above > self.highest)
+        nearest = np.clip(np.where(is_lower, below, above), self.lowest, self.highest)
+        image: Array = np.where(self.is_padding(stored), nearest, stored).astype(self.dtype)
+        return image
 
 
 def _limits(dtype: np.dtype[Any]) -> tuple[float, float]:

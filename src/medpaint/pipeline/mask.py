@@ -59,10 +59,11 @@ def mask_scan(scan: Scan, mask: MaskLike, parameters: MaskParameters) -> Case:
     volume, source = scan.volume, scan.source
     drawn = _drawn(scan, mask, parameters)
     found = dilated(drawn.mask, volume.spacing_mm, parameters.dilate_mm)
-    found, padding = without_padding(found, volume)
+    absent = source.absent if source is not None else ()
+    if absent:
+        found[:, :, list(absent)] = True
+    found, padding = without_padding(found, volume, absent=absent)
     warnings = drawn.warnings + padding
-    if source is not None and source.absent:
-        found[:, :, list(source.absent)] = True
     if found.any():
         warnings += check_against_scan(found, volume, max_fraction=parameters.max_fraction)
     else:

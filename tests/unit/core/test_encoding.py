@@ -74,3 +74,10 @@ def test_a_volume_leaves_the_array_it_was_made_from_writable() -> None:
 def test_arrays_other_than_real_volumes_are_refused(array: np.ndarray, error: type[Exception]) -> None:
     with pytest.raises(error):
         Volume(array, np.eye(4), Encoding.of(np.dtype("f4")))
+
+
+def test_a_fill_is_never_stored_as_padding() -> None:
+    encoding = Encoding.of(np.dtype("i2"), intercept=-1024.0, limits=(0, 4095), padding=(0.0, 9.0))
+    assert encoding.encode(np.array([-1024.0, -1016.0, -1015.0, -1013.6, 0.0])).tolist() == [10, 10, 10, 10, 1024]
+    by_slice = (np.array([np.nan, 7.0]), np.array([np.nan, 7.0]))
+    assert Encoding.of(np.dtype("u1"), padding=by_slice).encode(np.array([7.0, 6.9])).tolist() == [7, 6]

@@ -129,3 +129,18 @@ def test_a_gap_is_filled_where_zero_is_padding(tmp_path: Path) -> None:
     done = restore(tmp_path / "scan", engine="harmonic", absent_slices=True)
     assert done.mask.all(axis=(0, 1)).tolist() == [k == 3 for k in range(8)]
     assert done.volume.data[:, :, 3].mean() == pytest.approx(400, abs=20)
+
+
+def test_a_slice_that_is_put_back_has_the_rescaling_that_it_was_filled_by(tmp_path: Path) -> None:
+    def change(dataset: FileDataset, index: int) -> None:
+        smooth(dataset, index)
+        dataset.PixelData = (dataset.pixel_array // (1 + index)).astype(np.int16).tobytes()
+        dataset.RescaleSlope, dataset.RescaleIntercept = 1.0 + index, 0.0
+
+    files = Phantom(shape=(16, 18, 8), change=change).write(tmp_path / "scan")
+    files[3].unlink()
+    done = restore(tmp_path / "scan", output=tmp_path / "out", engine="harmonic", absent_slices=True)
+    assert done.products is not None
+    written = pydicom.dcmread(done.products.restored / "0004.dcm")
+    intensities = written.pixel_array * float(written.RescaleSlope)
+    assert np.array_equal(intensities.T, done.volume.intensities()[:, :, 3])

@@ -56,6 +56,39 @@ def test_padding_is_neither_filled_nor_filled_from(tmp_path: Path, engine: str) 
     assert written.PixelPaddingValue == PADDING
 
 
+def blank_slice(folder: Path, *, number: int = 4) -> Path:
+    """Write the padded series with one slice that is padding throughout."""
+    image = pydicom.dcmread(padded(folder) / f"{number}.dcm")
+    image.PixelData = np.full((20, 22), PADDING, np.int16).tobytes()
+    image.save_as(folder / "scan" / f"{number}.dcm")
+    return folder / "scan"
+
+
+def test_a_slice_that_is_padding_throughout_is_filled_as_lost(tmp_path: Path) -> None:
+    done = restore(blank_slice(tmp_path), engine="resnet2d")
+    assert done.mask.sum(axis=(0, 1)).tolist() == [20 * 20 * (k == 4) for k in range(8)]
+    assert (done.volume.data[:2, :, 4] == PADDING).all()
+    assert (done.volume.data[2:, :, 4] == 40).all()
+    assert "1 slice of the mask is padding throughout, between slices with an image" in done.record.warnings[0]
+
+
+def test_a_slice_of_padding_at_the_end_of_a_series_stays(tmp_path: Path) -> None:
+    mask = np.zeros((22, 20, 8), bool)
+    mask[8:12, 8:12, 6:] = True
+    done = restore(blank_slice(tmp_path, number=7), mask, engine="nearest")
+    assert (done.volume.data[:, :, 7] == PADDING).all()
+    assert done.mask.sum() == 4 * 4
+
+
+def test_a_slice_that_is_put_back_is_padding_where_its_neighbours_are(tmp_path: Path) -> None:
+    (padded(tmp_path) / "4.dcm").unlink()
+    done = restore(tmp_path / "scan", output=tmp_path / "out", engine="nearest", absent_slices=True)
+    assert done.products is not None
+    image = pydicom.dcmread(done.products.restored / "0005.dcm")
+    assert (image.pixel_array[:, :2] == PADDING).all()
+    assert (image.pixel_array[:, 2:] == 40).all()
+
+
 def test_a_range_of_values_is_padding(tmp_path: Path) -> None:
     volume, _ = read_series(padded(tmp_path, limit=-3))
     assert volume.encoding.padding == (-2000.0, -3.0)

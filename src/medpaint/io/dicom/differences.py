@@ -5,27 +5,41 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from medpaint.core.encoding import Encoding, Padding
-from medpaint.core.types import Array
 from medpaint.io.dicom.assessment import Assessment
 from medpaint.io.dicom.headers import Header
 
-__all__ = ["difference_warnings", "encoding_of"]
+__all__ = ["difference_warnings", "encoding_of", "nearest_slices"]
 
 
 def encoding_of(assessment: Assessment) -> Encoding:
     """Return the encoding of a series: scaling and padding of all slices or, where they differ, of each."""
     headers, first = assessment.headers, assessment.headers[0]
-    beside = np.searchsorted(assessment.slots, np.arange(assessment.slots[-1] + 1))
+    beside = nearest_slices(assessment.slots)
     slopes = np.array([header.slope for header in headers])
     intercepts = np.array([header.intercept for header in headers])
     if np.ptp(slopes) or np.ptp(intercepts):
         slopes, intercepts = slopes[beside].reshape(1, 1, -1), intercepts[beside].reshape(1, 1, -1)
     else:
         slopes, intercepts = slopes[0], intercepts[0]
-    padding = _padding(headers, assessment.slots)
+    padding = _padding([headers[number] for number in beside])
     return Encoding.of(first.dtype, slope=slopes, intercept=intercepts, limits=first.limits, padding=padding)
+
+
+def nearest_slices(slots: Sequence[int]) -> NDArray[np.intp]:
+    """Return the number of the slice nearest to each place of the grid, (K,); of two as near the one above.
+
+    Slices that were put back have the header of that slice.
+
+    Args:
+        slots: index of each slice on the grid, ascending.
+    """
+    places, known = np.arange(slots[-1] + 1), np.asarray(slots)
+    above = np.searchsorted(known, places)
+    below = np.maximum(above - 1, 0)
+    return np.where(places - known[below] < known[above] - places, below, above)
 
 
 def difference_warnings(headers: Sequence[Header]) -> tuple[str, ...]:
@@ -33,16 +47,13 @@ def difference_warnings(headers: Sequence[Header]) -> tuple[str, ...]:
     return (*_padding_warnings(headers), *_rescale_warnings(headers))
 
 
-def _padding(headers: Sequence[Header], slots: Sequence[int]) -> Padding | None:
-    """Return the padding of all slices, or that of each, (1, 1, K); slices that were put back have none."""
+def _padding(headers: Sequence[Header]) -> Padding | None:
+    """Return the padding of all slices, or that of each, (1, 1, K), from the header of each."""
     ranges = {header.padding for header in headers}
     if len(ranges) == 1:
         return ranges.pop()
-    by_slice: Array = np.full((2, 1, 1, slots[-1] + 1), np.nan)
-    for slot, header in zip(slots, headers, strict=True):
-        if header.padding is not None:
-            by_slice[:, 0, 0, slot] = header.padding
-    return by_slice[0], by_slice[1]
+    by_slice = np.array([header.padding or (np.nan, np.nan) for header in headers], np.float64)
+    return by_slice[:, 0].reshape(1, 1, -1), by_slice[:, 1].reshape(1, 1, -1)
 
 
 def _padding_warnings(headers: Sequence[Header]) -> list[str]:

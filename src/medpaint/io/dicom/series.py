@@ -38,7 +38,7 @@ def read_series(
         path: one file, a folder that is searched with all folders below it, or a zip or tar archive.
         series: series instance UID, needed if the folder has several series of images. If a series has several
             volumes, such as echoes, one is selected after a ``#``, as `list_series` names it.
-        absent_slices: put back slices that are absent between others, as zeros; the source lists them.
+        absent_slices: put back slices that are absent between others, without an image; the source lists them.
 
     Raises:
         AmbiguousError: several series or several volumes, and `series` does not say which.

@@ -13,6 +13,7 @@ from medpaint.core.types import Array
 from medpaint.io.archive import File
 from medpaint.io.dicom.assessment import Assessment
 from medpaint.io.dicom.chosen import chosen
+from medpaint.io.dicom.differences import nearest_slices
 from medpaint.io.dicom.headers import Header
 from medpaint.io.dicom.inventory import take_inventory
 from medpaint.io.dicom.parsing import parsed, quiet
@@ -24,12 +25,19 @@ __all__ = ["differing_slices", "digest_of", "load"]
 
 
 def load(assessment: Assessment) -> tuple[Array, dict[File, str]]:
-    """Read and hash each file once; return stored values (I, J, K) and the SHA-256 of each file."""
+    """Read and hash each file once; return stored values (I, J, K) and the SHA-256 of each file.
+
+    Slices that are to be put back hold padding, or zeros where there is none.
+    """
     first, slots = assessment.headers[0], np.array(assessment.slots)
     stack = np.zeros((int(slots[-1]) + 1, first.rows, first.columns), first.dtype)
     digests: dict[File, str] = {}
     for numbers, slices in _slices(assessment.headers, digests):
         stack[slots[numbers]] = slices
+    beside = nearest_slices(assessment.slots)
+    for k in np.setdiff1d(np.arange(len(stack)), slots):
+        padding = assessment.headers[beside[k]].padding
+        stack[k] = 0 if padding is None else padding[0]
     return stack.transpose(2, 1, 0), digests
 
 

@@ -18,6 +18,7 @@ from medpaint.io.archive import File, on_disk
 from medpaint.io.atomic import replacing_folder
 from medpaint.io.dicom.deidentified import PROFILE, deidentify, replaced_uid
 from medpaint.io.dicom.derived import derived_uid, mark_derived, place_slice
+from medpaint.io.dicom.differences import nearest_slices
 from medpaint.io.dicom.mosaic import is_mosaic
 from medpaint.io.dicom.parsing import PARSE_ERRORS, cause, parsed, quiet, unchanged
 from medpaint.io.dicom.pixels import stored_slices, with_slices
@@ -205,7 +206,7 @@ class DicomSource:
 
     def _put_between(self, k: int, change: _Change, derivation: Derivation, target: Path) -> None:
         """Write an instance for a slice that was absent, modelled on its nearest neighbour."""
-        number = min(range(len(self.slots)), key=lambda one: abs(self.slots[one] - k))
+        number = int(nearest_slices(self.slots)[k])
         file = self.instances[number]
         dataset = self._dataset(unchanged(file, self.digests[number]), file, derivation)
         to_plain_syntax(dataset)

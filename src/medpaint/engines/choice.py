@@ -12,6 +12,7 @@ from pydantic import JsonValue
 from medpaint.core.errors import UnreadableError, UsageError
 from medpaint.core.types import Mask, Spacing
 from medpaint.engines.base import Engine
+from medpaint.engines.classical.biharmonic import takes_longer
 from medpaint.engines.exemplar.detail import Pace
 from medpaint.engines.exemplar.engine import expected_seconds
 from medpaint.engines.learned.gaps import lost_axis
@@ -35,6 +36,9 @@ ALLOWED_S: Final[dict[Effort, float]] = {"fast": 20.0, "best": 600.0}
 """Largest estimate of the seconds that `auto` allows for a fill."""
 
 _PACE: Final[dict[Effort, Pace]] = {"fast": "brisk", "best": "thorough"}
+
+_SMOOTH_S: Final = 600.0
+"""Largest estimate of the seconds that `auto` allows for the biharmonic fill, at any effort."""
 
 _GAP_VOXEL_S: Final = 2e-5
 """Seconds for a voxel of lost slices on two cores, a cautious estimate."""
@@ -70,7 +74,8 @@ def choose(parameters: FillParameters, mask: Mask, spacing_mm: Spacing, *, void:
 
     `auto` sends lost slices to the network for them. In other holes a network on quick exemplars comes about as
     close to hidden tissue as the exemplar engine, in half the time for large holes. It is chosen unless a hole is
-    too large for exemplars, or they would take longer than the effort allows. The time is estimated from the mask,
+    too large for exemplars, or they would take longer than the effort allows. Holes that are too deep for the
+    biharmonic fill, which those also start from, get the harmonic one. The time is estimated from the mask,
     not measured, so the same mask always gets the same engine.
 
     Args:
@@ -110,6 +115,8 @@ def _check(parameters: FillParameters) -> None:
 
 def _suited(mask: Mask, void: Mask | None, spacing_mm: Spacing, effort: Effort) -> tuple[str, str]:
     """Return the name of the engine that suits a mask, (I, J, K), and the reason."""
+    if takes_longer(mask, _SMOOTH_S):
+        return "harmonic", f"auto: biharmonic would take longer than {_SMOOTH_S:.0f} s"
     allowed = ALLOWED_S[effort]
     seconds = expected_seconds(mask, spacing_mm, _PACE[effort])
     if seconds == 0.0:

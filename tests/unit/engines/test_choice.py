@@ -15,6 +15,7 @@ from medpaint.core.errors import UnreadableError, UsageError
 from medpaint.core.types import Mask, Spacing
 from medpaint.core.volume import Volume
 from medpaint.engines.choice import Chosen, choice_names, choose
+from medpaint.engines.classical.biharmonic import takes_longer
 from medpaint.engines.filling import Filling, fill
 from medpaint.engines.learned.engine import Learned
 from medpaint.engines.membrane import Membrane
@@ -191,3 +192,19 @@ def test_engines_are_only_created_through_the_choice() -> None:
         ]
         assert "load_engine" not in names, path
         assert "Membrane" not in names, path
+
+
+def test_auto_fills_a_hole_that_is_too_deep_for_biharmonic_by_harmonic() -> None:
+    mask = np.zeros((200, 200, 200), dtype=bool)
+    mask[4:-4, 4:-4, 4:-4] = True
+    assert chosen("auto", mask).name == "harmonic"
+    assert chosen("auto", mask).reason == "auto: biharmonic would take longer than 600 s"
+
+
+def test_the_time_of_biharmonic_grows_with_the_depth_of_the_hole() -> None:
+    specks = np.random.default_rng(0).random((60, 60, 60)) < 0.5
+    box = np.zeros((60, 60, 60), dtype=bool)
+    box[5:-5, 5:-5, 5:-5] = True
+    assert takes_longer(box, 1.0)
+    assert not takes_longer(specks, 1.0)
+    assert not takes_longer(np.zeros_like(box), 0.0)

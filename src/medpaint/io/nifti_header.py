@@ -227,7 +227,9 @@ def _fields(block: bytes, path: Path) -> _NibabelHeader:
     fields = kind(block[: kind.sizeof_hdr], endianness=order, check=False)
     magic, axes = fields["magic"].item(), int(fields["dim"][0])
     if magic == kind.pair_magic:
-        message = f"{path}: expected a NIfTI file with its voxels, got the header of a .hdr/.img pair"
+        message = (
+            f"{path}: expected a single NIfTI file, got the header of a .hdr/.img pair: convert it to .nii.gz"
+        )
         raise UnsupportedError(message)
     if magic != kind.single_magic or not 0 <= axes <= _MOST_AXES:
         message = f"{path} is not a NIfTI file, or is damaged: its magic is {magic!r}, it states {axes} axes"

@@ -101,7 +101,8 @@ def read_mask(path: Path, scan: Volume, source: Source | None, labels: Sequence[
         message = f"expected a mask of one volume: {error}"
         raise MaskError(message) from error
     values = image.data if image.encoding.is_identity else image.intensities()
-    return MaskImage(values, image.affine, file.sha256, file.warnings, numbered(labels), file.positions)
+    warnings = tuple(f"mask: {warning}" for warning in file.warnings)
+    return MaskImage(values, image.affine, file.sha256, warnings, numbered(labels), file.positions)
 
 
 def _refuse_placeless(path: Path, drawn: MaskImage, scan: Volume, source: Source) -> None:

@@ -45,8 +45,8 @@ _LIKENESSES: Final[dict[bytes, str]] = {
     b"\x89HDF": "an HDF5 file, perhaps MINC",
     b"CDF": "a NetCDF file, perhaps MINC",
     b"\x93NUMPY": "a numpy array",
-    b"\x5c\x01\0\0": "an Analyze header",
-    b"\0\0\x01\x5c": "an Analyze header",
+    b"\x5c\x01\0\0": "an Analyze header: convert the pair to .nii.gz",
+    b"\0\0\x01\x5c": "an Analyze header: convert the pair to .nii.gz",
 }
 
 _NIFTI_MARKS: Final = {344: (b"n+1\0", b"ni1\0"), 4: (b"n+2\0", b"ni2\0")}
@@ -73,7 +73,7 @@ def kind_of(path: Path) -> Kind:
         return "dicom"
     kind = _kind_of_bytes(head) or _ENDINGS.get(_ending(path))
     if kind is None:
-        message = f"{path}: {_EXPECTED}; this looks like {_appearance(head)}"
+        message = f"{path}: {_EXPECTED}; this looks like {_appearance(path, head)}"
         raise UnreadableError(message)
     return kind
 
@@ -189,10 +189,12 @@ def _is_dicom(head: bytes) -> bool:
     return bool(_EXPLICIT_VR.match(head[4:6])) or (length <= _LONGEST_FIRST_ELEMENT and length % 2 == 0)
 
 
-def _appearance(head: bytes) -> str:
+def _appearance(path: Path, head: bytes) -> str:
     """Return what a file that is not an image looks like."""
     if not head:
         return "an empty file"
+    if path.suffix.lower() == ".img" and any(path.with_suffix(ending).exists() for ending in (".hdr", ".HDR")):
+        return "the voxels of a .hdr/.img pair: convert the pair to .nii.gz"
     for start, likeness in _LIKENESSES.items():
         if head.startswith(start):
             return likeness

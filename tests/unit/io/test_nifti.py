@@ -29,6 +29,7 @@ from medpaint.core.types import Affine, Array
 from medpaint.io.inspection import inspect
 from medpaint.io.nifti import read_nifti, write_mask
 from medpaint.io.nifti_header import mask_header
+from medpaint.io.sniff import kind_of
 from medpaint.io.source import Derivation
 
 # Neither library says what types its functions take.
@@ -261,8 +262,10 @@ def test_scalar_intents_are_read(tmp_path: Path, code: int) -> None:
 
 def test_one_file_of_a_pair_is_refused(tmp_path: Path) -> None:
     nib.save(nib.Nifti1Pair(numbers("u1"), np.eye(4)), tmp_path / "scan.img")
-    with pytest.raises(UnsupportedError, match="pair"):
+    with pytest.raises(UnsupportedError, match=r"pair: convert it to .nii.gz"):
         read_nifti(tmp_path / "scan.hdr")
+    with pytest.raises(UnreadableError, match=r"the voxels of a .hdr/.img pair: convert the pair to .nii.gz"):
+        kind_of(tmp_path / "scan.img")
 
 
 @pytest.mark.parametrize(

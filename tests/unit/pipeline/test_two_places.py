@@ -60,6 +60,15 @@ def test_a_mask_drawn_in_itk_is_filled_on_its_voxels(scan: Path, tmp_path: Path)
             assert first.GetOrigin() == second.GetOrigin()
 
 
+def test_warnings_about_the_mask_say_so(tmp_path: Path) -> None:
+    for name, data in (("scan", head(SHAPE, (8.0, 8.0, 8.0))), ("mask", HOLE)):
+        image = nib.Nifti1Image(data, None)
+        image.to_filename(tmp_path / f"{name}.nii")
+    found = restore(tmp_path / "scan.nii", tmp_path / "mask.nii", engine="nearest").record.warnings
+    guess = "Neither qform nor sform is set: left and right are a guess."
+    assert found == (guess, f"mask: {guess}")
+
+
 def test_a_mask_on_a_coarser_grid_is_refused_even_to_resample(scan: Path, tmp_path: Path) -> None:
     nib.save(nib.Nifti1Image(HOLE[::2, ::2, ::2], HERE @ np.diag([2.0, 2, 2, 1])), tmp_path / "coarse.nii.gz")
     with pytest.raises(MaskError, match="does not state one place"):

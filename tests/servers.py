@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import ssl
 import threading
 import time
@@ -39,6 +40,7 @@ __all__ = [
     "finds",
     "gives",
     "part_of",
+    "peer",
     "row_of",
     "sender",
     "serve",
@@ -227,6 +229,27 @@ def entity(handlers: Handlers, *, tls: ssl.SSLContext | None = None) -> Iterator
         yield f"{'dicoms' if tls else 'dicom'}://OTHER@127.0.0.1:{running.socket.getsockname()[1]}"
     finally:
         running.shutdown()
+
+
+@contextmanager
+def peer(answer: Callable[[socket.socket], None], *, tls: ssl.SSLContext | None = None) -> Iterator[int]:
+    """Run whatever answers at a port, each connection in a thread, and yield the port."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def converse(connection: socket.socket) -> None:
+            with suppress(OSError), connection:
+                if tls is not None:
+                    connection = tls.wrap_socket(connection, server_side=True)
+                answer(connection)
+
+        def accept() -> None:
+            with suppress(OSError):
+                while True:
+                    threading.Thread(target=converse, args=(listening.accept()[0],), daemon=True).start()
+
+        threading.Thread(target=accept, daemon=True).start()
+        yield listening.getsockname()[1]
+        listening.shutdown(socket.SHUT_RDWR)
 
 
 def finds(count: int, series: str = SERIES) -> tuple[Any, Callable[..., Any]]:

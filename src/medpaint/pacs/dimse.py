@@ -15,6 +15,7 @@ from medpaint.io.dicom import quiet
 from medpaint.io.dicom.parsing import PARSE_ERRORS
 from medpaint.pacs.answers import checked_count, checked_modality, checked_uid, value_of
 from medpaint.pacs.association import Entity
+from medpaint.pacs.contact import EndedError
 from medpaint.pacs.guard import guarding
 from medpaint.pacs.limits import (
     ANSWER_BYTES,
@@ -202,8 +203,7 @@ class Dimse:
         """Raise the failure that an answer reports; warnings pass, pending ones unless it has to be final."""
         code = status.get("Status")
         if not isinstance(code, int):
-            message = "it ended the association, or did not answer in time"
-            raise TransientError(message)
+            raise EndedError
         failed = status.get("NumberOfFailedSuboperations") or 0
         if code >> 8 == _OUT_OF_RESOURCES:
             message = f"it is out of resources for the {what} (status {code:#06x})"
@@ -222,11 +222,10 @@ def _established(association: Any) -> Any:  # noqa: ANN401 - of pynetdicom
     """Return an association, after checking that it has not ended since the last answer.
 
     Raises:
-        TransientError: it has ended.
+        EndedError: it has ended.
     """
     if not association.is_established:
-        message = "it ended the association"
-        raise TransientError(message)
+        raise EndedError
     return association
 
 

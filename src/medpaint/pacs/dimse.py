@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from itertools import product
 from pathlib import Path
@@ -22,11 +23,13 @@ from medpaint.pacs.limits import (
     LIST_RATE,
     LIST_S,
     MESSAGE_BYTES,
+    MOST_REPORTS,
     MOST_SERIES,
     SERIES_BYTES,
     Allowance,
 )
-from medpaint.pacs.reception import Intake, fetch_series, handing_to, waiting_for
+from medpaint.pacs.receiver import receiving, waiting_for
+from medpaint.pacs.reception import Intake, fetch_series, handing_to
 from medpaint.pacs.remote import RemoteSeries, check_keywords
 from medpaint.pacs.retry import PermanentError, TransientError, call_with_retry
 from medpaint.pacs.services import CLASSES, FIND, GET, MOVE, OF_SERIES, SYNTAXES, context_of
@@ -37,6 +40,9 @@ __all__ = ["Dimse"]
 _CANCELLED: Final = 0xFE00
 _ENDLESS: Final = "its list does not end; narrow the search"
 _PENDING: Final = frozenset({0xFF00, 0xFF01})
+
+_MOST_COUNTED: Final = 2**16 - 1
+"""Largest count in an answer to a transfer."""
 
 _OUT_OF_RESOURCES: Final = 0xA7
 """First byte of statuses that may pass in a moment (DICOM PS3.4, tables B.2-1, C.4-2)."""
@@ -163,41 +169,40 @@ class Dimse:
             if all(one.abstract_syntax != GET for one in association.accepted_contexts):
                 message = f"{self.url} does not offer C-GET: use C-MOVE with --receive"
                 raise ServerError(message)
-            for status, _ in _established(association).send_c_get(_series_of(wanted), GET):
-                self._check(status, "request")
+            self._follow(_established(association).send_c_get(_series_of(wanted), GET), "request", intake)
 
     def _move(self, wanted: RemoteSeries, intake: Intake) -> None:
-        """Have a series sent to a local port that accepts associations of the server only (C-MOVE)."""
-        ours = self._entity.application()
-        ours.require_called_aet, ours.require_calling_aet = True, [self._entity.title]
+        """Have a series sent to a local port (C-MOVE)."""
+        ours, port, timeout_s = self._entity.calling, self._receive or 0, self._entity.timeout_s
+        number = secrets.randbelow(2**16 - 1) + 1
+        what = f"request (register there: {ours}, this machine, port {port})"
         allowance = self._for_series()
-        with handing_to(intake, allowance) as handler:
-            receiver = self._listening(ours, [handler, guarding(allowance, self._entity.timeout_s)])
-            try:
-                with self._entity.associated([context_of(MOVE, *SYNTAXES[:2])], allowance) as association:
-                    waiting_for(association, intake, self._entity.timeout_s)
-                    ours_there = f"{self._entity.calling}, this machine, port {self._receive}"
-                    for status, _ in association.send_c_move(_series_of(wanted), self._entity.calling, MOVE):
-                        self._check(status, f"request (register there: {ours_there})")
-            finally:
-                receiver.shutdown()
-                for one in receiver.active_associations:
-                    one.abort()
+        with (
+            handing_to(intake, allowance, (ours, number)) as handler,
+            receiving(self._entity, port, [handler, guarding(allowance, timeout_s)]),
+            self._entity.associated([context_of(MOVE, *SYNTAXES[:2])], allowance) as association,
+        ):
+            waiting_for(association, intake, timeout_s)
+            answers = _established(association).send_c_move(_series_of(wanted), ours, MOVE, msg_id=number)
+            self._follow(answers, what, intake)
+
+    def _follow(self, answers: Iterable[Any], what: str, intake: Intake) -> None:
+        """Wait for the end of a transfer, and compare what the server says of it with what arrived.
+
+        What comes later does not count, so the intake is closed before the association is.
+        """
+        for number, (status, _) in enumerate(answers):
+            self._check(status, what)
+            if status.Status not in _PENDING:
+                _check_counts(status, intake.count)
+            elif number >= MOST_REPORTS + intake.count:
+                message = "its reports that the transfer goes on do not end"
+                raise PermanentError(message)
+        intake.close()
 
     def _for_series(self) -> Allowance:
         """Return what a transfer of a series may take."""
         return Allowance(self._entity.timeout_s, MESSAGE_BYTES, total=SERIES_BYTES)
-
-    def _listening(self, ours: Any, handlers: Sequence[Any]) -> Any:  # noqa: ANN401 - of pynetdicom
-        """Start to listen at the port."""
-        contexts = [context_of(one, *SYNTAXES) for one in CLASSES]
-        try:
-            return ours.start_server(
-                ("", self._receive), block=False, contexts=contexts, evt_handlers=list(handlers)
-            )
-        except OSError as error:
-            message = f"expected a free port to receive at, cannot use {self._receive}: {error.strerror or error}"
-            raise UsageError(message) from error
 
     def _check(self, status: Any, what: str, *, final: bool = False) -> None:  # noqa: ANN401 - a dataset
         """Raise the failure that an answer reports; warnings pass, pending ones unless it has to be final."""
@@ -216,6 +221,22 @@ class Dimse:
             more = f", and could not send {failed} instances" if failed else ""
             message = f"{self.url} refused the {what} (status {code:#06x}){more}"
             raise ServerError(message)
+
+
+def _check_counts(status: Any, arrived: int) -> None:  # noqa: ANN401 - a dataset
+    """Compare the counts in the final answer to a transfer with the number of instances that arrived.
+
+    Raises:
+        PermanentError: they differ.
+    """
+    completed = status.get("NumberOfCompletedSuboperations")
+    warned = status.get("NumberOfWarningSuboperations")
+    if completed is None and status.Status == 0:
+        return  # a server need not count (DICOM PS3.4, C.4.2.1.7)
+    sent = (completed or 0) + (warned or 0)
+    if sent != min(arrived, _MOST_COUNTED):
+        message = f"it says that it sent {sent} instances, {arrived} arrived"
+        raise PermanentError(message)
 
 
 def _established(association: Any) -> Any:  # noqa: ANN401 - of pynetdicom

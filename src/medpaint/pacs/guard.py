@@ -100,7 +100,8 @@ class _Reading:
         """
         try:
             if count > PDU_BYTES:
-                self._allowance.exceed(f"it announces a PDU of {count} bytes, more than {PDU_BYTES}")
+                self._allowance.use_up(f"it announces a PDU of {count} bytes, more than {PDU_BYTES}")
+                self._allowance.check()
             found = self._read(count)
         except PermanentError as error:
             raise OSError from error

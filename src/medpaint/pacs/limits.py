@@ -113,14 +113,9 @@ class Allowance:
         self.check()
         self.check_time()
 
-    def exceed(self, why: str) -> None:
-        """Let nothing more come.
-
-        Raises:
-            PermanentError: always.
-        """
+    def use_up(self, why: str) -> None:
+        """Let nothing more come; `check` and `take` raise why."""
         self._exceeded = self._exceeded or why
-        self.check()
 
     def check_time(self) -> None:
         """Raise if the time is over.

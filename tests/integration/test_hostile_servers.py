@@ -379,6 +379,12 @@ def test_a_modality_that_could_be_a_name_is_withheld(modality: object) -> None:
         assert [one.modality for one in server.series({"SeriesInstanceUID": SERIES})] == ["withheld"]
 
 
+@pytest.mark.parametrize("modality", ["CT", "MR ", "PT", "SEG", "RTSTRUCT", "IVOCT", "OT", "CF"])
+def test_a_modality_of_dicom_is_shown(modality: str) -> None:
+    with serving(answered(json.dumps([row_of(modality=modality)]).encode())) as (server, _):
+        assert [one.modality for one in server.series({"SeriesInstanceUID": SERIES})] == [modality.strip()]
+
+
 def test_an_endless_list_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(web, "ANSWER_BYTES", 2**20)
     with (

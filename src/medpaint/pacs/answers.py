@@ -50,7 +50,7 @@ def checked_modality(value: object) -> str:
 
 @cache
 def _modalities() -> frozenset[str]:
-    """Return the codes of DICOM that are words, of which most are modalities, retired ones among them (PS3.16, D)."""
+    """Return the codes of DICOM that are words: most are modalities, retired ones among them (PS3.16, D)."""
     defined: Any = import_module("pydicom.sr.codedict").codes.DCM
     values = (getattr(defined, name).value for name in defined.dir())
     return frozenset(value for value in values if not value.isdigit())

@@ -25,6 +25,9 @@ _LONGEST: Final = 4095
 _LONGEST_ENGINE: Final = 100
 """Longest name of an engine in bytes: it becomes part of the names of batches."""
 
+_PAGE: Final = "docs/reference/config.md"
+"""Where the columns are described."""
+
 _NOT_TEXT: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 """Control characters, and bytes that are not UTF-8."""
 
@@ -111,7 +114,9 @@ def read_table(path: Path) -> list[ScanRow]:
     rows: list[ScanRow] = []
     lines: dict[str, int] = {}
     what = "the table of a cohort's scans"
-    for row in read_rows(path, columns=COLUMNS, required=("scan",), what=what, bad_bytes="surrogateescape"):
+    for row in read_rows(
+        path, columns=COLUMNS, required=("scan",), what=what, page=_PAGE, bad_bytes="surrogateescape"
+    ):
         checked = _checked(path, row)
         if checked.scan in lines:
             message = f"{path}, line {row.line}: expected each scan once, got {checked.scan} more than once"

@@ -15,7 +15,23 @@ from medpaint.core.errors import MedpaintError
     [
         (b"scan\timage\na b\tx\n", r"line 2 \(a b\), column scan: string should match pattern"),
         (b"image\nx\n", "the first line has 'image'"),
-        (b"scan\timage\tcolour\na\tx\tred\n", "only the columns .* the first line has .*'colour'"),
+        (
+            b"scan\timage\tcolour\na\tx\tred\n",
+            "cohort's scans with the columns of docs/reference/config.md; .* no column can be called 'colour'$",
+        ),
+        (
+            b"scan\timage\tdilate\tmax_fractoin\na\tx\t1\t1\n",
+            r"'dilate' \(did you mean dilate_mm\?\), 'max_fractoin' \(did you mean max_fraction\?\)$",
+        ),
+        (
+            b"scan\timage\tmask\tseries\tframe\tlabels\tseeds\n",
+            r"config.md; no column can be called 'seeds' \(did you mean seed\?\)$",
+        ),
+        (
+            b"scan\timage\t" + b"\t".join(b"x%d" % n for n in range(1000)) + b"\n",
+            "'x0', 'x1', 'x2' and 997 more$",
+        ),
+        (b"scan\timage\tmask\tmask\n", "mask is there twice$"),
         (b"scan\timage\na\tx\n\n\t\na\ty\n", "line 5: expected each scan once, got a .* in line 2 too"),
         (b"scan,image\na,x\n", "line 1: .* separate the columns by tabs, not by commas"),
         (b"Scan\timage\na\tx\n", "line 1: .* write scan for 'Scan'"),

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from medpaint.cohort.table import read_table
-from medpaint.core.errors import MedpaintError
+from medpaint.cohort.table import MOST_SCANS, read_table
+from medpaint.core.errors import MedpaintError, UsageError
 
 
 @pytest.mark.parametrize(
@@ -60,6 +60,13 @@ def test_wrong_tables_are_refused(tmp_path: Path, content: bytes, message: str) 
         read_table(tmp_path / "scans.tsv")
     assert str(caught.value).startswith(f"{tmp_path / 'scans.tsv'}")
     assert "\n" not in str(caught.value)
+
+
+def test_a_table_of_too_many_scans_is_refused(tmp_path: Path) -> None:
+    rows = "".join(f"s{number}\ta.nii\n" for number in range(MOST_SCANS + 1))
+    (tmp_path / "scans.tsv").write_text(f"scan\timage\n{rows}")
+    with pytest.raises(UsageError, match="at most 100000 scans in a cohort, got 100001: split the table"):
+        read_table(tmp_path / "scans.tsv")
 
 
 def test_parameters_of_a_row_have_their_types(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ def refuse_damaged(inventory: Inventory, path: Path) -> None:
         file, reason = next(iter(inventory.damaged.items()))
         count = len(inventory.damaged)
         message = (
-            f"expected intact DICOM files in {path}, got {count} that cannot be used, such as {file}: {reason}"
+            f"expected intact DICOM files in {path}, got {count} damaged or unreadable, such as {file}: {reason}"
         )
         raise UnreadableError(message)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import socket
 import struct
@@ -152,6 +153,36 @@ def test_an_answer_that_is_not_dicom_is_named(
     assert f"failed: {message}" in found
     assert time.monotonic() - start < 3.0
     assert capfd.readouterr() == ("", "")
+
+
+def acceptance(result: int, syntax: bytes) -> bytes:
+    """Accept an association, with that result for its first context."""
+
+    def item(kind: int, content: bytes) -> bytes:
+        return struct.pack(">BBH", kind, 0, len(content)) + content
+
+    context = bytes([1, 0, result, 0]) + item(0x40, syntax)
+    user = item(0x51, struct.pack(">L", 16384)) + item(0x52, b"1.2.99")
+    titles = b"OTHER".ljust(16) + b"MEDPAINT".ljust(16) + bytes(32)
+    items = item(0x10, b"1.2.840.10008.3.1.1.1") + item(0x21, context) + item(0x50, user)
+    content = struct.pack(">HH", 1, 0) + titles + items
+    return struct.pack(">BBL", 2, 0, len(content)) + content
+
+
+@pytest.mark.parametrize(
+    ("result", "syntax", "message"),
+    [
+        (0, b"1.2.840.10008.1.2.4.70", "in a transfer syntax that was not offered"),
+        (0, b"1.2.840.10008.1.1", "in a transfer syntax that was not offered"),
+        (0, b"Smith", "in a transfer syntax that was not offered"),
+        (1, b"1.2.840.10008.1.2", r"- FIND \(rejected by its application\)"),
+        (3, b"1.2.840.10008.1.2", "supports none of the requested services: Study Root .* - FIND$"),
+        (4, b"1.2.840.10008.1.2", r"- FIND \(in none of the offered transfer syntaxes\)"),
+    ],
+)
+def test_a_service_that_cannot_be_used_is_named(result: int, syntax: bytes, message: str) -> None:
+    with peer(says(acceptance(result, syntax), is_held=True)) as port:
+        assert re.search(message, failure(port))
 
 
 @pytest.mark.parametrize(

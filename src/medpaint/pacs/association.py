@@ -133,6 +133,11 @@ class Entity:
             allowance.check()
             self._check_contexts(association)
             raise contact.reason()
+        offered = {one.context_id: one.transfer_syntax for one in association.requestor.requested_contexts}
+        if any(one.transfer_syntax[0] not in offered[one.context_id] for one in association.accepted_contexts):
+            association.abort()
+            message = "it accepts a service in a transfer syntax that was not offered"
+            raise PermanentError(message)
         return association
 
     def _check_contexts(self, association: Any) -> None:  # noqa: ANN401 - of pynetdicom

@@ -25,6 +25,12 @@ MOST_SCANS: Final = 100_000
 _LONGEST: Final = 4095
 """Longest cell in bytes: that of a path on Linux."""
 
+_SPELLED: Final = {
+    "scan": "expected at most 128 letters, digits, dots, dashes and underscores, the first a letter or digit",
+    "study": "expected a DICOM identifier, digits with dots between them",
+}
+"""How the cells of columns that have a pattern are spelled."""
+
 _LONGEST_ENGINE: Final = 100
 """Longest name of an engine in bytes: it becomes part of the names of batches."""
 
@@ -153,7 +159,8 @@ def _checked(path: Path, row: Row) -> ScanRow:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         column = f", column {first['loc'][0]}" if first["loc"] else ""
-        reason = first["msg"].removeprefix("Value error, ")
+        is_misspelt = first["type"] == "string_pattern_mismatch"
+        reason = _SPELLED[str(first["loc"][0])] if is_misspelt else first["msg"].removeprefix("Value error, ")
         message = f"{where}{column}: {reason[0].lower()}{reason[1:]}"
         raise UsageError(message) from error
     except UsageError as error:

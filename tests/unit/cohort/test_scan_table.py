@@ -13,7 +13,7 @@ from medpaint.core.errors import MedpaintError, UsageError
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"scan\timage\na b\tx\n", r"line 2 \(a b\), column scan: string should match pattern"),
+        (b"scan\timage\na b\tx\n", r"line 2 \(a b\), column scan: expected at most 128 letters, digits"),
         (b"image\nx\n", "the first line has 'image'"),
         (
             b"scan\timage\tcolour\na\tx\tred\n",
@@ -46,6 +46,7 @@ from medpaint.core.errors import MedpaintError, UsageError
             b"scan\timage\tstudy\tseries\na\tx\t1.2\t1.2.3\n",
             "expected an image, or a study and a series .* got both",
         ),
+        (b"scan\tstudy\tseries\na\tx.y\t1.2\n", r"line 2 \(a\), column study: expected a DICOM identifier"),
         (b"scan\timage\na\t\n", "expected an image, or a study and a series .* got neither"),
         (b"scan\tstudy\tseries\na\t1.2\tx\n", "expected the UID of the series to fetch from study 1.2, got 'x'"),
         (

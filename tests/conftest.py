@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from dicom_phantom import oblique
 from hypothesis import settings
+
+from medpaint.core.volume import Volume
 
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
@@ -18,3 +21,13 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real scans are not at {folder}")
     return folder
+
+
+@pytest.fixture
+def oblique_scan(tmp_path: Path) -> Volume:
+    """Return the oblique DICOM series, which is in the folder ``scan``."""
+    from medpaint.io.dicom import read_series
+
+    oblique().write(tmp_path / "scan")
+    volume, _ = read_series(tmp_path / "scan")
+    return volume

@@ -18,6 +18,8 @@ AXIAL: Final = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 SAGITTAL: Final = (0.0, 1.0, 0.0, 0.0, 0.0, -1.0)
 CORONAL: Final = (1.0, 0.0, 0.0, 0.0, 0.0, -1.0)
 OBLIQUE: Final = (0.96, 0.28, 0.0, 0.0, 0.0, -1.0)
+SERIES: Final = "1.2.3.4"
+"""UID of a series that a test does not give another."""
 
 
 def _unchanged(_dataset: FileDataset, _index: int) -> None:
@@ -45,7 +47,7 @@ class Phantom:
     dtype: str = "int16"
     bits_stored: int = 12
     syntax: UID = ExplicitVRLittleEndian
-    series: str = "1.2.3.4"
+    series: str = SERIES
     positions: Sequence[Sequence[float]] | None = None
     change: Callable[[FileDataset, int], None] = _unchanged
 
@@ -111,6 +113,11 @@ class Phantom:
         dataset.PixelData = content.tobytes() + b"\0" * (content.nbytes % 2)
         dataset["PixelData"].VR = "OW" if values.itemsize > 1 or meta.TransferSyntaxUID.is_implicit_VR else "OB"
         return dataset
+
+
+def oblique() -> Phantom:
+    """Return a series whose slices are along no axis, so that a mask drawn in space has to be turned."""
+    return Phantom(shape=(12, 14, 6), orientation=OBLIQUE)
 
 
 def _describe(dataset: Dataset, modality: str, series: str, index: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import ssl
 import threading
 import time
@@ -17,6 +18,7 @@ from orthanc import free_port
 from pydicom import Dataset, FileDataset
 from pydicom.uid import ExplicitVRLittleEndian
 from pynetdicom import AE, evt
+from pynetdicom.dimse_primitives import C_MOVE
 from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     CTImageStorage,
     StudyRootQueryRetrieveInformationModelFind,
@@ -38,7 +40,10 @@ __all__ = [
     "entity",
     "finds",
     "gives",
+    "moves",
     "part_of",
+    "peer",
+    "report",
     "row_of",
     "sender",
     "serve",
@@ -229,6 +234,27 @@ def entity(handlers: Handlers, *, tls: ssl.SSLContext | None = None) -> Iterator
         running.shutdown()
 
 
+@contextmanager
+def peer(answer: Callable[[socket.socket], None], *, tls: ssl.SSLContext | None = None) -> Iterator[int]:
+    """Run whatever answers at a port, each connection in a thread, and yield the port."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def converse(connection: socket.socket) -> None:
+            with suppress(OSError), connection:
+                if tls is not None:
+                    connection = tls.wrap_socket(connection, server_side=True)
+                answer(connection)
+
+        def accept() -> None:
+            with suppress(OSError):
+                while True:
+                    threading.Thread(target=converse, args=(listening.accept()[0],), daemon=True).start()
+
+        threading.Thread(target=accept, daemon=True).start()
+        yield listening.getsockname()[1]
+        listening.shutdown(socket.SHUT_RDWR)
+
+
 def finds(count: int, series: str = SERIES) -> tuple[Any, Callable[..., Any]]:
     """Answer every query with one series of `count` instances."""
 
@@ -264,26 +290,52 @@ def _gives(behaviour: Behaviour) -> tuple[Any, Callable[..., Any]]:
 def _sends(behaviour: Behaviour, port: int) -> tuple[Any, Callable[..., Any]]:
     """Send what the behaviour says when a series is asked for by C-MOVE."""
 
-    def answer(event: Any) -> Iterator[Any]:
+    def send(event: Any) -> None:
         behaviour.transfers += 1
         with sender(port) as association:
             for image in behaviour.images:
                 association.send_c_store(image)
                 if behaviour.breaks_off:
                     event.assoc.abort()
-                    break
-        yield "127.0.0.1", port
-        yield 0
+                    return
+        report(event, completed=len(behaviour.images))
+
+    return moves(send)
+
+
+def moves(send: Callable[[Any], None]) -> tuple[Any, Callable[..., Any]]:
+    """Do what a function does, reports included, when a series is asked for by C-MOVE."""
+
+    def answer(event: Any) -> Iterator[Any]:
+        send(event)
+        yield "127.0.0.1", 104
+        yield 0  # what the library then reports comes after the end
 
     return evt.EVT_C_MOVE, answer
 
 
+def report(event: Any, status: int = 0, **counts: int) -> None:
+    """Report to a request by C-MOVE: its status, and counts such as ``completed``."""
+    answer = C_MOVE()
+    answer.MessageIDBeingRespondedTo = event.request.MessageID
+    answer.AffectedSOPClassUID = event.request.AffectedSOPClassUID
+    answer.Status = status
+    for name, count in counts.items():
+        setattr(answer, f"NumberOf{name.capitalize()}Suboperations", count)
+    event.assoc.dimse.send_msg(answer, event.context.context_id)
+
+
 @contextmanager
-def sender(port: int, title: str = "OTHER") -> Iterator[Any]:
+def sender(
+    port: int, title: str = "OTHER", kind: str = CTImageStorage, address: str = "127.0.0.1"
+) -> Iterator[Any]:
     """Yield an association that sends to a port of medpaint."""
     ours = AE(ae_title=title)
-    ours.add_requested_context(CTImageStorage, ExplicitVRLittleEndian)
-    association = ours.associate("127.0.0.1", port, ae_title="MEDPAINT")
+    ours.add_requested_context(kind, ExplicitVRLittleEndian)
+    association = ours.associate("127.0.0.1", port, ae_title="MEDPAINT", bind_address=(address, 0))
+    connection = association.dul.socket and association.dul.socket.socket
     yield association
     if association.is_established:
         association.release()
+    if connection is not None:
+        connection.close()  # the library leaves it open if the other side has ended it

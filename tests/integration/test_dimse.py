@@ -16,7 +16,7 @@ from dicom_phantom import Phantom
 from orthanc import free_port
 from pydicom import Dataset, FileDataset, dcmread
 from pynetdicom import evt
-from servers import SERIES, STUDY, entity, finds, gives, sender
+from servers import SERIES, STUDY, entity, finds, gives, moves, report, sender
 
 from medpaint.cli.main import main
 from medpaint.core.errors import MedpaintError, ServerError, UsageError
@@ -92,16 +92,15 @@ def test_storing_resumes_after_the_association_ends(tmp_path: Path, images: list
 def sends_to(port: int, images: Sequence[Dataset], pause_s: float) -> tuple[Any, Callable[..., Any]]:
     """Send images to a port on request (C-MOVE), and report nothing before the end."""
 
-    def answer(_event: Any) -> Iterator[Any]:
+    def send(event: Any) -> None:
         with sender(port) as association:
             time.sleep(pause_s)
             for image in images:
                 association.send_c_store(image)
                 time.sleep(pause_s)
-        yield "127.0.0.1", port
-        yield 0
+        report(event, completed=len(images))
 
-    return evt.EVT_C_MOVE, answer
+    return moves(send)
 
 
 def test_a_slow_move_is_waited_for_while_instances_arrive(tmp_path: Path, images: list[FileDataset]) -> None:
@@ -114,7 +113,7 @@ def test_a_move_without_instances_times_out(tmp_path: Path) -> None:
     port = free_port()
     with (
         entity([finds(4), sends_to(port, [], 3.0)]) as url,
-        pytest.raises(ServerError, match="after 4 attempts: it ended the association, or did not answer in time"),
+        pytest.raises(ServerError, match="after 4 attempts: it did not answer within 1 s"),
     ):
         connect(url, receive=port, timeout_s=1.0).fetch(STUDY, SERIES, tmp_path / "out")
 
@@ -123,18 +122,17 @@ def test_only_the_server_can_send_and_only_during_the_transfer(tmp_path: Path, i
     port = free_port()
     established = []
 
-    def answer(_event: Any) -> Iterator[Any]:
+    def send(event: Any) -> None:
         with sender(port, "STRANGER") as stranger:
             established.append(stranger.is_established)
         association = held.enter_context(sender(port))
         established.append(association.is_established)
         for image in images[:3]:
             association.send_c_store(image)
-        yield "127.0.0.1", port
-        yield 0
+        report(event, completed=3)
 
-    with ExitStack() as held, entity([finds(4), (evt.EVT_C_MOVE, answer)]) as url:
-        with pytest.raises(ServerError, match="got 3"):
+    with ExitStack() as held, entity([finds(4), moves(send)]) as url:
+        with pytest.raises(ServerError, match=r"got 3; refused at port .*: an association with another title"):
             connect(url, receive=port, timeout_s=5.0).fetch(STUDY, SERIES, tmp_path / "out" / "series")
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", port), timeout=1.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -19,7 +20,7 @@ def find_records(paths: Iterable[Path]) -> list[Path]:
     """Return the records at `paths`, which are records, products next to one, or folders with records.
 
     Raises:
-        InputError: a path is not there, or has no record.
+        InputError: a path is not there, has no record, or has a folder that cannot be read.
     """
     found: list[Path] = []
     for path in paths:
@@ -45,12 +46,12 @@ def _records_of(path: Path) -> list[Path]:
     record = path.with_name(f"{stem}{RECORD_SUFFIX}")
     if found and record.exists():
         return [record]
-    return [*_below(path, f"*{RECORD_SUFFIX}"), *_missing_below(path)] if path.is_dir() else []
+    return [*_below(path, RECORD_SUFFIX), *_missing_below(path)] if path.is_dir() else []
 
 
 def _missing_below(folder: Path) -> list[Path]:
     """Return where a record is missing: next to masks of products that have none."""
-    masks = (mask for mask in _below(folder, f"*{_MASK_SUFFIX}") if _is_own(mask))
+    masks = (mask for mask in _below(folder, _MASK_SUFFIX) if _is_own(mask))
     records = (mask.with_name(mask.name.removesuffix(_MASK_SUFFIX) + RECORD_SUFFIX) for mask in masks)
     return [record for record in records if not record.exists()]
 
@@ -60,7 +61,19 @@ def _is_own(mask: Path) -> bool:
     return mask.is_file() and own_ending(mask) is not None
 
 
-def _below(folder: Path, pattern: str) -> list[Path]:
-    """Return what matches in a folder and below, except in hidden folders of products that are not finished."""
-    found = folder.rglob(pattern)
-    return sorted(path for path in found if not any(map(is_part, path.relative_to(folder).parts)))
+def _below(folder: Path, ending: str) -> list[Path]:
+    """Return the files of an ending in a folder and below, except in hidden folders of unfinished products.
+
+    Raises:
+        InputError: a folder cannot be read.
+    """
+
+    def refuse(error: OSError) -> None:
+        message = f"cannot read {error.filename}: {error.strerror}"
+        raise InputError(message) from error
+
+    found = []
+    for place, folders, names in os.walk(folder, onerror=refuse):
+        folders[:] = [name for name in folders if not is_part(name)]
+        found += [Path(place, name) for name in names if name.endswith(ending) and not is_part(name)]
+    return sorted(found)

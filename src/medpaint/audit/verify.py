@@ -67,7 +67,9 @@ def verify(path: str | Path) -> Verdict:
     try:
         record = read_record(path)
     except UnreadableError as error:
-        return Verdict(path, "unreadable", (f"not a record: {type(error.__cause__).__name__}",))
+        cause = error.__cause__
+        unread = f"cannot be read: {cause.strerror}" if isinstance(cause, OSError) else ""
+        return Verdict(path, "unreadable", (unread or f"not a record: {type(cause).__name__}",))
     problems: list[str] = []
     notes: list[str] = []
     try:

@@ -17,6 +17,9 @@ _CRASHES: Final = {signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, 
 """Signals that a fault in native code ends a process with; others come from outside."""
 
 _LOOK_S: Final = 0.02
+_LONGEST_LOOK_S: Final = 1.0
+"""What counts of the time between two looks: it is longer where both processes were paused."""
+
 _DIE_WITH_PARENT: Final = 1
 """PR_SET_PDEATHSIG of Linux."""
 
@@ -36,7 +39,7 @@ def done_apart(work: Callable[[], int], limit_s: float) -> int:
 
     Args:
         work: what to do; returns an exit code and raises nothing.
-        limit_s: seconds until the child is killed.
+        limit_s: seconds until the child is killed; those in which a terminal pauses both do not count.
 
     Raises:
         TimedOut: it took longer.
@@ -80,10 +83,13 @@ def _wait(child: int, limit_s: float) -> int:
     Raises:
         TimedOut: it does not end in time.
     """
-    end = time.monotonic() + limit_s
-    while time.monotonic() < end:
+    left_s, looked = limit_s, time.monotonic()
+    while left_s > 0:
         found, status = os.waitpid(child, os.WNOHANG)
         if found:
             return status
         time.sleep(_LOOK_S)
+        now = time.monotonic()
+        left_s -= min(now - looked, _LONGEST_LOOK_S)
+        looked = now
     raise TimedOut

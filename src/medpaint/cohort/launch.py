@@ -18,7 +18,7 @@ from medpaint.core.errors import InputError
 
 __all__ = ["run_snakemake", "snakemake_command", "working_folder"]
 
-_PASSED_ON: Final = {signal.SIGINT: signal.SIGINT, signal.SIGTERM: signal.SIGTERM, signal.SIGHUP: signal.SIGTERM}
+_ENDING: Final = {signal.SIGINT: signal.SIGINT, signal.SIGTERM: signal.SIGTERM, signal.SIGHUP: signal.SIGTERM}
 """Signals to signals: a terminal that closes ends a run as gently as a request does."""
 
 
@@ -26,7 +26,7 @@ def run_snakemake(options: Sequence[str], *, to_stderr: bool = False) -> int:
     """Run the workflow and return Snakemake's exit code, or 128 and the signal's number where one ended the run.
 
     Its jobs call the `medpaint` of this environment, even if that is not on the user's path. Signals that
-    ask a run to end are passed on to Snakemake and its jobs, and this waits until they have ended.
+    ask a run to end or to pause are passed on to Snakemake and its jobs, and this waits until they have ended.
 
     Args:
         options: options of Snakemake.
@@ -85,18 +85,29 @@ def _passed_on() -> Iterator[tuple[list[int], list[int]]]:
     """Pass signals on while the block runs, except those that this process ignores, as under nohup.
 
     Yields:
-        The process groups to pass them on to, which the block adds, and the signals that came.
+        The process groups to pass them on to, which the block adds, and the signals that asked to end.
     """
     groups: list[int] = []
     received: list[int] = []
 
-    def pass_on(number: int, _frame: FrameType | None) -> None:
+    def end(number: int, _frame: FrameType | None) -> None:
         received.append(number)
         for group in groups:
             _send(group, number)
 
-    heeded = [number for number in _PASSED_ON if signal.getsignal(number) != signal.SIG_IGN]
-    before = {number: signal.signal(number, pass_on) for number in heeded}
+    def pause(number: int, _frame: FrameType | None) -> None:
+        """Stop the groups and then this process, as Ctrl-Z does, and let them go on when this process does."""
+        for group in groups:
+            _send(group, number)
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)  # returns when a shell lets this process go on
+        signal.signal(number, pause)
+        for group in groups:
+            _send(group, signal.SIGCONT)
+
+    handlers = {**dict.fromkeys(_ENDING, end), signal.SIGTSTP: pause}
+    heeded = [number for number in handlers if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, handlers[number]) for number in heeded}
     try:
         yield groups, received
     finally:
@@ -107,7 +118,7 @@ def _passed_on() -> Iterator[tuple[list[int], list[int]]]:
 def _send(group: int, number: int) -> None:
     """Pass a signal on to a group of processes."""
     with suppress(ProcessLookupError):
-        os.killpg(group, _PASSED_ON[signal.Signals(number)])
+        os.killpg(group, _ENDING.get(signal.Signals(number), number))
 
 
 def _cohort_folder() -> Path:

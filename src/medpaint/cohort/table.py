@@ -14,16 +14,28 @@ from medpaint.io.naming import SCAN_ID
 from medpaint.io.tables import Row, read_rows
 from medpaint.parameters import FIELDS, Parameters
 
-__all__ = ["COLUMNS", "FETCHED_SERIES", "ScanRow", "read_table"]
+__all__ = ["COLUMNS", "FETCHED_SERIES", "MOST_SCANS", "ScanRow", "read_table"]
 
 FETCHED_SERIES: Final = r"^[0-9]+(\.[0-9]+)*(#.*)?$"
 """The series of a scan that is fetched: its UID, and after a # which of its volumes to restore."""
 
+MOST_SCANS: Final = 100_000
+"""Scans of a cohort: Snakemake plans all jobs before the first one, which takes 6 ms and 45 kB for each scan."""
+
 _LONGEST: Final = 4095
 """Longest cell in bytes: that of a path on Linux."""
 
+_SPELLED: Final = {
+    "scan": "expected at most 128 letters, digits, dots, dashes and underscores, the first a letter or digit",
+    "study": "expected a DICOM identifier, digits with dots between them",
+}
+"""How the cells of columns that have a pattern are spelled."""
+
 _LONGEST_ENGINE: Final = 100
 """Longest name of an engine in bytes: it becomes part of the names of batches."""
+
+_PAGE: Final = "docs/reference/config.md"
+"""Where the columns are described."""
 
 _NOT_TEXT: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 """Control characters, and bytes that are not UTF-8."""
@@ -105,13 +117,19 @@ def read_table(path: Path) -> list[ScanRow]:
 
     Raises:
         UnreadableError: the file cannot be read.
-        UsageError: an unknown or missing column, a bad value, or two rows with the same name; the message says
-        where.
+        UsageError: an unknown or missing column, a bad value, two rows with the same name, or too many; the
+            message says where.
     """
     rows: list[ScanRow] = []
     lines: dict[str, int] = {}
     what = "the table of a cohort's scans"
-    for row in read_rows(path, columns=COLUMNS, required=("scan",), what=what, bad_bytes="surrogateescape"):
+    found = read_rows(
+        path, columns=COLUMNS, required=("scan",), what=what, page=_PAGE, bad_bytes="surrogateescape"
+    )
+    if len(found) > MOST_SCANS:
+        message = f"{path}: expected at most {MOST_SCANS} scans in a cohort, got {len(found)}: split the table"
+        raise UsageError(message)
+    for row in found:
         checked = _checked(path, row)
         if checked.scan in lines:
             message = f"{path}, line {row.line}: expected each scan once, got {checked.scan} more than once"
@@ -141,7 +159,8 @@ def _checked(path: Path, row: Row) -> ScanRow:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         column = f", column {first['loc'][0]}" if first["loc"] else ""
-        reason = first["msg"].removeprefix("Value error, ")
+        is_misspelt = first["type"] == "string_pattern_mismatch"
+        reason = _SPELLED[str(first["loc"][0])] if is_misspelt else first["msg"].removeprefix("Value error, ")
         message = f"{where}{column}: {reason[0].lower()}{reason[1:]}"
         raise UsageError(message) from error
     except UsageError as error:

@@ -63,7 +63,8 @@ def _in_folder(folder: Path, progress: Progress | None) -> list[Inspection]:
         elif kind is not None:
             found += _from_headers(file, kind)
     if has_dicom:
-        found += FORMATS["dicom"]().inspect(folder, progress)
+        refused = {one.path for one in found if not one.restorable}
+        found += (one for one in FORMATS["dicom"]().inspect(folder, progress) if one.path not in refused)
     if not found:
         message = f"{folder}: expected images, found none among {len(files)} files"
         raise InputError(message)

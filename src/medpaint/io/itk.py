@@ -67,21 +67,14 @@ _ENDINGS: Final = {
 
 @dataclass(frozen=True, eq=False)
 class ItkSource:
-    """The NRRD or MetaImage file that a volume was read from.
+    """The NRRD or MetaImage file that a volume was read from; see `Source`.
 
     Attributes:
-        path: the file with the header.
-        kind: ``nrrd`` or ``metaimage``.
-        sha256: hash of its bytes; of both files' hashes where the voxels are in a separate file.
-        facts: shape, axes, frames, encoding.
-        warnings: what was noticed, a sentence each.
+        sha256: hash of the file; of both files' hashes where the voxels are in a separate one.
         digests: hash of each of its files, the header's first.
         stored: where its voxels are.
         frame: number of the frame that was read.
-        selection: which volume was read.
         affine: voxel index to RAS+ millimetres, (4, 4).
-        positions: where the numbers of its header put its voxels, in its own unit and as millimetres.
-        absent: always empty; slices are put back in DICOM series only.
     """
 
     path: Path
@@ -121,16 +114,6 @@ class ItkSource:
         """Write `data` in the place of the frame that was read, compressed where the source was.
 
         A separate file for the voxels is named after `path` and put in its place first.
-
-        Args:
-            data: stored values, (I, J, K), of the dtype of the volume that was read.
-            mask: not needed for this format.
-            path: the file with the header to write.
-            derivation: left to the record.
-
-        Raises:
-            InputError: the source is gone or has changed since it was read.
-            MedpaintError: `path` cannot be written.
         """
         del mask, derivation
         with ExitStack() as stack:
@@ -147,36 +130,13 @@ class ItkSource:
                     file.replace(data_part)
 
     def read_back(self, path: Path, data: Array, mask: Mask) -> ReadBack:
-        """Read a product and compare it with the values that were to be written.
-
-        Args:
-            path: what `write` wrote.
-            data: the stored values that it was given, (I, J, K).
-            mask: True = repaired, (I, J, K).
-
-        Raises:
-            VerificationError: it does not contain the same values.
-        """
+        """Compare a product with what was to be written."""
         return compared(path, lambda: read_itk(path, frame=self.selection.frame), data, mask)
 
     def write_mask(
         self, mask: Mask, nifti: Path, segmentation: Path, *, restored: Path, derivation: Derivation
     ) -> tuple[str, ...]:
-        """Write a mask as NIfTI on the scan's grid.
-
-        Args:
-            mask: True = repaired, (I, J, K).
-            nifti: the file to write.
-            segmentation: not needed for this format, like the next two.
-            restored: not needed.
-            derivation: not needed.
-
-        Returns:
-            Nothing: the format has no other kind of mask.
-
-        Raises:
-            MedpaintError: `nifti` cannot be written.
-        """
+        """Write a mask as NIfTI on the scan's grid."""
         del segmentation, restored, derivation
         write_mask(mask, self.affine, nifti, product=self.suffix)
         return ()

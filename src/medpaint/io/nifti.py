@@ -62,20 +62,13 @@ _NOTE: Final = "medpaint: mask of a restored scan, saved as *{}"
 
 @dataclass(frozen=True, eq=False)
 class NiftiSource:
-    """The NIfTI file that a volume was read from.
+    """The NIfTI file that a volume was read from; see `Source`.
 
     Attributes:
-        path: the file.
-        sha256: hash of its bytes as they are on the disk.
-        selection: which volume was read.
-        facts: shape, axes, frames, codes and scaling.
-        warnings: what was noticed, a sentence each.
         header: the bytes that the unpacked file starts with.
         axes: number of axes of the volume in the file, 2 or 3.
         stored: where its voxels are.
         place: where in the file the frame was that was read.
-        positions: where the forms of its header put its voxels, the one that it is read by first.
-        absent: always empty; slices are put back in DICOM series only.
     """
 
     path: Path
@@ -92,7 +85,7 @@ class NiftiSource:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """The one file."""
+        """The file."""
         return (self.path,)
 
     @property
@@ -118,53 +111,20 @@ class NiftiSource:
     def write(self, data: Array, mask: Mask, path: Path, derivation: Derivation) -> None:
         """Write `data` in the place of the frame that was read; every other byte is the original file's.
 
-        The header has no free field for a note, so `derivation` is left to the record.
-
-        Args:
-            data: stored values, (I, J, K), of the dtype of the volume that was read.
-            mask: not needed for this format.
-            path: the file to write; gzipped where it ends in ``.gz``.
-            derivation: not needed for this format.
-
-        Raises:
-            InputError: the source is gone or has changed since it was read.
-            MedpaintError: `path` cannot be written.
+        The file is gzipped where `path` ends in ``.gz``.
         """
         del mask, derivation
         with reopened(self.path, self.sha256) as file, replacing(path) as part, part.open("wb") as out:
             pack(bytes_with(file, self.stored, self.place, data), out, _packing_for(path))
 
     def read_back(self, path: Path, data: Array, mask: Mask) -> ReadBack:
-        """Read a product and compare it with the values that were to be written.
-
-        Args:
-            path: what `write` wrote.
-            data: the stored values that it was given, (I, J, K).
-            mask: True = repaired, (I, J, K).
-
-        Raises:
-            VerificationError: it does not contain the same values.
-        """
+        """Compare a product with what was to be written."""
         return compared(path, lambda: read_nifti(path, frame=self.selection.frame), data, mask)
 
     def write_mask(
         self, mask: Mask, nifti: Path, segmentation: Path, *, restored: Path, derivation: Derivation
     ) -> tuple[str, ...]:
-        """Write a mask with the scan's own qform, sform, codes, voxel sizes and units.
-
-        Args:
-            mask: True = repaired, (I, J, K).
-            nifti: the file to write, of the scan's version of NIfTI; gzipped where it ends in ``.gz``.
-            segmentation: not needed for this format, like the next two.
-            restored: not needed.
-            derivation: not needed.
-
-        Returns:
-            Nothing: the format has no other kind of mask.
-
-        Raises:
-            MedpaintError: `nifti` cannot be written.
-        """
+        """Write a mask with the scan's own version of NIfTI, qform, sform, codes, voxel sizes and units."""
         del segmentation, restored, derivation
         _write_mask(
             mask_header_like(self.header, mask.shape[: self.axes], note=_NOTE.format(self.suffix).encode()),

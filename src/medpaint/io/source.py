@@ -130,7 +130,11 @@ class Source(Protocol):
             data: stored values, (I, J, K), of the dtype of the volume that was read.
             mask: True where `data` may differ from what was read, (I, J, K).
             path: the file, or for a series the folder, to write; replaced if it exists.
-            derivation: how the change came about.
+            derivation: how the change came about; left to the record where the format has no place for it.
+
+        Raises:
+            InputError: the source is gone or has changed since it was read.
+            MedpaintError: `path` cannot be written.
         """
         ...
 
@@ -166,5 +170,8 @@ class Source(Protocol):
         Returns:
             Why a mask in the scan's own format was not written, a sentence each; nothing where it was, or where
             the scan's format has none.
+
+        Raises:
+            MedpaintError: it cannot be written.
         """
         ...

@@ -116,7 +116,8 @@ def read_errors(path: Path) -> Iterator[None]:
         raise UnreadableError(message) from error
     except OSError as error:
         reason = _LINK_TO_NOTHING if is_link_to_nothing(path) else error.strerror or error
-        message = f"cannot read {path}: {reason}"
+        named = error.filename if isinstance(error.filename, str) else path  # such as a folder below
+        message = f"cannot read {named}: {reason}"
         raise InputError(message) from error
 
 

@@ -10,6 +10,7 @@ import codecs
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Final, Literal
 
@@ -21,6 +22,9 @@ __all__ = ["Row", "read_rows", "write_rows"]
 
 _MOST_SHOWN: Final = 200
 """Longest part of a table that a message quotes, in characters."""
+
+_MOST_LISTED: Final = 6
+"""Columns that a message lists, at most."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ def read_rows(
     columns: Sequence[str] | None,
     required: Sequence[str] = (),
     what: str,
+    page: str = "",
     refusal: type[MedpaintError] = UsageError,
     bad_bytes: Literal["strict", "surrogateescape"] = "strict",
 ) -> list[Row]:
@@ -52,6 +57,7 @@ def read_rows(
         columns: all columns that it may have; None: any.
         required: columns that it must have.
         what: what the table is, for messages, such as ``a table of scans``.
+        page: page of the documentation with the columns, for messages where they are many.
         refusal: error for a readable file with other columns than expected, or with a row that has too many cells.
         bad_bytes: what happens to bytes below the first line that are not UTF-8: ``strict`` refuses the table,
             ``surrogateescape`` leaves them to the caller as lone surrogates.
@@ -66,7 +72,7 @@ def read_rows(
     number, header = lines[0] if lines else (1, [])
     problem = _problem(header, columns, required)
     if problem:
-        message = f"{path}, line {number}: expected {what} with {_wanted(columns, required)}; {problem}"
+        message = f"{path}, line {number}: expected {what}{_wanted(columns, required, page)}; {problem}"
         raise refusal(message)
     return [_row(path, line, cells, header, refusal) for line, cells in lines[1:]]
 
@@ -106,6 +112,9 @@ def _lines(path: Path, what: str, bad_bytes: str) -> list[tuple[int, list[str]]]
     """Return the cells of every line that has text, with its number; empty cells at the end are left out."""
     try:
         content = regular_bytes(path).removeprefix(codecs.BOM_UTF8)
+        if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in content.partition(b"\n")[0]:
+            message = f"{path}: expected {what}, as text in UTF-8; got UTF-16, or no text: save it as UTF-8"
+            raise UnreadableError(message)
         text = content.decode("utf-8", bad_bytes).replace("\r\n", "\n").replace("\r", "\n")
         split = [(number, line.split("\t")) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
         if split:
@@ -135,8 +144,10 @@ def _problem(header: Sequence[str], columns: Sequence[str] | None, required: Seq
     repeated = [name for name, count in Counter(header).items() if count > 1]
     if not unknown and not missing and not repeated:
         return ""
-    holds = f"the first line has {_bounded(', '.join(map(repr, header)))}"
-    return f"{holds}: {_advice(header, known, unknown, missing, repeated)}"
+    advice = _advice(header, known, unknown, missing, repeated)
+    if len(header) > _MOST_LISTED:
+        return advice
+    return f"the first line has {_bounded(', '.join(map(repr, header)))}: {advice}"
 
 
 def _advice(
@@ -154,7 +165,9 @@ def _advice(
     if spelled:
         return "write " + ", ".join(f"{right} for {_bounded(repr(wrong))}" for wrong, right in spelled.items())
     if unknown:
-        return f"no column can be called {_bounded(', '.join(map(repr, unknown)))}"
+        named = ", ".join(f"{_bounded(repr(name))}{_suggested(name, known - set(header))}" for name in unknown[:3])
+        more = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
+        return f"no column can be called {named}{more}"
     return f"{', '.join(missing)} is missing" if missing else f"{_bounded(', '.join(repeated))} is there twice"
 
 
@@ -163,12 +176,20 @@ def _bounded(text: str) -> str:
     return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
 
 
-def _wanted(columns: Sequence[str] | None, required: Sequence[str]) -> str:
-    """Describe which columns a table may and must have."""
+def _suggested(name: str, known: set[str]) -> str:
+    """Return the known column with the closest name, for a message; empty if none is close."""
+    close = get_close_matches(name[:_MOST_SHOWN].strip().lower(), sorted(known), 1)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+def _wanted(columns: Sequence[str] | None, required: Sequence[str], page: str) -> str:
+    """Describe which columns a table may and must have; where they are many, where to read which."""
+    if columns is not None and len(columns) > _MOST_LISTED:
+        return f" with the columns of {page}" if page else ""
     if columns is None or set(columns) == set(required):
-        return f"the columns {', '.join(columns or required)}" if columns or required else "each column once"
+        return f" with the columns {', '.join(columns or required)}" if columns or required else ""
     needed = f" ({', '.join(required)} required)" if required else ""
-    return f"only the columns {', '.join(columns)}{needed}"
+    return f" with only the columns {', '.join(columns)}{needed}"
 
 
 def _joined(cells: Iterable[object]) -> str:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
 from typing import Any, Final
 
 from medpaint.io.dicom.parsing import PARSE_ERRORS
@@ -18,18 +20,8 @@ __all__ = ["checked_count", "checked_modality", "checked_uid", "first_in", "item
 _COUNT: Final = re.compile(r" *\+?[0-9]{1,9} *")
 """An integer string that counts (DICOM PS3.5, 6.2)."""
 
-_MODALITIES: Final = frozenset(
-    """
-    ANN AR ASMT AU BDUS BI BMD CFM CR CT CTPROTOCOL DG DMS DOC DX ECG EEG EMG EOG EPS ES FID GM HC HD IO IOL IVOCT
-    IVUS KER KO LEN LS M3D MG MR NM OAM OCT OP OPM OPR OPT OPTBSV OPTENF OPV OSS OT PA PLAN POS PR PT PX REG RESP
-    RF RG RTDOSE RTIMAGE RTINTENT RTPLAN RTRAD RTRECORD RTSEGANN RTSTRUCT RWV SEG SM SMR SR SRF STAIN TEXTUREMAP
-    TG US VA VF XA XAPROTOCOL XC AS CD CF CP CS DD DF DM DS EC FA FS LP MA MS OPB PI ST VM
-    """.split()  # noqa: SIM905 - a list of ninety strings is hard to read
-)
-"""Defined terms, retired ones among them (DICOM PS3.3, C.7.3.1.1.1). Any other word could be a name."""
-
 WITHHELD: Final = "withheld"
-"""What stands in place of an invalid modality."""
+"""What stands in place of a modality that DICOM does not define."""
 
 
 def checked_uid(value: object, keyword: str) -> str:
@@ -49,11 +41,19 @@ def checked_uid(value: object, keyword: str) -> str:
 
 
 def checked_modality(value: object) -> str:
-    """Return a modality; empty if there is none, `WITHHELD` if it is not one of DICOM's."""
+    """Return a modality; empty if there is none, `WITHHELD` if it is not one of DICOM's: it could be a name."""
     found = value.strip(" ") if isinstance(value, str) else value
     if found in (None, "", []):
         return ""
-    return found if isinstance(found, str) and found in _MODALITIES else WITHHELD
+    return found if isinstance(found, str) and found in _modalities() else WITHHELD
+
+
+@cache
+def _modalities() -> frozenset[str]:
+    """Return the codes of DICOM that are words: most are modalities, retired ones among them (PS3.16, D)."""
+    defined: Any = import_module("pydicom.sr.codedict").codes.DCM
+    values = (getattr(defined, name).value for name in defined.dir())
+    return frozenset(value for value in values if not value.isdigit())
 
 
 def checked_count(value: object, keyword: str) -> int:

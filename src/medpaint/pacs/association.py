@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -13,10 +13,11 @@ from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from medpaint.core.errors import ServerError, UsageError
+from medpaint.pacs.contact import Contact, EndedError
 from medpaint.pacs.credentials import Credentials, check_authority
-from medpaint.pacs.guard import guarding
+from medpaint.pacs.guard import guarding, recording, watching
 from medpaint.pacs.limits import Allowance
-from medpaint.pacs.retry import TransientError
+from medpaint.pacs.retry import PermanentError
 
 __all__ = ["CALLING", "Entity", "check_title", "entity_of"]
 
@@ -29,8 +30,12 @@ _PORTS: Final = {"dicom": 104, "dicoms": 2762}
 _LONGEST_TITLE: Final = 16
 """Characters of an application entity title, at most (DICOM PS3.5, 6.2)."""
 
-_TRANSIENT: Final = 2
-"""Result of a rejection that may pass in a moment (DICOM PS3.8, 9.3.4)."""
+_NOT_ACCEPTED: Final = {
+    1: " (rejected by its application)",
+    2: " (no reason given)",
+    4: " (in none of the offered transfer syntaxes)",
+}
+"""Why a presentation context was not accepted, unless its service is not supported (DICOM PS3.8, 9.3.3.2)."""
 
 
 @dataclass(frozen=True)
@@ -83,17 +88,34 @@ class Entity:
 
         Raises:
             TransientError: it could not be reached, or ended the association; that may pass.
-            PermanentError: it sends more than the allowance.
-            ServerError: it refuses.
+            PermanentError: it refuses for good, is no application entity, or sends more than the allowance.
+            ServerError: it supports none of the services.
         """
-        with _silent_threads():
-            yield from self._associated(contexts, allowance, roles, handlers)
+        contact = Contact(self.title, self.calling, self.timeout_s)
+        with _silent_threads(), closing(contact):
+            association = self._opened(contexts, allowance, contact, roles, handlers)
+            try:
+                yield association
+            except EndedError as error:
+                reason = contact.reason()
+                association.abort()
+                allowance.check()
+                raise reason from error
+            except BaseException:
+                association.abort()
+                allowance.check()
+                raise
+            association.release()
 
-    def _associated(
-        self, contexts: Sequence[Any], allowance: Allowance, roles: Sequence[Any], handlers: Sequence[Any]
-    ) -> Iterator[Any]:
-        """Yield an association, and end it; see `associated`."""
-        tls = self._tls()
+    def _opened(
+        self,
+        contexts: Sequence[Any],
+        allowance: Allowance,
+        contact: Contact,
+        roles: Sequence[Any],
+        handlers: Sequence[Any],
+    ) -> Any:  # noqa: ANN401 - of pynetdicom
+        """Return an association that is established; see `associated`."""
         try:
             association = self.application().associate(
                 self.host,
@@ -101,40 +123,35 @@ class Entity:
                 contexts=list(contexts),
                 ae_title=self.title,
                 ext_neg=[*roles, *self._identity()],
-                tls_args=tls,
-                evt_handlers=[*handlers, guarding(allowance, self.timeout_s)],
+                tls_args=self._tls(contact),
+                evt_handlers=[*handlers, *watching(contact), guarding(allowance, self.timeout_s, contact)],
             )
         except OSError as error:  # such as an unknown host
-            message = f"it could not be reached: {error.strerror or error}"
-            raise TransientError(message) from error
+            contact.failure = error
+            raise contact.reason() from error
         if not association.is_established:
             allowance.check()
-            self._refused(association)
-        try:
-            yield association
-        except BaseException:
+            self._check_contexts(association)
+            raise contact.reason()
+        offered = {one.context_id: one.transfer_syntax for one in association.requestor.requested_contexts}
+        if any(one.transfer_syntax[0] not in offered[one.context_id] for one in association.accepted_contexts):
             association.abort()
-            allowance.check()
-            raise
-        association.release()
+            message = "it accepts a service in a transfer syntax that was not offered"
+            raise PermanentError(message)
+        return association
 
-    def _refused(self, association: Any) -> None:  # noqa: ANN401 - of pynetdicom
-        """Raise the reason why an association was not established."""
-        if association.rejected_contexts and not association.accepted_contexts:
-            named = ", ".join(dict.fromkeys(one.abstract_syntax.name for one in association.rejected_contexts))
+    def _check_contexts(self, association: Any) -> None:  # noqa: ANN401 - of pynetdicom
+        """Raise which services the server does not accept, if it accepts none."""
+        answer = association.acceptor.primitive
+        rejected = [] if association.accepted_contexts else association.rejected_contexts
+        if rejected and not answer.presentation_context_definition_results_list:
+            message = "it accepts the association, but its answer names none of the requested services"
+            raise PermanentError(message)
+        if rejected:
+            whys = {(one.abstract_syntax.name, _NOT_ACCEPTED.get(one.result, "")) for one in rejected}
+            named = ", ".join(f"{name}{why}" for name, why in sorted(whys))
             message = f"{self.url} supports none of the requested services: {named}"
             raise ServerError(message)
-        answer = association.acceptor.primitive
-        if not association.is_rejected or answer is None:
-            message = "it could not be reached, or ended the association at once"
-            if self.url.startswith("dicoms:"):
-                message += ", or its certificate is not trusted (name one to trust with --authority)"
-            raise TransientError(message)
-        reason = f"it rejects the association of {self.calling} with {self.title}: {answer.reason_str.lower()}"
-        if answer.result == _TRANSIENT:
-            raise TransientError(reason)
-        message = f"the request to {self.url} failed: {reason}"
-        raise ServerError(message)
 
     def _identity(self) -> list[Any]:
         """Return our user identity (DICOM PS3.7, D.3.3.7)."""
@@ -148,13 +165,14 @@ class Entity:
             identity.secondary_field = self.credentials.password.encode()
         return [identity]
 
-    def _tls(self) -> tuple[ssl.SSLContext, str] | None:
-        """Return how certificates are checked, if the address asks for TLS."""
+    def _tls(self, contact: Contact) -> tuple[ssl.SSLContext, str] | None:
+        """Return how certificates are checked, if the address asks for TLS; the contact notes failures."""
         if not self.url.startswith("dicoms:"):
             return None
         context = ssl.create_default_context()
         if self.authority is not None:
             context.load_verify_locations(self.authority)
+        context.sslsocket_class = recording(ssl.SSLSocket, contact)
         return context, self.host
 
 

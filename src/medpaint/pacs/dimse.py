@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from itertools import product
 from pathlib import Path
@@ -15,30 +16,29 @@ from medpaint.io.dicom import quiet
 from medpaint.io.dicom.parsing import PARSE_ERRORS
 from medpaint.pacs.answers import checked_count, checked_modality, checked_uid, value_of
 from medpaint.pacs.association import Entity
+from medpaint.pacs.contact import EndedError
 from medpaint.pacs.guard import guarding
 from medpaint.pacs.limits import (
     ANSWER_BYTES,
     LIST_RATE,
     LIST_S,
     MESSAGE_BYTES,
+    MOST_REPORTS,
     MOST_SERIES,
     SERIES_BYTES,
     Allowance,
 )
-from medpaint.pacs.reception import Intake, fetch_series, handing_to, waiting_for
+from medpaint.pacs.receiver import receiving, waiting_for
+from medpaint.pacs.reception import Intake, fetch_series, handing_to
 from medpaint.pacs.remote import RemoteSeries, check_keywords
-from medpaint.pacs.retry import PermanentError, TransientError, call_with_retry
+from medpaint.pacs.retry import PermanentError, call_with_retry
 from medpaint.pacs.services import CLASSES, FIND, GET, MOVE, OF_SERIES, SYNTAXES, context_of
+from medpaint.pacs.status import PENDING, check_counts, check_status
 from medpaint.pacs.storing import Outgoing, outgoing_of
 
 __all__ = ["Dimse"]
 
-_CANCELLED: Final = 0xFE00
 _ENDLESS: Final = "its list does not end; narrow the search"
-_PENDING: Final = frozenset({0xFF00, 0xFF01})
-
-_OUT_OF_RESOURCES: Final = 0xA7
-"""First byte of statuses that may pass in a moment (DICOM PS3.4, tables B.2-1, C.4-2)."""
 
 
 class Dimse:
@@ -106,7 +106,7 @@ class Dimse:
             refused = " in ".join(_name(uid) for uid in kind)
             message = f"{self.url} stored {done} instances, does not accept {refused}"
             raise ServerError(message)
-        self._check(_sent(association, outgoing.file), "instance", final=True)
+        check_status(self.url, _sent(association, outgoing.file), "instance", final=True)
 
     def _found(self, query: Mapping[str, str]) -> Iterator[RemoteSeries]:
         """Yield the matching series study by study, because servers need not search across studies."""
@@ -136,14 +136,14 @@ class Dimse:
 
     def _answers(self, association: Any, level: str, keys: Mapping[str, str]) -> Iterator[Any]:  # noqa: ANN401
         """Yield the server's matches at the level ``STUDY`` or ``SERIES``."""
-        answers = _established(association).send_c_find(_identifier(level, keys), FIND)
+        answers = _asked(association, "send_c_find", _identifier(level, keys), FIND)
         for number, (status, answer) in enumerate(answers):
-            self._check(status, "query")
+            check_status(self.url, status, "query")
             if number >= MOST_SERIES:
                 raise PermanentError(_ENDLESS)
             if answer is not None:
                 yield answer
-            elif status.Status in _PENDING:
+            elif status.Status in PENDING:
                 message = "expected what matches the query, got an answer that cannot be parsed"
                 raise PermanentError(message)
 
@@ -162,72 +162,72 @@ class Dimse:
             if all(one.abstract_syntax != GET for one in association.accepted_contexts):
                 message = f"{self.url} does not offer C-GET: use C-MOVE with --receive"
                 raise ServerError(message)
-            for status, _ in _established(association).send_c_get(_series_of(wanted), GET):
-                self._check(status, "request")
+            self._follow(_asked(association, "send_c_get", _series_of(wanted), GET), "request", intake)
 
     def _move(self, wanted: RemoteSeries, intake: Intake) -> None:
-        """Have a series sent to a local port that accepts associations of the server only (C-MOVE)."""
-        ours = self._entity.application()
-        ours.require_called_aet, ours.require_calling_aet = True, [self._entity.title]
+        """Have a series sent to a local port (C-MOVE)."""
+        ours, port, timeout_s = self._entity.calling, self._receive or 0, self._entity.timeout_s
+        number = secrets.randbelow(2**16 - 1) + 1
+        what = f"request (register there: {ours}, this machine, port {port})"
         allowance = self._for_series()
-        with handing_to(intake, allowance) as handler:
-            receiver = self._listening(ours, [handler, guarding(allowance, self._entity.timeout_s)])
-            try:
-                with self._entity.associated([context_of(MOVE, *SYNTAXES[:2])], allowance) as association:
-                    waiting_for(association, intake, self._entity.timeout_s)
-                    ours_there = f"{self._entity.calling}, this machine, port {self._receive}"
-                    for status, _ in association.send_c_move(_series_of(wanted), self._entity.calling, MOVE):
-                        self._check(status, f"request (register there: {ours_there})")
-            finally:
-                receiver.shutdown()
-                for one in receiver.active_associations:
-                    one.abort()
+        with (
+            handing_to(intake, allowance, (ours, number)) as handler,
+            receiving(self._entity, port, [handler, guarding(allowance, timeout_s)]),
+            self._entity.associated([context_of(MOVE, *SYNTAXES[:2])], allowance) as association,
+        ):
+            waiting_for(association, intake, timeout_s)
+            answers = _asked(association, "send_c_move", _series_of(wanted), ours, MOVE, number)
+            self._follow(answers, what, intake)
+
+    def _follow(self, answers: Iterable[Any], what: str, intake: Intake) -> None:
+        """Wait for the end of a transfer, and compare what the server says of it with what arrived.
+
+        What comes later does not count, so the intake is closed before the association is.
+        """
+        for number, (status, _) in enumerate(answers):
+            check_status(self.url, status, what)
+            if status.Status not in PENDING:
+                check_counts(status, intake.count)
+            elif number >= MOST_REPORTS + intake.count:
+                message = "its reports that the transfer goes on do not end"
+                raise PermanentError(message)
+        intake.close()
 
     def _for_series(self) -> Allowance:
         """Return what a transfer of a series may take."""
         return Allowance(self._entity.timeout_s, MESSAGE_BYTES, total=SERIES_BYTES)
-
-    def _listening(self, ours: Any, handlers: Sequence[Any]) -> Any:  # noqa: ANN401 - of pynetdicom
-        """Start to listen at the port."""
-        contexts = [context_of(one, *SYNTAXES) for one in CLASSES]
-        try:
-            return ours.start_server(
-                ("", self._receive), block=False, contexts=contexts, evt_handlers=list(handlers)
-            )
-        except OSError as error:
-            message = f"expected a free port to receive at, cannot use {self._receive}: {error.strerror or error}"
-            raise UsageError(message) from error
-
-    def _check(self, status: Any, what: str, *, final: bool = False) -> None:  # noqa: ANN401 - a dataset
-        """Raise the failure that an answer reports; warnings pass, pending ones unless it has to be final."""
-        code = status.get("Status")
-        if not isinstance(code, int):
-            message = "it ended the association, or did not answer in time"
-            raise TransientError(message)
-        failed = status.get("NumberOfFailedSuboperations") or 0
-        if code >> 8 == _OUT_OF_RESOURCES:
-            message = f"it is out of resources for the {what} (status {code:#06x})"
-            raise TransientError(message)
-        if code == _CANCELLED:
-            message = f"{self.url} ended the {what} early: it may limit how much it lists, narrow the search"
-            raise ServerError(message)
-        passes = code == 0 or code >> 12 == 0xB or (code in _PENDING and not final)
-        if failed or not passes:
-            more = f", and could not send {failed} instances" if failed else ""
-            message = f"{self.url} refused the {what} (status {code:#06x}){more}"
-            raise ServerError(message)
 
 
 def _established(association: Any) -> Any:  # noqa: ANN401 - of pynetdicom
     """Return an association, after checking that it has not ended since the last answer.
 
     Raises:
-        TransientError: it has ended.
+        EndedError: it has ended.
     """
     if not association.is_established:
-        message = "it ended the association"
-        raise TransientError(message)
+        raise EndedError
     return association
+
+
+def _asked(association: Any, method: str, *words: object) -> Any:  # noqa: ANN401 - of pynetdicom
+    """Return the answers to a request over an association.
+
+    Args:
+        association: with the server.
+        method: of the association, which sends the request.
+        words: its arguments.
+
+    Raises:
+        EndedError: the association has ended.
+        PermanentError: the server has accepted the service in another role.
+    """
+    try:
+        return getattr(_established(association), method)(*words)
+    except RuntimeError as error:  # it has ended since it was checked
+        raise EndedError from error
+    except ValueError as error:
+        message = "it accepts the service in another role than was offered"
+        raise PermanentError(message) from error
 
 
 def _sent(association: Any, file: Path) -> Any:  # noqa: ANN401 - of pynetdicom

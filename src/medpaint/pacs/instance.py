@@ -24,6 +24,8 @@ _UNDEFINED: Final = 0xFFFFFFFF
 _HELD: Final = 2**16
 """Largest value that is read; of larger ones only the place is."""
 
+_IDENTIFIERS: Final = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
+
 _PREAMBLE: Final = 132
 _ROWS: Final = 0x00280010
 _PIXELS: Final = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
@@ -40,6 +42,7 @@ class Identity:
     study: str
     series: str
     instance: str
+    sop_class: str
 
 
 def identity_of(file: Path) -> Identity:
@@ -58,11 +61,12 @@ def identity_of(file: Path) -> Identity:
     if not whole:
         message = "it sent a truncated instance"
         raise TransientError(message)
-    study, series, instance = found
+    study, series, instance, sop_class = found
     return Identity(
         checked_uid(study, "StudyInstanceUID"),
         checked_uid(series, "SeriesInstanceUID"),
         checked_uid(instance, "SOPInstanceUID"),
+        checked_uid(sop_class, "SOPClassUID"),
     )
 
 
@@ -77,7 +81,7 @@ def _read(file: Path, size: int) -> tuple[list[object], bool]:
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         dataset = pydicom.dcmread(file, defer_size=_HELD)
-        found = [dataset.get(name) for name in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")]
+        found = [dataset.get(name) for name in _IDENTIFIERS]
         elements = {tag: dataset.get_item(tag, keep_deferred=True) for tag in dataset.keys()}  # noqa: SIM118
     is_cut = any(str(one.message).startswith(_CUT) for one in warned)
     lacks_pixels = _ROWS in elements and not elements.keys() & _PIXELS

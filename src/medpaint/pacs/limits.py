@@ -16,7 +16,9 @@ __all__ = [
     "MESSAGE_BYTES",
     "MOST_INSTANCES",
     "MOST_PAGES",
+    "MOST_REPORTS",
     "MOST_SERIES",
+    "PDU_BYTES",
     "SERIES_BYTES",
     "Allowance",
 ]
@@ -28,10 +30,16 @@ INSTANCE_BYTES: Final = 2 * 2**30
 MESSAGE_BYTES: Final = 2**30
 """Bytes of an instance that is held in memory while it comes."""
 
+PDU_BYTES: Final = 2**24
+"""Bytes of a PDU over DIMSE; we ask for 16 KiB, which not every server heeds."""
+
 SERIES_BYTES: Final = 64 * 2**30
 
 MOST_INSTANCES: Final = 100_000
 """Instances of a series."""
+
+MOST_REPORTS: Final = 10_000
+"""Reports that a transfer goes on, beyond one for each instance."""
 
 MOST_SERIES: Final = 100_000
 """Series in a list."""
@@ -104,6 +112,10 @@ class Allowance:
                 self._exceeded = f"it sends more than {min(self._most, self._total)} bytes"
         self.check()
         self.check_time()
+
+    def use_up(self, why: str) -> None:
+        """Let nothing more come; `check` and `take` raise why."""
+        self._exceeded = self._exceeded or why
 
     def check_time(self) -> None:
         """Raise if the time is over.

@@ -20,7 +20,7 @@ from medpaint.pacs.limits import MOST_INSTANCES, Allowance
 from medpaint.pacs.remote import RemoteSeries, Server, check_uids, only
 from medpaint.pacs.retry import PermanentError, TransientError, call_with_retry
 
-__all__ = ["Intake", "fetch_series", "handing_to", "waiting_for"]
+__all__ = ["Intake", "fetch_series", "handing_to"]
 
 _REFUSED: Final = 0xA900
 """Status of an instance that is not accepted: its data set does not match (DICOM PS3.4, table B.2-1)."""
@@ -44,8 +44,13 @@ class Intake:
         self._lock, self._open = Lock(), True
         self.last = time.monotonic()
 
-    def take(self, write: Callable[[Path], object]) -> None:
-        """Write an instance to a file, and check what it is.
+    @property
+    def count(self) -> int:
+        """Number of instances that have arrived."""
+        return len(self._taken)
+
+    def take(self, write: Callable[[Path], object]) -> Identity:
+        """Write an instance to a file, check what it is, and return that.
 
         Args:
             write: writes it to the given path.
@@ -65,6 +70,7 @@ class Intake:
             self.last = time.monotonic()
             if self._progress is not None:
                 self._progress("fetch", min(1.0, len(self._taken) / max(1, self._wanted.instances)))
+            return identity
 
     def close(self) -> int:
         """Accept no more instances; return how many arrived.
@@ -76,7 +82,8 @@ class Intake:
             self._open = False
         expected, series, count = self._wanted.instances, self._wanted.series, len(self._taken)
         if count < max(1, expected):
-            message = f"expected {expected} instances of series {series}, got {count}"
+            wanted = f"{expected} instances" if expected else "an instance or more"
+            message = f"expected {wanted} of series {series}, got {count}"
             raise TransientError(message)
         return count
 
@@ -145,12 +152,14 @@ def fetch_series(
 
 
 @contextmanager
-def handing_to(intake: Intake, allowance: Allowance) -> Iterator[Any]:
+def handing_to(intake: Intake, allowance: Allowance, origin: tuple[str, int] | None = None) -> Iterator[Any]:
     """Yield an event handler that passes arriving instances to an intake, and raise its first error in the end.
 
     Args:
         intake: takes them.
-        allowance: what the transfer may take; counts the bytes of each instance from nothing.
+        allowance: what the transfer may take; counts the bytes of each instance from nothing. After an error it is
+            used up, so that the server can end the connections only.
+        origin: our title and the number of the request (C-MOVE) for which instances may be sent; None: any.
     """
     events: Any = import_module("pynetdicom.events")
     errors: list[Exception] = []
@@ -158,13 +167,15 @@ def handing_to(intake: Intake, allowance: Allowance) -> Iterator[Any]:
     def take(event: Any) -> int:  # noqa: ANN401 - of pynetdicom
         allowance.next_message()
         try:
+            _check_command(event, origin)
             content = event.encoded_dataset()
-            intake.take(lambda path: path.write_bytes(content))
+            _check_agreement(event.request, intake.take(lambda path: path.write_bytes(content)))
         except (MedpaintError, TransientError, PermanentError, OSError) as error:
             errors.append(error)
-            return _REFUSED
         except PARSE_ERRORS:
             errors.append(PermanentError("expected DICOM instances, got something that cannot be parsed"))
+        if errors:
+            allowance.use_up(str(errors[0]))
             return _REFUSED
         return 0x0000
 
@@ -178,17 +189,31 @@ def handing_to(intake: Intake, allowance: Allowance) -> Iterator[Any]:
         raise errors[0]
 
 
-def waiting_for(association: Any, intake: Intake, timeout_s: float) -> None:  # noqa: ANN401 - of pynetdicom
-    """Let an association wait for an answer for as long as instances arrive over others.
+def _check_command(event: Any, origin: tuple[str, int] | None) -> None:  # noqa: ANN401 - of pynetdicom
+    """Refuse an instance that is sent for another request, or not as agreed.
 
-    During C-MOVE a server need not report its progress (DICOM PS3.4, C.4.2.3).
+    Raises:
+        PermanentError: it is.
     """
-    wait = association.dimse.get_msg
+    request = event.request
+    if request.AffectedSOPClassUID != event.context.abstract_syntax:
+        message = "it sends an instance as another class than the association has agreed on"
+        raise PermanentError(message)
+    named = request.MoveOriginatorApplicationEntityTitle, request.MoveOriginatorMessageID
+    if origin is not None and any(got not in {None, own} for got, own in zip(named, origin, strict=True)):
+        message = "it sends an instance for another request than ours"
+        raise PermanentError(message)
 
-    def get_msg(block: bool = False) -> Any:  # noqa: ANN401, FBT001, FBT002 - the library's own signature
-        while True:
-            found = wait(block=block)
-            if found != (None, None) or not block or time.monotonic() - intake.last > timeout_s:
-                return found
 
-    association.dimse.get_msg = get_msg
+def _check_agreement(request: Any, identity: Identity) -> None:  # noqa: ANN401 - of pynetdicom
+    """Refuse an instance that is not what its command says.
+
+    Raises:
+        PermanentError: it is not.
+    """
+    if request.AffectedSOPInstanceUID != identity.instance:
+        message = "it sends an instance with another SOPInstanceUID than its command names"
+        raise PermanentError(message)
+    if request.AffectedSOPClassUID != identity.sop_class:
+        message = "it sends an instance with another SOPClassUID than its command names"
+        raise PermanentError(message)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
-from dicom_phantom import OBLIQUE, Phantom
+from dicom_phantom import SERIES, oblique
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -18,22 +18,14 @@ from pydicom.uid import ExplicitVRLittleEndian, RTStructureSetStorage
 from medpaint.core.errors import MaskError
 from medpaint.core.types import Mask
 from medpaint.core.volume import Volume
-from medpaint.io.dicom import read_drawn, read_series
+from medpaint.io.dicom import read_drawn
 from medpaint.io.dicom.outlines import enclosed
 from medpaint.io.reading import read_mask, read_scan
 
-SERIES = "1.2.3.4"
-
-
-def phantom() -> Phantom:
-    return Phantom(shape=(12, 14, 6), orientation=OBLIQUE)
-
 
 @pytest.fixture
-def scan(tmp_path: Path) -> Volume:
-    phantom().write(tmp_path / "scan")
-    volume, _ = read_series(tmp_path / "scan")
-    return volume
+def scan(oblique_scan: Volume) -> Volume:
+    return oblique_scan
 
 
 def contours(folder: Path, polygons: list[NDArray[np.float64]], kind: str = "CLOSED_PLANAR") -> Path:
@@ -98,7 +90,7 @@ def test_contours_that_cannot_be_drawn_are_refused(
 
 
 def test_a_contour_is_read_as_a_mask_of_its_scan(tmp_path: Path) -> None:
-    phantom().write(tmp_path / "scan")
+    oblique().write(tmp_path / "scan")
     volume, source = read_scan(tmp_path / "scan")
     path = contours(tmp_path, [in_patient(volume, square(3.5, 7.5, 3.0))])
     read = read_mask(path, volume, source, ())

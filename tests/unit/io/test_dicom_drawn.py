@@ -8,29 +8,21 @@ import highdicom
 import numpy as np
 import pydicom
 import pytest
-from dicom_phantom import OBLIQUE, Phantom
+from dicom_phantom import SERIES
 from numpy.typing import NDArray
 from pydicom.sr.codedict import codes
 
 from medpaint.core.errors import AmbiguousError, MaskError, UnreadableError, UsageError
 from medpaint.core.types import Mask
 from medpaint.core.volume import Volume
-from medpaint.io.dicom import is_drawn, read_drawn, read_series
+from medpaint.io.dicom import is_drawn, read_drawn
 from medpaint.io.mask_image import numbered
 from medpaint.masks.grids import aligned
 
-SERIES = "1.2.3.4"
-
-
-def phantom() -> Phantom:
-    return Phantom(shape=(12, 14, 6), orientation=OBLIQUE)
-
 
 @pytest.fixture
-def scan(tmp_path: Path) -> Volume:
-    phantom().write(tmp_path / "scan")
-    volume, _ = read_series(tmp_path / "scan")
-    return volume
+def scan(oblique_scan: Volume) -> Volume:
+    return oblique_scan
 
 
 def blocks() -> list[Mask]:

@@ -325,7 +325,7 @@ def test_damaged_file_is_listed_as_damaged(tmp_path: Path) -> None:
     (tmp_path / "broken.dcm").write_bytes(bytes(128) + b"DICM" + b"\xff" * 40)
     found = list_series(tmp_path)
     assert [one.name for one in found if not one.restorable] == ["broken.dcm"]
-    with pytest.raises(UnreadableError, match=r"1 damaged, such as .*broken\.dcm"):
+    with pytest.raises(UnreadableError, match=r"1 damaged or unreadable, such as .*broken\.dcm"):
         read_series(tmp_path)
 
 

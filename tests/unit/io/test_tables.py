@@ -104,6 +104,12 @@ def test_any_columns_are_read_where_none_are_named(tmp_path: Path) -> None:
     assert read_rows(table(tmp_path, ""), columns=None, what="scores") == []
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_utf_16_is_named(tmp_path: Path, encoding: str) -> None:
+    with pytest.raises(UnreadableError, match="got UTF-16, or no text: save it as UTF-8"):
+        read(table(tmp_path, "image\tscan\na.nii\tone\n".encode(encoding)))
+
+
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"image\n\xff\n"])
 def test_a_file_that_is_not_a_table_is_refused(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(UnreadableError, match="expected a table of scans, as text in UTF-8"):

@@ -35,7 +35,7 @@ def test_identifiers_are_read_in_each_transfer_syntax(tmp_path: Path, image: Fil
     elif syntax == "deflated":
         image.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
     uid = image.SOPInstanceUID
-    assert identity_of(saved(image, tmp_path)) == Identity("1.2.3", "1.2.9", uid)
+    assert identity_of(saved(image, tmp_path)) == Identity("1.2.3", "1.2.9", uid, image.SOPClassUID)
 
 
 @pytest.mark.parametrize("syntax", ["explicit", "RLE"])

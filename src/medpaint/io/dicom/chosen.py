@@ -18,7 +18,9 @@ def refuse_damaged(inventory: Inventory, path: Path) -> None:
     if inventory.damaged:
         file, reason = next(iter(inventory.damaged.items()))
         count = len(inventory.damaged)
-        message = f"expected intact DICOM files in {path}, got {count} damaged, such as {file}: {reason}"
+        message = (
+            f"expected intact DICOM files in {path}, got {count} damaged or unreadable, such as {file}: {reason}"
+        )
         raise UnreadableError(message)
 
 

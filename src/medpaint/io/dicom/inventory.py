@@ -25,6 +25,7 @@ from medpaint.io.dicom.foreign import images_among
 from medpaint.io.dicom.headers import KEYWORDS, Header, headers_of
 from medpaint.io.dicom.parsing import PARSE_ERRORS, cause, text
 from medpaint.io.dicom.pixels import is_supported
+from medpaint.io.stored import read_errors
 
 __all__ = ["Inventory", "files_of", "take_inventory"]
 
@@ -107,11 +108,21 @@ def _files(path: Path) -> Iterator[File]:
 
 
 def _on_disk(path: Path) -> Iterator[Path]:
-    """Yield the regular files in and below `path`, sorted by name; none that is still being written."""
+    """Yield the regular files in and below `path`, sorted by name; none that is still being written.
+
+    Raises:
+        InputError: a folder cannot be read, which could hold slices; hidden ones are passed over.
+    """
     if path.is_file():
         yield path
         return
-    for folder, folders, names in os.walk(path):
+
+    def refuse(error: OSError) -> None:
+        if not any(part.startswith(".") for part in Path(error.filename).relative_to(path).parts):
+            with read_errors(path):
+                raise error
+
+    for folder, folders, names in os.walk(path, onerror=refuse):
         folders[:] = sorted(name for name in folders if not is_part(name))
         for name in sorted(names):
             file = Path(folder, name)
@@ -150,6 +161,8 @@ def _read_headers(path: File) -> tuple[Header, ...]:
         reason = "a DICOM file without SOPClassUID or SeriesInstanceUID"
     except PARSE_ERRORS as error:
         reason = _unsupported_syntax(path) or f"a damaged DICOM file ({cause(error)})"
+        if isinstance(error, PermissionError):
+            reason = f"it cannot be read: {error.strerror}"
     if not has_preamble:
         return ()
     raise UnreadableError(reason)

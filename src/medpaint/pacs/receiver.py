@@ -1,0 +1,109 @@
+"""Our side of C-MOVE: a local port to which the asked server can send, and nobody else."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any
+
+from medpaint.core.errors import ServerError, UsageError
+from medpaint.pacs.association import Entity
+from medpaint.pacs.reception import Intake
+from medpaint.pacs.retry import PermanentError, TransientError
+from medpaint.pacs.services import CLASSES, SYNTAXES, context_of
+
+__all__ = ["receiving", "waiting_for"]
+
+
+@contextmanager
+def receiving(entity: Entity, port: int, handlers: Sequence[Any]) -> Iterator[None]:
+    """Listen at a port while the block runs; if it fails, its error says what was refused there.
+
+    Args:
+        entity: the server that was asked to send; its title and its addresses alone are accepted.
+        port: the port.
+        handlers: event handlers for what is sent.
+
+    Raises:
+        UsageError: the port cannot be used.
+    """
+    refused: dict[str, None] = {}
+    ours = entity.application()
+    ours.require_called_aet, ours.require_calling_aet = True, [entity.title]
+    contexts = [context_of(one, *SYNTAXES) for one in CLASSES]
+    try:
+        listening = ours.start_server(
+            ("", port), block=False, contexts=contexts, evt_handlers=[*handlers, *_refusing(entity, refused)]
+        )
+    except OSError as error:
+        message = f"expected a free port to receive at, cannot use {port}: {error.strerror or error}"
+        raise UsageError(message) from error
+    try:
+        yield
+    except (TransientError, PermanentError, ServerError) as error:
+        if not refused:
+            raise
+        message = f"{error}; refused at port {port}: {', '.join(refused)}"
+        raise type(error)(message) from error
+    finally:
+        listening.shutdown()
+        for one in listening.active_associations:
+            one.abort()
+
+
+def _refusing(entity: Entity, refused: dict[str, None]) -> list[Any]:
+    """Return event handlers that refuse other senders than an entity, and note what is refused."""
+    events: Any = import_module("pynetdicom.events")
+    addresses = _addresses_of(entity.host)
+
+    def check_address(event: Any) -> None:  # noqa: ANN401 - of pynetdicom
+        address = event.assoc.requestor.address
+        if addresses and address not in addresses:
+            refused[f"an association from {address}, which is no address of {entity.host}"] = None
+            event.assoc.acse.send_reject(0x01, 0x01, 0x01)  # for good, by the application, no reason given
+            event.assoc.is_rejected = True
+
+    def note_title(event: Any) -> None:  # noqa: ANN401 - of pynetdicom
+        if event.assoc.requestor.primitive.calling_ae_title != entity.title:
+            refused[f"an association with another title than {entity.title}"] = None
+        else:
+            refused[f"an association that does not call {entity.calling}"] = None
+
+    def note_services(event: Any) -> None:  # noqa: ANN401 - of pynetdicom
+        for one in event.assoc.rejected_contexts:
+            name = one.abstract_syntax.name
+            known = name if name != str(one.abstract_syntax) else "an unknown kind of object"
+            refused[known] = None
+
+    return [
+        (events.EVT_REQUESTED, check_address),
+        (events.EVT_REJECTED, note_title),
+        (events.EVT_ACCEPTED, note_services),
+    ]
+
+
+def _addresses_of(host: str) -> set[str]:
+    """Return the addresses of a host; none if it is unknown, which the request to it reports."""
+    try:
+        return {str(one[4][0]) for one in socket.getaddrinfo(host, None, socket.AF_INET)}
+    except OSError:
+        return set()
+
+
+def waiting_for(association: Any, intake: Intake, timeout_s: float) -> None:  # noqa: ANN401 - of pynetdicom
+    """Let an association wait for an answer for as long as instances arrive over others.
+
+    During C-MOVE a server need not report its progress (DICOM PS3.4, C.4.2.3).
+    """
+    wait = association.dimse.get_msg
+
+    def get_msg(block: bool = False) -> Any:  # noqa: ANN401, FBT001, FBT002 - the library's own signature
+        while True:
+            found = wait(block=block)
+            if found != (None, None) or not block or time.monotonic() - intake.last > timeout_s:
+                return found
+
+    association.dimse.get_msg = get_msg

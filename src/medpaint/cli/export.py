@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
+from medpaint.cli.lines import print_line
 from medpaint.cli.options import add_parameters, given_parameters
 from medpaint.parameters import WriteParameters
 
@@ -28,7 +28,7 @@ def execute(parsed: argparse.Namespace) -> int:
 
     record = export_scan(parsed.image, parsed.filled, given_parameters(parsed), parsed.output, parsed.name)
     if record.reason:
-        print(f"failed: {record.reason}", file=sys.stderr)
+        print_line(f"failed: {record.reason}", to_stderr=True)
     if parsed.json:
         print(json.dumps({"status": record.status, "reason": record.reason, "seconds": record.seconds}))
     return 0

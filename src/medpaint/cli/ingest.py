@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
+from medpaint.cli.lines import print_line
 from medpaint.cli.options import add_parameters, given_parameters
 from medpaint.io.selection import Selection
 from medpaint.parameters import MaskParameters, Parameters
@@ -69,7 +69,7 @@ def _ingest(parsed: argparse.Namespace) -> int:
         refusal=parsed.refusal,
     )
     if reason:
-        print(f"failed: {reason}", file=sys.stderr)
+        print_line(f"failed: {reason}", to_stderr=True)
     if parsed.json:
         print(
             json.dumps(

@@ -6,6 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
+from medpaint.cli.lines import print_line
 from medpaint.core.errors import VerificationError
 
 __all__ = ["configure", "execute"]
@@ -41,10 +42,10 @@ def execute(parsed: argparse.Namespace) -> int:
         return code
     for verdict in verdicts:
         word = "FAILED" if verdict.status == "failed" else "holds" if verdict.holds else "DOES NOT HOLD"
-        print(f"{word}: {verdict.record} ({verdict.status})")
-        for line in (*verdict.problems, *verdict.notes):
-            print(f"  {line}")
+        print_line(f"{word}: {verdict.record} ({verdict.status})")
+        for sentence in (*verdict.problems, *verdict.notes):
+            print_line(f"  {sentence}")
     failed = sum(verdict.status == "failed" for verdict in verdicts)
-    print(f"{len(verdicts) - len(wrong) - failed} of {len(verdicts)} records hold", end="")
-    print(f", {failed} of scans that failed" if failed else "")
+    also = f", {failed} of scans that failed" if failed else ""
+    print_line(f"{len(verdicts) - len(wrong) - failed} of {len(verdicts)} records hold{also}")
     return code

@@ -18,6 +18,7 @@ from medpaint.cohort.staging import (
 )
 from medpaint.core.crash import described, print_trace
 from medpaint.core.errors import InputError, LockedError, MedpaintError, ServerError, UnreadableError, WriteError
+from medpaint.core.text import one_line
 from medpaint.core.types import Progress
 from medpaint.io.naming import checked_name
 from medpaint.io.reading import read_selected
@@ -219,4 +220,4 @@ def _is_of_machine(error: BaseException) -> bool:
 def _described(error: OSError) -> str:
     """Return an error of the operating system in one line."""
     where = f" {error.filename}" if error.filename else ""
-    return f"cannot read or write{where}: {error.strerror or error}"
+    return one_line(f"cannot read or write{where}: {error.strerror or error}")

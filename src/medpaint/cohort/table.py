@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from medpaint.core.errors import UsageError
+from medpaint.core.text import escaped
 from medpaint.io.naming import SCAN_ID
 from medpaint.io.tables import Row, read_rows
 from medpaint.parameters import FIELDS, Parameters
@@ -129,7 +130,7 @@ def _checked(path: Path, row: Row) -> ScanRow:
         UsageError: a bad value; the message says where.
     """
     scan = row.values["scan"]
-    where = f"{path}, line {row.line} ({_shown(scan)})"
+    where = f"{path}, line {row.line} ({escaped(scan)})"
     refusal = next(
         (why for name, cell in row.values.items() if name != "scan" and (why := _unfit(name, cell))), ""
     )
@@ -172,13 +173,7 @@ def _unfit(column: str, cell: str) -> str:
     most = _LONGEST_ENGINE if column == "engine" else _LONGEST
     length = len(cell.encode("utf-8", "surrogateescape"))
     if length > most:
-        return f"column {column}: expected at most {most} bytes, got {length}: {_shown(cell)}"
+        return f"column {column}: expected at most {most} bytes, got {length}: {escaped(cell)}"
     if _NOT_TEXT.search(cell):
-        return f"column {column}: expected text in UTF-8 without control characters, got {_shown(cell)}"
+        return f"column {column}: expected text in UTF-8 without control characters, got {escaped(cell)}"
     return ""
-
-
-def _shown(cell: str) -> str:
-    """Return a cell for a message: escaped, and cut where it is long."""
-    short = cell if len(cell) <= 80 else f"{cell[:80]}…"
-    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in short)

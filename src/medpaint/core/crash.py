@@ -7,6 +7,8 @@ import traceback
 from collections.abc import Iterator
 from typing import Final
 
+from medpaint.core.text import one_line
+
 __all__ = ["described", "print_trace", "trace_of"]
 
 _QUOTING: Final = (
@@ -27,7 +29,9 @@ _HEAD: Final = "Traceback (most recent call last):\n"
 def described(error: BaseException) -> str:
     """Return type and message of an error; the type alone if the message could name a patient."""
     kind = type(error).__name__
-    return f"{kind}, message withheld: it could name a patient" if _may_quote(error) else f"{kind}: {error}"
+    return (
+        f"{kind}, message withheld: it could name a patient" if _may_quote(error) else one_line(f"{kind}: {error}")
+    )
 
 
 def trace_of(error: BaseException) -> str:
@@ -43,7 +47,7 @@ def trace_of(error: BaseException) -> str:
 
 def print_trace(error: BaseException) -> None:
     """Write the traceback of an error to stderr, for the log."""
-    sys.stderr.write(trace_of(error))
+    sys.stderr.write("".join(f"{one_line(one)}\n" for one in trace_of(error).split("\n") if one))
 
 
 def _may_quote(error: BaseException) -> bool:

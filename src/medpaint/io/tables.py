@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from medpaint.core.errors import MedpaintError, UnreadableError, UsageError
+from medpaint.core.text import escaped, one_line
 from medpaint.io.atomic import replacing
 from medpaint.io.regular import regular_bytes
 
@@ -86,7 +87,8 @@ def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, o
     Args:
         path: the file.
         columns: names, in order.
-        rows: cell by column; None and missing cells are left empty, tabs and line ends become blanks.
+        rows: cell by column; None and missing cells are left empty, tabs and line ends become blanks, and other
+            control characters are escaped.
 
     Raises:
         ValueError: a row has a cell of an unknown column.
@@ -135,7 +137,7 @@ def _problem(header: Sequence[str], columns: Sequence[str] | None, required: Seq
     repeated = [name for name, count in Counter(header).items() if count > 1]
     if not unknown and not missing and not repeated:
         return ""
-    holds = f"the first line has {_bounded(', '.join(map(repr, header)))}"
+    holds = f"the first line has {escaped(', '.join(map(repr, header)), _MOST_SHOWN)}"
     return f"{holds}: {_advice(header, known, unknown, missing, repeated)}"
 
 
@@ -152,15 +154,12 @@ def _advice(
     others = unknown or [name for name in header if name not in known]
     spelled = {name: name.strip().lower() for name in others if name.strip().lower() in known - set(header)}
     if spelled:
-        return "write " + ", ".join(f"{right} for {_bounded(repr(wrong))}" for wrong, right in spelled.items())
+        return "write " + ", ".join(f"{right} for {escaped(repr(wrong))}" for wrong, right in spelled.items())
     if unknown:
-        return f"no column can be called {_bounded(', '.join(map(repr, unknown)))}"
-    return f"{', '.join(missing)} is missing" if missing else f"{_bounded(', '.join(repeated))} is there twice"
-
-
-def _bounded(text: str) -> str:
-    """Return a text, cut off where it is too long for a message."""
-    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
+        return f"no column can be called {escaped(', '.join(map(repr, unknown)), _MOST_SHOWN)}"
+    if missing:
+        return f"{', '.join(missing)} is missing"
+    return f"{escaped(', '.join(repeated), _MOST_SHOWN)} is there twice"
 
 
 def _wanted(columns: Sequence[str] | None, required: Sequence[str]) -> str:
@@ -174,4 +173,4 @@ def _wanted(columns: Sequence[str] | None, required: Sequence[str]) -> str:
 def _joined(cells: Iterable[object]) -> str:
     """Return a line of a table."""
     texts = ("" if cell is None else str(cell) for cell in cells)
-    return "\t".join(" ".join(text.replace("\t", "\n").splitlines()) for text in texts) + "\n"
+    return "\t".join(one_line(" ".join(text.replace("\t", "\n").splitlines())) for text in texts) + "\n"

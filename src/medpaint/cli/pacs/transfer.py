@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from medpaint.cli.lines import print_line
 from medpaint.cli.pacs.server import add_server, server_of
 from medpaint.cli.progress import progress_bar
 from medpaint.cli.subcommands import add_subcommand
@@ -111,8 +111,12 @@ def _fetch(parsed: argparse.Namespace) -> int:
         message = f"fetched {len(fetched)} of {len(wanted)} series: {'; '.join(absent)}"
         raise AbsentError(message)
     for reason in absent:
-        print(f"failed: {reason}", file=sys.stderr)
-    print(json.dumps({"status": "fetched", "folders": fetched}) if parsed.json else "\n".join(fetched))
+        print_line(f"failed: {reason}", to_stderr=True)
+    if parsed.json:
+        print(json.dumps({"status": "fetched", "folders": fetched}))
+        return 0
+    for folder in fetched:
+        print_line(folder)
     return 0
 
 
@@ -137,7 +141,10 @@ def _store(parsed: argparse.Namespace) -> int:
     if files:  # a summary may list nothing as restored
         with progress_bar() as progress:
             count = server.store(files, progress)
-    print(json.dumps({"status": "stored", "instances": count}) if parsed.json else f"stored {count} instances")
+    if parsed.json:
+        print(json.dumps({"status": "stored", "instances": count}))
+    else:
+        print_line(f"stored {count} instances")
     return 0
 
 

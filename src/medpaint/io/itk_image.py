@@ -13,7 +13,6 @@ import numpy as np
 
 from medpaint.core.errors import GeometryError, MedpaintError, UnreadableError
 from medpaint.core.geometry import LPS_TO_RAS
-from medpaint.core.text import escaped
 from medpaint.core.types import Affine, Array
 from medpaint.io.itk_text import HeaderText, stand_in
 from medpaint.io.stored import read_errors
@@ -130,7 +129,9 @@ def write_image(image: ItkImage, path: Path, kind: str, *, compressed: bool) -> 
     try:
         writer.Execute(image)
     except RuntimeError as error:
-        message = f"cannot write {path.name}: {escaped(_last_line(error))}"
+        message = (
+            f"cannot write {path}: ITK failed; check that there is space, and that the folder can be written to"
+        )
         raise MedpaintError(message) from error
 
 
@@ -142,8 +143,3 @@ def _itk_errors(path: Path) -> Iterator[None]:
     except RuntimeError as error:
         message = f"{path} is damaged, or of a kind that ITK cannot read"
         raise UnreadableError(message) from error
-
-
-def _last_line(error: RuntimeError) -> str:
-    """Return the last line of ITK's message that is not empty."""
-    return next((line.strip() for line in reversed(str(error).splitlines()) if line.strip()), "no reason given")

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 
 from medpaint.core.errors import UnsupportedError
+from medpaint.core.text import known_words
 from medpaint.core.types import Affine
 from medpaint.io.itk_text import HeaderText, header_end
 from medpaint.io.stored import read_errors
@@ -112,10 +113,8 @@ def _units(text: HeaderText, line: str, names: list[str]) -> Units:
     known = ["mm" if name.strip().lower() in _UNKNOWN else _decoded(name.strip()) for name in names]
     factors = [_MILLIMETRES.get(name.lower()) for name in known]
     if None in factors:
-        message = (
-            f"{text.path}: expected a unit of length such as mm or um, got {known[factors.index(None)][:20]!r}: "
-            "convert the header to mm"
-        )
+        got = known_words(known[factors.index(None)], _MILLIMETRES)
+        message = f"{text.path}: expected a unit of length such as mm or um, got {got}: convert the header to mm"
         raise UnsupportedError(message)
     i, j, k = (*(factor or 1.0 for factor in factors), 1.0, 1.0, 1.0)[:3]
     name = "" if {i, j, k} == {1.0} else ", ".join(dict.fromkeys(known))

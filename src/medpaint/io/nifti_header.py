@@ -216,9 +216,7 @@ def _fields(block: bytes, path: Path) -> _NibabelHeader:
         if block[:4] == struct.pack(f"{order}i", kind.sizeof_hdr)
     ]
     if not found:
-        message = (
-            f"{path} is not a NIfTI file: expected a header of 348 or 540 bytes, it starts with {block[:8]!r}"
-        )
+        message = f"{path} is not a NIfTI file: expected a header of 348 or 540 bytes, it states another length"
         raise UnreadableError(message)
     kind, order = found[0]
     if len(block) < kind.sizeof_hdr:
@@ -230,7 +228,8 @@ def _fields(block: bytes, path: Path) -> _NibabelHeader:
         message = f"{path}: expected a NIfTI file with its voxels, got the header of a .hdr/.img pair"
         raise UnsupportedError(message)
     if magic != kind.single_magic or not 0 <= axes <= _MOST_AXES:
-        message = f"{path} is not a NIfTI file, or is damaged: its magic is {magic!r}, it states {axes} axes"
+        wrong = f"it states {axes} axes" if magic == kind.single_magic else "it has another magic"
+        message = f"{path} is not a NIfTI file, or is damaged: {wrong}"
         raise UnreadableError(message)
     return fields
 

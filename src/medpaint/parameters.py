@@ -130,6 +130,12 @@ class Parameters(BaseModel):
             message = f"{name}: {first['msg'][0].lower()}{first['msg'][1:]}, got {first['input']!r}"
             raise UsageError(message) from error
 
+    def withheld(self) -> Parameters:
+        """Return the parameters without the identifier of the series, and without labels that are names."""
+        labels = () if any(isinstance(one, str) for one in self.mask.labels) else self.mask.labels
+        own = {"read": self.read.without_uid(), "mask": self.mask.model_copy(update={"labels": labels})}
+        return self.model_copy(update=own)
+
     def replaced(self, options: Mapping[str, Any]) -> Parameters:
         """Return the parameters with flat `options` in place of their values.
 

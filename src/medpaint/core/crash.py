@@ -34,9 +34,9 @@ def described(error: BaseException) -> str:
     )
 
 
-def trace_of(error: BaseException) -> str:
-    """Return the traceback of an error; without messages if one of them could name a patient."""
-    if not _may_quote(error):
+def trace_of(error: BaseException, *, quoting: bool = True) -> str:
+    """Return the traceback of an error; without messages if not quoting, or if one could name a patient."""
+    if quoting and not _may_quote(error):
         return "".join(traceback.format_exception(error))
     parts = [
         "".join([_HEAD, *traceback.format_tb(one.__traceback__), type(one).__name__, "\n"])
@@ -45,9 +45,9 @@ def trace_of(error: BaseException) -> str:
     return "\n".join(parts)
 
 
-def print_trace(error: BaseException) -> None:
-    """Write the traceback of an error to stderr, for the log."""
-    sys.stderr.write("".join(f"{one_line(one)}\n" for one in trace_of(error).split("\n") if one))
+def print_trace(error: BaseException, *, quoting: bool = True) -> None:
+    """Write the traceback of an error to stderr, for the log; without messages if not quoting."""
+    sys.stderr.write("".join(f"{one_line(one)}\n" for one in trace_of(error, quoting=quoting).split("\n") if one))
 
 
 def _may_quote(error: BaseException) -> bool:

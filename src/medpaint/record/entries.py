@@ -43,7 +43,10 @@ class _Entry(BaseModel):
 class ReadEntry(_Entry):
     """What was read."""
 
-    path: str = Field(description="The scan, relative to the record's folder; empty for an array.")
+    path: str = Field(
+        description="The scan, relative to the record's folder; empty for an array, and where "
+        "the product is de-identified."
+    )
     sha256: str = Field(description="Hash of the file, or of the series' files in slice order.")
     kind: str = Field(description="nifti, nrrd, metaimage, dicom, or array.")
     shape: tuple[int, int, int] = Field(description="Voxels along I, J, K.")
@@ -69,7 +72,9 @@ class MaskEntry(_Entry):
     """What was to be repaired, and where that came from."""
 
     origin: Literal["file", "detected", "array"] = Field(description="A mask file, detection, or an array.")
-    path: str = Field("", description="The mask file, relative to the record's folder.")
+    path: str = Field(
+        "", description="The mask file, relative to the record's folder; empty where the product is de-identified."
+    )
     sha256: str = Field("", description="Hash of the mask file.")
     grid: str = Field("same grid", description="same grid, reoriented, or resampled.")
     findings: tuple[FindingEntry, ...] = Field((), description="What detection found.")
@@ -167,6 +172,12 @@ class Draft(_Entry):
         _refuse_second("blend", self.blend)
         own = self.parameters.model_copy(update={"write": parameters})
         return Draft(read=self.read, mask=self.mask, inpaint=self.inpaint, blend=entry, parameters=own)
+
+    def withheld(self) -> Draft:
+        """Return the draft without what could name a person: paths, facts, and some parameters."""
+        read = self.read.model_copy(update={"path": "", "facts": {}})
+        mask = self.mask and self.mask.model_copy(update={"path": ""})
+        return self.model_copy(update={"read": read, "mask": mask, "parameters": self.parameters.withheld()})
 
 
 def _refuse_second(step: str, entry: _Entry | None) -> None:

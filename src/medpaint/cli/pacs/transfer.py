@@ -30,6 +30,9 @@ def configure_fetch(commands: Commands) -> None:
     parser.add_argument("--series", metavar="UID", help="the series to fetch")
     parser.add_argument("--table", type=Path, metavar="TSV", help="fetch the rows of its columns study and series")
     parser.add_argument(
+        "--row", metavar="SCAN", help="fetch this scan of a cohort's --table alone, and print no identifiers"
+    )
+    parser.add_argument(
         "--output",
         type=Path,
         required=True,
@@ -96,14 +99,14 @@ def _fetch(parsed: argparse.Namespace) -> int:
     if (parsed.table is None) == (not (parsed.study and parsed.series)):
         message = "expected either --table or --study with --series"
         raise UsageError(message)
-    wanted = _read_wanted(parsed.table) if parsed.table else [(parsed.study, parsed.series)]
+    wanted = _wanted(parsed)
     check_uids(*(uid for pair in wanted for uid in pair))
     fetched, absent = [], []
     for study, series in wanted:
         try:
             fetched.append(str(_fetch_series(server, study, series, parsed.output)))
         except AbsentError as error:
-            absent.append(str(error))
+            absent.append("the server does not have the series of this scan" if parsed.row else str(error))
     if parsed.status is not None:
         parsed.output.mkdir(parents=True, exist_ok=True)
         save_fetch("; ".join(absent), parsed.status)
@@ -113,11 +116,22 @@ def _fetch(parsed: argparse.Namespace) -> int:
     for reason in absent:
         print_line(f"failed: {reason}", to_stderr=True)
     if parsed.json:
-        print(json.dumps({"status": "fetched", "folders": fetched}))
+        folders = [str(parsed.output)] if parsed.row and fetched else fetched
+        print(json.dumps({"status": "fetched", "folders": folders}))
         return 0
     for folder in fetched:
-        print_line(folder)
+        print_line(str(parsed.output) if parsed.row else folder)
     return 0
+
+
+def _wanted(parsed: argparse.Namespace) -> list[tuple[str, str]]:
+    """Return the study and the series of each series to fetch."""
+    if parsed.row:
+        from medpaint.cohort.table import row_of
+
+        row = row_of(parsed.table, parsed.row)
+        return [(row.study, row.series.partition("#")[0])]
+    return _read_wanted(parsed.table) if parsed.table else [(parsed.study, parsed.series)]
 
 
 def _fetch_series(server: Server, study: str, series: str, output: Path) -> Path:

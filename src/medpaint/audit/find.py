@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from glob import escape
 from pathlib import Path
+from typing import Final
 
 from medpaint.core.errors import InputError
 from medpaint.io.atomic import is_part
+from medpaint.io.naming import is_instance
 from medpaint.io.nifti import own_ending
 from medpaint.record.file import RECORD_SUFFIX
 
-__all__ = ["find_records"]
+__all__ = ["find_records", "products_beside"]
 
-_MASK_SUFFIX = "_mask.nii.gz"
+_MASK_SUFFIX: Final = "_mask.nii.gz"
+
+_RESTORED: Final = re.compile(r"(?P<name>.+)_restored(\.nii|\.nii\.gz|\.nrrd|\.nhdr|\.mha|\.mhd)?")
+"""Names of restored scans, in any format."""
 
 
 def find_records(paths: Iterable[Path]) -> list[Path]:
@@ -42,17 +49,34 @@ def _records_of(path: Path) -> list[Path]:
         return [path]
     ending = "_mask" if path.name.endswith("_mask.nii.gz") else "_restored"
     stem, found, _ = path.name.rpartition(ending)
-    record = path.with_name(f"{stem}{RECORD_SUFFIX}")
-    if found and record.exists():
+    if found and (record := path.with_name(f"{stem}{RECORD_SUFFIX}")).exists():
         return [record]
     return [*_below(path, f"*{RECORD_SUFFIX}"), *_missing_below(path)] if path.is_dir() else []
 
 
+def products_beside(record: Path) -> list[Path]:
+    """Return what is called as the products of a record are, next to where it is or would be."""
+    name = record.name.removesuffix(RECORD_SUFFIX)
+    restored = (one for one in sorted(record.parent.glob(f"{escape(name)}_restored*")) if _named(one) == name)
+    mask, drawn = record.with_name(f"{name}{_MASK_SUFFIX}"), record.with_name(f"{name}_mask.dcm")
+    return [*restored, *([mask] if _is_own(mask) else []), *([drawn] if drawn.is_file() else [])]
+
+
 def _missing_below(folder: Path) -> list[Path]:
-    """Return where a record is missing: next to masks of products that have none."""
-    masks = (mask for mask in _below(folder, f"*{_MASK_SUFFIX}") if _is_own(mask))
-    records = (mask.with_name(mask.name.removesuffix(_MASK_SUFFIX) + RECORD_SUFFIX) for mask in masks)
+    """Return where a record is missing: next to restored scans, and masks of products, that have none."""
+    masks = (one for one in _below(folder, f"*{_MASK_SUFFIX}") if _is_own(one))
+    names = [one.with_name(one.name.removesuffix(_MASK_SUFFIX)) for one in masks]
+    names += [one.with_name(name) for one in _below(folder, "*_restored*") if (name := _named(one))]
+    records = dict.fromkeys(one.with_name(one.name + RECORD_SUFFIX) for one in names)
     return [record for record in records if not record.exists()]
+
+
+def _named(path: Path) -> str:
+    """Return the name of the scan whose restored file or series this is, by its name; empty where it is none."""
+    found = _RESTORED.fullmatch(path.name)
+    has_instances = path.is_dir() and any(is_instance(one.name) for one in path.iterdir())
+    is_file = path.is_file() and bool(found and found[2])
+    return found["name"] if found and (has_instances or is_file) else ""
 
 
 def _is_own(mask: Path) -> bool:

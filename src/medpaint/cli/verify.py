@@ -17,6 +17,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "paths", nargs="+", type=Path, metavar="PATH", help="records, products, or folders of them"
     )
+    parser.add_argument(
+        "--within",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FOLDER",
+        help="compare with scans and masks below this folder too (default: only with those below the current "
+        "folder and below PATH)",
+    )
 
 
 def execute(parsed: argparse.Namespace) -> int:
@@ -24,7 +33,8 @@ def execute(parsed: argparse.Namespace) -> int:
     from medpaint.audit.find import find_records
     from medpaint.audit.verify import verify
 
-    verdicts = [verify(path) for path in find_records(parsed.paths)]
+    within = [Path(), *parsed.paths, *parsed.within]
+    verdicts = [verify(path, within=within) for path in find_records(parsed.paths)]
     wrong = [verdict for verdict in verdicts if not verdict.holds]
     code = VerificationError.exit_code if wrong else 0
     if parsed.json:

@@ -45,6 +45,7 @@ from medpaint.io.stored import (
     Place,
     Stored,
     bytes_with,
+    check_regular,
     pack,
     read_errors,
     read_frame,
@@ -251,6 +252,7 @@ def own_ending(path: Path) -> str | None:
     It is empty for the folder of a series, and None where the file is anything else than such a mask.
     """
     try:
+        check_regular(path)
         with read_errors(path), path.open("rb") as file:
             _, block = _parsed(file, path)
     except InputError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -22,6 +23,7 @@ __all__ = [
     "ItkImage",
     "affine_of",
     "blank_image",
+    "erase_texts",
     "opened",
     "replace_frame",
     "type_name",
@@ -48,6 +50,12 @@ TYPES: Final = {
 }
 """ITK's types of one real number per voxel."""
 
+_CHECKED: Final = {
+    "nrrd": re.compile(r"NRRD_(space|measurement frame|(kinds|centerings|thicknesses)\[[0-9]+\])"),
+    "metaimage": re.compile(r"Modality"),
+}
+"""Keys of a header whose values are numbers, or words that ITK knows."""
+
 
 def type_name(reader: ItkImage) -> str:
     """Return ITK's own name of the type of a voxel."""
@@ -71,6 +79,13 @@ def replace_frame(image: ItkImage, number: int, data: Array) -> None:
     image[place] = sitk.GetImageFromArray(data.reshape(sizes[:3]).T)
     for key in image.GetMetaDataKeys():
         if key.startswith("ITK_"):
+            image.EraseMetaData(key)
+
+
+def erase_texts(image: ItkImage, kind: str) -> None:
+    """Erase what a header of a kind says besides the grid, whose words ITK has checked."""
+    for key in image.GetMetaDataKeys():
+        if not _CHECKED[kind].fullmatch(key):
             image.EraseMetaData(key)
 
 

@@ -100,7 +100,8 @@ def _of_nrrd(text: HeaderText) -> Units:
     """Return the unit of a NRRD header: of its space or, where it has no directions in space, of its axes."""
     stated = text.fields.get("spaceunits", "")
     if stated:
-        return _units(text, f"space units: {stated}", _QUOTED.findall(stated)[:3])
+        names = _QUOTED.findall(stated)[:3]
+        return _units(text, "space units: " + " ".join(f'"{name}"' for name in names), names)
     of_axes = _QUOTED.findall(text.fields.get("units", ""))[:3]
     if "spacedirections" not in text.fields and _units(text, "", of_axes).name:
         message = f"{text.path}: expected spacings in mm, got units {', '.join(of_axes)}: convert the header to mm"

@@ -9,7 +9,9 @@ import sys
 import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,6 +23,9 @@ from pydicom import uid as uids
 from scans import save
 
 pytestmark = pytest.mark.slow
+
+nib: Any = import_module("nibabel")
+"""The library does not say what types its functions take."""
 
 NAME, BORN, HOSPITAL, UID, REGION = "DOEQZXJ", "19010203", "QZXJSPITAL", "1.2.826.0.777", "QZXJREGION"
 IDENTIFIERS = (NAME, BORN, HOSPITAL, UID, REGION)
@@ -57,6 +62,15 @@ def cohort(folder: Path) -> None:
     save(mask, home / f"{NAME}-mask.nii.gz", phantom.affine())
     save(mask[:5], home / f"{NAME}-wrong.nii.gz", phantom.affine())
     (home / f"{NAME}.nii").write_bytes(f"{NAME}^JANE".encode() * 100)
+    texts = nib.Nifti1Image(np.arange(14 * 12 * 6, dtype=np.int16).reshape(14, 12, 6), phantom.affine())
+    texts.header["descrip"] = texts.header["db_name"] = NAME
+    texts.header.extensions.append(nib.nifti1.Nifti1Extension("comment", f"{NAME}^JANE {BORN}".encode()))
+    nib.save(texts, home / f"{NAME}-head.nii.gz")
+    (home / f"{NAME}.nrrd").write_bytes(
+        f"NRRD0004\ntype: short\ndimension: 3\nsizes: 14 12 6\ncontent: {NAME}\nname:={NAME}^JANE\n"
+        f'units: "{NAME}" "" ""\nendian: little\nencoding: raw\n\n'.encode()
+        + bytes(2 * 14 * 12 * 6)
+    )
     right, wrong = home / f"{NAME}-mask.nii.gz", home / f"{NAME}-wrong.nii.gz"
     rows = [
         f"good\t{home / 'good'}\t{right}\t\t",
@@ -72,6 +86,8 @@ def cohort(folder: Path) -> None:
         f"text\t{home / NAME}.nii\t{right}\t\t",
         f"series\t{home / 'good'}\t{right}\t{UID}.9\t",
         f"label\t{home / 'named'}\t{right}\t\t{REGION}",
+        f"nifti\t{home / NAME}-head.nii.gz\t{right}\t\t",
+        f"unit\t{home / NAME}.nrrd\t{right}\t\t",
         f"bad\t{home}/\x1b{NAME}\t\t\t",
     ]
     (folder / "config").mkdir()
@@ -127,13 +143,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_failures_are_told_by_their_kind(folder: Path) -> None:
     rows = summary(folder)
-    assert {name for name, row in rows.items() if row["status"] == "restored"} == {"good", "chosen"}
+    assert {name for name, row in rows.items() if row["status"] == "restored"} == {"good", "chosen", "nifti"}
     assert rows["detected"]["status"] == "nothing to repair"
-    assert sum(row["status"] == "failed" for row in rows.values()) == len(rows) - 3
+    assert sum(row["status"] == "failed" for row in rows.values()) == len(rows) - 4
     reasons = {name: row["reason"] for name, row in rows.items()}
     assert "(UnreadableError); which one, and why, is withheld" in reasons["cut"]
     assert "the mask cannot be right for this scan (MaskError)" in reasons["wrong"]
-    assert "line 15, column image" in reasons["bad"]
+    assert "line 17, column image" in reasons["bad"]
 
 
 def test_a_deidentified_run_leaves_no_identifier_behind(folder: Path) -> None:
@@ -148,7 +164,7 @@ def test_a_deidentified_run_leaves_no_identifier_behind(folder: Path) -> None:
 def test_verification_needs_no_names(folder: Path) -> None:
     done = medpaint(folder, "verify", "results")
     assert leaks(done.stdout + done.stderr) == []
-    assert b"3 of 14 records hold, 11 of scans that failed" in done.stdout
+    assert b"4 of 16 records hold, 12 of scans that failed" in done.stdout
     assert done.returncode == 0
 
 

@@ -15,7 +15,7 @@ from medpaint.io.dicom.extent import Extent
 from medpaint.io.dicom.frames import GROUP_KEYWORDS, frame_datasets
 from medpaint.io.dicom.mosaic import CSA_TAGS, is_mosaic, mosaic_of
 from medpaint.io.dicom.parsing import integer, numbers, stored_values, text, transfer_syntax_of, words
-from medpaint.io.dicom.shown import is_code, shown_code, shown_uid
+from medpaint.io.dicom.shown import is_code, shown_code, shown_uid, shown_unit
 
 __all__ = ["KEYWORDS", "Header", "agreed", "headers_of"]
 
@@ -226,7 +226,7 @@ def _header(path: File, dataset: Dataset, syntax: UID) -> Header:
         pixel_spacing=numbers(dataset, "PixelSpacing", 2),
         slope=scaling[0],
         intercept=scaling[1],
-        unit=scaling[2],
+        unit=shown_unit(scaling[2]),
         has_real_world=scaling[3],
         is_rescaled=scaling[3] or "RescaleSlope" in dataset or "RescaleIntercept" in dataset,
         depth_mm=between or thickness,

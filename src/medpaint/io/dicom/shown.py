@@ -9,13 +9,16 @@ from pydicom.uid import UID
 
 from medpaint.core.text import withheld
 
-__all__ = ["is_code", "shown_code", "shown_uid"]
+__all__ = ["is_code", "shown_code", "shown_uid", "shown_unit"]
 
 _CODE: Final = re.compile(r"[A-Z0-9_ .-]{1,16}|[+-]?[0-9.]{1,16}([eE][+-]?[0-9]{1,4})?")
 """A code string (DICOM PS3.5, 6.2, VR CS), in which some devices write dots and dashes, or a number."""
 
 _UID: Final = re.compile(r"[0-9]{1,39}(\.[0-9]{1,39})+")
 """An identifier. Leading zeros are not allowed, but are written by some devices."""
+
+_UNIT: Final = re.compile(r"[A-Za-z0-9\[\]{}'_/.*%+-]{1,16}")
+"""A unit in the Unified Code for Units of Measure."""
 
 _LONGEST_UID: Final = 64
 
@@ -28,6 +31,11 @@ def is_code(value: str) -> bool:
 def shown_code(value: str) -> str:
     """Return a code string as it is; what may be said of a value that is none. Empty stays empty."""
     return value if not value or is_code(value) else withheld(value)
+
+
+def shown_unit(value: str) -> str:
+    """Return a unit of measure as it is; what may be said of a value that is none. Empty stays empty."""
+    return value if not value or _UNIT.fullmatch(value) else withheld(value)
 
 
 def shown_uid(value: str) -> str:

@@ -93,7 +93,7 @@ class WriteParameters(BaseModel):
     deidentify: str = Field(
         "",
         description="File with a secret that only its owner can read: DICOM products are de-identified (Basic "
-        "Profile), and their identifiers derive from the secret.",
+        "Profile), with identifiers that derive from the secret; other formats lose the texts of their headers.",
     )
 
 

@@ -104,7 +104,7 @@ def dicom(folder: Path, *, spoil: str) -> Path:
     for number, file in enumerate(sorted((folder / "scan").iterdir())):
         content = file.read_bytes()
         start = content.find(CODES[spoil])
-        if number % 2 and start >= 0:
+        if number % 2 == 0 and start >= 0:
             size = int.from_bytes(content[start + 6 : start + 8], "little")
             value = len(NAME).to_bytes(2, "little") + NAME
             content = content[: start + 6] + value + content[start + 8 + size :]

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from medpaint.cli.lines import print_line
 from medpaint.cli.pacs.server import add_server, server_of
 from medpaint.cli.progress import progress_bar
 from medpaint.cli.subcommands import add_subcommand
-from medpaint.core.errors import AbsentError, InputError, UsageError
+from medpaint.core.errors import AbsentError, InputError, MedpaintError, UsageError
 from medpaint.io.tables import read_rows
 
 if TYPE_CHECKING:
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from medpaint.pacs import Server
 
 __all__ = ["configure_fetch", "configure_store"]
+
+_UID: Final = re.compile(r"[0-9]+(\.[0-9]+){4,}")
+"""An identifier; addresses of networks have fewer parts."""
 
 
 def configure_fetch(commands: Commands) -> None:
@@ -96,17 +101,18 @@ def _fetch(parsed: argparse.Namespace) -> int:
     from medpaint.pacs import check_uids
 
     server = server_of(parsed)
-    if (parsed.table is None) == (not (parsed.study and parsed.series)):
-        message = "expected either --table or --study with --series"
+    if (parsed.table is None) == (not (parsed.study and parsed.series)) or (parsed.row and parsed.table is None):
+        message = "expected either --table, with or without --row, or --study with --series"
         raise UsageError(message)
-    wanted = _wanted(parsed)
-    check_uids(*(uid for pair in wanted for uid in pair))
     fetched, absent = [], []
-    for study, series in wanted:
-        try:
-            fetched.append(str(_fetch_series(server, study, series, parsed.output)))
-        except AbsentError as error:
-            absent.append("the server does not have the series of this scan" if parsed.row else str(error))
+    with _withheld() if parsed.row else nullcontext():
+        wanted = _wanted(parsed)
+        check_uids(*(uid for pair in wanted for uid in pair))
+        for study, series in wanted:
+            try:
+                fetched.append(str(_fetch_series(server, study, series, parsed.output)))
+            except AbsentError as error:
+                absent.append("the server does not have the series of this scan" if parsed.row else str(error))
     if parsed.status is not None:
         parsed.output.mkdir(parents=True, exist_ok=True)
         save_fetch("; ".join(absent), parsed.status)
@@ -122,6 +128,15 @@ def _fetch(parsed: argparse.Namespace) -> int:
     for folder in fetched:
         print_line(str(parsed.output) if parsed.row else folder)
     return 0
+
+
+@contextmanager
+def _withheld() -> Iterator[None]:
+    """Leave identifiers out of the messages of errors."""
+    try:
+        yield
+    except MedpaintError as error:
+        raise type(error)(_UID.sub("(an identifier)", str(error))) from None
 
 
 def _wanted(parsed: argparse.Namespace) -> list[tuple[str, str]]:

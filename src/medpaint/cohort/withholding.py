@@ -67,9 +67,9 @@ def unheard() -> Iterator[None]:
         for number in (1, 2):
             os.dup2(nowhere, number)
         yield
+    finally:
         sys.stdout.flush()
         sys.stderr.flush()
-    finally:
         for number, copy in zip((1, 2), kept, strict=True):
             os.dup2(copy, number)
             os.close(copy)

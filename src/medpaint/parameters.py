@@ -93,7 +93,7 @@ class WriteParameters(BaseModel):
     deidentify: str = Field(
         "",
         description="File with a secret that only its owner can read: DICOM products are de-identified (Basic "
-        "Profile), and their identifiers derive from the secret.",
+        "Profile), with identifiers that derive from the secret; other formats lose the texts of their headers.",
     )
 
 
@@ -129,6 +129,12 @@ class Parameters(BaseModel):
             name = ".".join(map(str, first["loc"][1:]))
             message = f"{name}: {first['msg'][0].lower()}{first['msg'][1:]}, got {first['input']!r}"
             raise UsageError(message) from error
+
+    def withheld(self) -> Parameters:
+        """Return the parameters without the identifier of the series, and without labels that are names."""
+        labels = () if any(isinstance(one, str) for one in self.mask.labels) else self.mask.labels
+        own = {"read": self.read.without_uid(), "mask": self.mask.model_copy(update={"labels": labels})}
+        return self.model_copy(update=own)
 
     def replaced(self, options: Mapping[str, Any]) -> Parameters:
         """Return the parameters with flat `options` in place of their values.

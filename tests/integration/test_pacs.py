@@ -112,6 +112,26 @@ def test_available_series_are_fetched_when_others_are_absent(tmp_path: Path, url
 
 
 @pytest.mark.orthanc
+@pytest.mark.usefixtures("_environment")
+def test_one_row_of_a_cohort_is_fetched_without_printing_identifiers(tmp_path: Path, url: str, pacs: Run) -> None:
+    Phantom(series="1.2.840.777.94").write(tmp_path / "scan")
+    assert pacs("store", url, tmp_path / "scan")[0] == 0
+    table, out = tmp_path / "scans.tsv", tmp_path / "out"
+    table.write_text("scan\tstudy\tseries\na\t1.2.3\t1.2.840.777.94#time=1\nb\t1.2.3\t1.2.840.777.95\n")
+    there = pacs("fetch", url, "--table", table, "--row", "a", "--output", out, "--status", tmp_path / "a.json")
+    assert there == (0, f"{out}\n", "")
+    assert [folder.name for folder in out.iterdir()] == ["1.2.840.777.94"]
+    gone = pacs("fetch", url, "--table", table, "--row", "b", "--output", out, "--status", tmp_path / "b.json")
+    assert gone == (0, "", "failed: the server does not have the series of this scan\n")
+    away = pacs("fetch", AWAY, "--table", table, "--row", "a", "--output", tmp_path / "away")
+    assert away[0] == 6
+    said = "".join(map(str, (*there, *gone, *away))) + "".join(
+        path.read_text() for path in tmp_path.glob("*.json")
+    )
+    assert "1.2.840" not in said
+
+
+@pytest.mark.orthanc
 def test_an_address_without_dicomweb_is_reported(url: str) -> None:
     root = url.removesuffix("/dicom-web")
     with pytest.raises(ServerError, match="expected a DICOMweb service at"):
@@ -137,7 +157,7 @@ def test_a_table_without_identifiers_fetches_nothing(tmp_path: Path, pacs: Run, 
         (("store", AWAY, "--colour", "scan"), "unrecognized arguments: --colour"),
         (("store", AWAY), "the following arguments are required: PATH"),
         (("fetch", AWAY, "--study", "1.2"), "the following arguments are required: --output"),
-        (("fetch", AWAY, "--study", "1.2", "--output", "o"), "expected either --table or --study with --series"),
+        (("fetch", AWAY, "--study", "1.2", "--output", "o"), "expected either --table, with or without --row"),
         (("list", "dicom://A@127.0.0.1:1", "--receive", "80000"), "expected a port to receive at, 1 to 65535"),
         (("search", AWAY), "invalid choice: 'search'"),
     ],

@@ -12,6 +12,7 @@ rule export:
         image=PLAN.image_path,
         folder="results/restored/{scan}",
         flags=PLAN.export_flags,
+        state=PLAN.withheld_state,
         version=VERSION,
     shell:
         "medpaint export --filled={input.fills:q}/{wildcards.scan}.npz --name={wildcards.scan} {params.flags}"

@@ -12,6 +12,7 @@ rule ingest:
     params:
         image=PLAN.image_path,
         flags=PLAN.ingest_flags,
+        state=PLAN.withheld_state,
         version=VERSION,
     shell:
         "medpaint ingest {params.flags} --output={output:q} -- {params.image:q} > {log:q} 2>&1"

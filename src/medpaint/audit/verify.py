@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from medpaint.audit.find import products_beside
+from medpaint.audit.places import Roots, refuse_other_shape, refuse_outside
 from medpaint.core.checksum import checksum_outside
 from medpaint.core.crash import described
 from medpaint.core.errors import MedpaintError, UnreadableError
 from medpaint.core.geometry import index_map
+from medpaint.core.text import one_line
 from medpaint.core.types import Array, Mask
 from medpaint.core.volume import Volume
-from medpaint.io.nifti import own_ending
 from medpaint.io.reading import read_mask, read_selected
 from medpaint.io.selection import Selection
 from medpaint.record.entries import Product, Record
-from medpaint.record.file import RECORD_SUFFIX, read_record
+from medpaint.record.file import read_record
 
 __all__ = ["Verdict", "verify"]
 
@@ -53,32 +55,44 @@ class _Restored:
     mask: Mask
 
 
-def verify(path: str | Path) -> Verdict:
+def verify(path: str | Path, *, within: Iterable[str | Path] | None = None) -> Verdict:
     """Check what the record at `path` claims about its products, from the disk.
 
     The products must be there with the recorded hashes, on the scan's grid; the restored scan's voxels outside
     the mask must have the recorded checksum, and equal the scan's where that can still be found; the mask must
     have the recorded number of voxels and volume. What the files cannot show is taken on trust: engine,
     parameters, versions, times.
+
+    Args:
+        path: the record.
+        within: folders in which the scan and the mask may lie; the current one and the record's by default.
+            Nothing outside them is opened, wherever the paths in the record or links lead.
     """
     path = Path(path)
     if not path.exists():
-        return Verdict(path, "unfinished", ("no record: the products are unfinished; restore the scan again",))
+        named = ", ".join(one.name for one in products_beside(path))
+        what = f"no record of {named}" if named else "no record"
+        return Verdict(
+            path, "unfinished", (f"{what}: unfinished, or the record was deleted; restore the scan again",)
+        )
+    roots = Roots.of(map(Path, (".", path) if within is None else within))
     try:
         record = read_record(path)
     except UnreadableError as error:
-        cause = error.__cause__
-        unread = f"cannot be read: {cause.strerror}" if isinstance(cause, OSError) else ""
-        return Verdict(path, "unreadable", (unread or f"not a record: {type(cause).__name__}",))
+        return Verdict(path, "unreadable", (str(error).removeprefix(f"{one_line(str(path))}: "),))
     problems: list[str] = []
     notes: list[str] = []
     try:
         if record.status == "failed":
             _check_failure(record, path, problems, notes)
         else:
-            _check_products(record, path.parent, problems, notes)
+            _check_products(record, path.parent, roots, problems, notes)
     except (MedpaintError, OSError, ValueError) as error:
         problems.append(str(error))
+    except MemoryError:
+        problems.append("the products need more memory than this machine has")
+    except ArithmeticError:
+        problems.append("a number in the record is out of all bounds")
     except Exception as error:  # noqa: BLE001 - one record must not stop the check of the others
         problems.append(f"internal error, please report it: {described(error)}")
     return Verdict(path, record.status, tuple(problems), tuple(notes))
@@ -87,21 +101,28 @@ def verify(path: str | Path) -> Verdict:
 def _check_failure(record: Record, path: Path, problems: list[str], notes: list[str]) -> None:
     """Check that nothing claims to be a product of a scan that failed."""
     notes.append(f"failed, nothing to check: {record.reason}")
-    mask = path.with_name(path.name.removesuffix(RECORD_SUFFIX) + "_mask.nii.gz")
-    if mask.is_file() and own_ending(mask) is not None:
-        problems.append(f"the record says that the scan failed, but {mask.name} is there")
+    problems += [
+        f"the record says that the scan failed, but {product.name} is there" for product in products_beside(path)
+    ]
 
 
-def _check_products(record: Record, folder: Path, problems: list[str], notes: list[str]) -> None:
+def _check_products(record: Record, folder: Path, roots: Roots, problems: list[str], notes: list[str]) -> None:
     """Check the products of a record against it, and the scan where it is found."""
     by_role = {product.role: product for product in record.products}
-    if not {"restored", "mask"} <= set(by_role) or len(by_role) < len(record.products) or record.read is None:
-        problems.append("the record does not name a scan and one product of each kind")
+    steps = {"read": record.read, "mask": record.mask, "write": record.write}
+    absent = [step for step, entry in steps.items() if entry is None]
+    problems += [f"the record has no entry of the step {step}" for step in absent]
+    if not {"restored", "mask"} <= set(by_role) or len(by_role) < len(record.products):
+        problems.append("the record does not name one product of each kind")
         return
     missing = [product.path for product in record.products if not (folder / product.path).exists()]
     problems += [f"{name} is missing" for name in missing]
-    if missing:
+    outside = () if missing else tuple(refuse_outside(record.products, folder))
+    problems += outside
+    if missing or outside or absent:
         return
+    for role in ("restored", "mask"):
+        refuse_other_shape(folder / by_role[role].path, record)
     restored, source = read_selected(folder / by_role["restored"].path, record.parameters.read.in_product())
     drawn, mask_source = read_selected(folder / by_role["mask"].path, Selection())
     problems += _wrong_hash(by_role["restored"], source.sha256)
@@ -113,8 +134,8 @@ def _check_products(record: Record, folder: Path, problems: list[str], notes: li
     if "segmentation" in by_role:
         problems += _wrong_segmentation(by_role["segmentation"], folder, products)
     problems += _wrong_numbers(record, products)
-    _check_scan(record, folder, products, problems, notes)
-    _check_mask(record, folder, products, problems, notes)
+    _check_scan(record, folder, roots, products, problems, notes)
+    _check_mask(record, folder, roots, products, problems, notes)
 
 
 def _wrong_hash(product: Product, sha256: str) -> list[str]:
@@ -167,13 +188,15 @@ def _wrong_counts(record: Record, masked: int, replaced: int) -> Iterator[str]:
         yield f"the record says {record.status!r}, the mask has {masked} voxels"
 
 
-def _check_scan(record: Record, folder: Path, products: _Restored, problems: list[str], notes: list[str]) -> None:
+def _check_scan(
+    record: Record, folder: Path, roots: Roots, products: _Restored, problems: list[str], notes: list[str]
+) -> None:
     """Compare the product with the scan itself, if the scan is there and unchanged."""
     if record.read is None:
         return
-    path = _followed(folder, record.read.path)
+    path, why = roots.find(folder, record.read.path)
     if path is None:
-        notes.append(f"the scan is not at {record.read.path}: compared by checksum alone")
+        notes.append(f"the scan {why}: compared by checksum alone")
         return
     scan, source = read_selected(path, record.parameters.read)
     restored = products.volume
@@ -188,21 +211,17 @@ def _check_scan(record: Record, folder: Path, products: _Restored, problems: lis
             problems.append(f"{changed} voxels outside the mask differ from the scan")
 
 
-def _check_mask(record: Record, folder: Path, products: _Restored, problems: list[str], notes: list[str]) -> None:
+def _check_mask(
+    record: Record, folder: Path, roots: Roots, products: _Restored, problems: list[str], notes: list[str]
+) -> None:
     """Compare the mask that was given with what was read then, where it is still there."""
-    if record.mask is None or not record.mask.path:
+    if record.mask is None or record.mask.origin != "file":
         return
-    path = _followed(folder, record.mask.path)
+    path, why = roots.find(folder, record.mask.path)
     if path is None:
-        notes.append(f"the given mask is not at {record.mask.path}: not compared")
+        notes.append(f"the given mask {why}: not compared")
     elif read_mask(path, products.volume, None, record.parameters.mask.labels).sha256 != record.mask.sha256:
         problems.append(f"the mask {record.mask.path} is not the one that was given: its hash differs")
-
-
-def _followed(folder: Path, path: str) -> Path | None:
-    """Return the file or folder that a record names; None where it is neither, or where its path is absolute."""
-    place = folder / path
-    return place if not Path(path).is_absolute() and (place.is_file() or place.is_dir()) else None
 
 
 def _same_grid(first: Volume, second: Volume) -> bool:

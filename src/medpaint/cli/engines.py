@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 
+from medpaint.cli.lines import print_line
+
 __all__ = ["configure", "execute"]
 
 
@@ -24,5 +26,5 @@ def execute(parsed: argparse.Namespace) -> int:
         print(json.dumps({"status": "listed", "engines": listed}))
         return 0
     for name, ndim, summary in rows:
-        print(f"{name:<14} {ndim}D  {summary}")
+        print_line(f"{name:<14} {ndim}D  {summary}")
     return 0

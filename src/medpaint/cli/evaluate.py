@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from medpaint.cli.lines import print_line
 from medpaint.cli.options import add_parameters
 from medpaint.cli.progress import progress_bar
 from medpaint.core.errors import InputError, UsageError
@@ -91,7 +91,7 @@ def execute(parsed: argparse.Namespace) -> int:
     """Evaluate or merge, write the folder, and print the results."""
     evaluation = _merged(parsed) if parsed.paths[0] == MERGE else _evaluated(parsed)
     for one in evaluation.left_out:
-        print(f"left out: {one.path}, {one.what}: {one.reason}", file=sys.stderr)
+        print_line(f"left out: {one.path}, {one.what}: {one.reason}", to_stderr=True)
     if not evaluation.rows and not hasattr(parsed, "part"):
         reasons = "; ".join(dict.fromkeys(one.reason for one in evaluation.left_out)) or "no scan was found"
         message = f"expected scans to score, got none: {reasons}"
@@ -186,7 +186,7 @@ def _as_json(evaluation: Evaluation, output: Path) -> dict[str, object]:
 def _print(evaluation: Evaluation, output: Path) -> None:
     """Print the summary as a table."""
     head = f"{'hole':<24} {'engine':<14} {'people':>6}  {'PSNR dB (95 % interval)':<24}"
-    print(f"{head} {'SSIM':>6} {'error/harmonic':>15} {'seam':>6} {'s':>7} {'MB':>6}")
+    print_line(f"{head} {'SSIM':>6} {'error/harmonic':>15} {'seam':>6} {'s':>7} {'MB':>6}")
     for row in evaluation.summary:
         psnr = row.scores["psnr"]
         interval = "" if math.isnan(psnr.low) else f" ({psnr.low:.1f} to {psnr.high:.1f})"
@@ -194,6 +194,10 @@ def _print(evaluation: Evaluation, output: Path) -> None:
         ssim, relative, seam, seconds, peak = (
             row.scores[name].mean for name in ("ssim", "rmse_vs_harmonic", "seam", "seconds", "peak_mb")
         )
-        print(f"{hole:<24} {row.engine:<14} {row.people:>6}  {decibels:<24}", end=" ")
-        print(f"{ssim:>6.3f} {relative:>15.3f} {seam:>6.2f} {seconds:>7.2f} {peak:>6.0f}")
-    print(f"\neach fill {output / 'scores.tsv'}\nsummary   {output / 'summary.tsv'}")
+        print_line(
+            f"{hole:<24} {row.engine:<14} {row.people:>6}  {decibels:<24} "
+            f"{ssim:>6.3f} {relative:>15.3f} {seam:>6.2f} {seconds:>7.2f} {peak:>6.0f}"
+        )
+    print_line()
+    print_line(f"each fill {output / 'scores.tsv'}")
+    print_line(f"summary   {output / 'summary.tsv'}")

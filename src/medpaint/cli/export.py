@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
-from medpaint.cli.options import add_parameters, given_parameters
+from medpaint.cli.lines import print_line
+from medpaint.cli.options import add_parameters, add_row, given_parameters, row_given
 from medpaint.parameters import WriteParameters
 
 __all__ = ["configure", "execute"]
@@ -19,6 +19,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--filled", type=Path, required=True, help="its fill, from inpaint")
     parser.add_argument("--name", required=True, help="name of the products")
     parser.add_argument("--output", type=Path, required=True, help="folder of the products")
+    add_row(parser)
     add_parameters(parser, WriteParameters.model_fields)
 
 
@@ -26,9 +27,11 @@ def execute(parsed: argparse.Namespace) -> int:
     """Write the products and the record; a scan that failed gets a record that says so."""
     from medpaint.cohort.jobs import export_scan
 
-    record = export_scan(parsed.image, parsed.filled, given_parameters(parsed), parsed.output, parsed.name)
+    row = row_given(parsed)
+    image = Path(row.image) if row and row.image else parsed.image
+    record = export_scan(image, parsed.filled, given_parameters(parsed), parsed.output, parsed.name, row=row)
     if record.reason:
-        print(f"failed: {record.reason}", file=sys.stderr)
+        print_line(f"failed: {record.reason}", to_stderr=True)
     if parsed.json:
         print(json.dumps({"status": record.status, "reason": record.reason, "seconds": record.seconds}))
     return 0

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
-from medpaint.cli.options import add_parameters, given_parameters
+from medpaint.cli.lines import print_line
+from medpaint.cli.options import add_parameters, add_row, given_parameters, row_given
 from medpaint.io.selection import Selection
 from medpaint.parameters import MaskParameters, Parameters
 
@@ -33,6 +33,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="seconds after which the scan has failed; it is then read in a process of its own, whose crash is a "
         "failure of the scan too (default: no limit)",
     )
+    add_row(parser)
     add_parameters(parser, (*Selection.model_fields, *MaskParameters.model_fields))
 
 
@@ -59,17 +60,25 @@ def execute(parsed: argparse.Namespace) -> int:
 def _ingest(parsed: argparse.Namespace) -> int:
     """Read the scan and print the outcome."""
     from medpaint.cohort.jobs import ingest_scan
+    from medpaint.cohort.table import OF_FILES
 
+    row = row_given(parsed)
+    image, mask, given = parsed.image, parsed.mask, given_parameters(parsed)
+    if row is not None:
+        image = Path(row.image) if row.image else image
+        mask = Path(row.mask) if row.mask else None
+        given |= {name: row.settings[name] for name in OF_FILES if name in row.settings}
     reason = ingest_scan(
-        parsed.image,
-        parsed.mask,
-        Parameters.of(given_parameters(parsed)),
+        image,
+        mask,
+        Parameters.of(given),
         parsed.output,
         fetched=parsed.fetched,
         refusal=parsed.refusal,
+        withhold=row is not None,
     )
     if reason:
-        print(f"failed: {reason}", file=sys.stderr)
+        print_line(f"failed: {reason}", to_stderr=True)
     if parsed.json:
         print(
             json.dumps(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
+from medpaint.cli.lines import print_line
 from medpaint.cli.options import add_parameters, given_parameters
 from medpaint.cli.progress import progress_bar
 from medpaint.parameters import FillParameters
@@ -28,7 +28,7 @@ def execute(parsed: argparse.Namespace) -> int:
     with progress_bar() as progress:
         failed = inpaint_scans(parsed.cases, given_parameters(parsed), parsed.output, progress=progress)
     for scan, reason in failed.items():
-        print(f"{scan} failed: {reason}", file=sys.stderr)
+        print_line(f"{scan} failed: {reason}", to_stderr=True)
     if parsed.json:
         print(json.dumps({"status": "inpainted", "scans": len(parsed.cases), "failed": failed}))
     return 0

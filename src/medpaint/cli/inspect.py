@@ -6,6 +6,8 @@ import argparse
 import json
 from pathlib import Path
 
+from medpaint.cli.lines import print_line
+
 __all__ = ["configure", "execute"]
 
 
@@ -44,14 +46,16 @@ def execute(parsed: argparse.Namespace) -> int:
     for found in findings:
         grid = "x".join(map(str, found.shape))
         spacing = "x".join(f"{size:.3g}" for size in found.spacing_mm)
-        print(f"{found.path}")
+        print_line(f"{found.path}")
         if found.series:
-            print(f"  series    {found.series}")
-        print(f"  {found.kind:<9} {found.modality or '-'}  {grid or '?'} voxels of {spacing or '?'} mm", end="  ")
-        print(f"{found.axes}  {found.dtype}")
-        print(f"  {'can be restored' if found.restorable else f'cannot be restored: {found.reason}'}")
+            print_line(f"  series    {found.series}")
+        print_line(
+            f"  {found.kind:<9} {found.modality or '-'}  {grid or '?'} voxels of {spacing or '?'} mm"
+            f"  {found.axes}  {found.dtype}"
+        )
+        print_line(f"  {'can be restored' if found.restorable else f'cannot be restored: {found.reason}'}")
         for warning in found.warnings:
-            print(f"  warning: {warning}")
+            print_line(f"  warning: {warning}")
     restorable = sum(found.restorable for found in findings)
-    print(f"{restorable} of {len(findings)} can be restored")
+    print_line(f"{restorable} of {len(findings)} can be restored")
     return 0

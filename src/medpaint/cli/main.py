@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import Final
 
 from medpaint.__about__ import __version__
+from medpaint.cli.lines import print_line
 from medpaint.cli.subcommands import EXIT_CODES, add_command, add_json
 from medpaint.core.errors import MedpaintError
 
@@ -91,7 +92,7 @@ def _parser(wanted: str) -> argparse.ArgumentParser:
 
 def _fail(parsed: argparse.Namespace, error: BaseException, message: str, code: int) -> int:
     """Report an error: a line on stderr, and with --json an object on stdout."""
-    print(f"medpaint: {message}", file=sys.stderr)
+    print_line(f"medpaint: {message}", to_stderr=True)
     if parsed.json:
         print(
             json.dumps({"status": "error", "error": type(error).__name__, "message": message, "exit_code": code})

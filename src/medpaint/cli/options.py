@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
-from typing import Any, Literal, get_args, get_origin
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
+from medpaint.core.errors import UsageError
 from medpaint.parameters import FIELDS
 
-__all__ = ["add_parameters", "given_parameters"]
+if TYPE_CHECKING:
+    from medpaint.cohort.table import ScanRow
+
+__all__ = ["add_parameters", "add_row", "given_parameters", "row_given"]
 
 
 def add_parameters(parser: argparse.ArgumentParser, names: Iterable[str]) -> None:
@@ -23,6 +28,32 @@ def add_parameters(parser: argparse.ArgumentParser, names: Iterable[str]) -> Non
             help=f"{field.description}{default}",
             **_settings(name, field.annotation),
         )
+
+
+def add_row(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that name the row of a scan whose products are de-identified."""
+    parser.add_argument(
+        "--table", type=Path, metavar="TSV", help="table of a cohort: the scan and its mask are those of --row"
+    )
+    parser.add_argument(
+        "--row",
+        metavar="SCAN",
+        help="scan in --table; what its files and series are called is neither printed nor recorded",
+    )
+
+
+def row_given(parsed: argparse.Namespace) -> ScanRow | None:
+    """Return the row that is named; None where none is.
+
+    Raises:
+        UsageError: a table without a row or the reverse, or no such row.
+    """
+    from medpaint.cohort.table import row_of
+
+    if (parsed.table is None) != (parsed.row is None):
+        message = "expected both --table and --row, or neither"
+        raise UsageError(message)
+    return row_of(parsed.table, parsed.row) if parsed.table else None
 
 
 def given_parameters(parsed: argparse.Namespace) -> dict[str, Any]:

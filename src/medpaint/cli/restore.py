@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from medpaint.cli.lines import print_line
 from medpaint.cli.options import add_parameters, given_parameters
 from medpaint.cli.progress import progress_bar
 from medpaint.parameters import FIELDS
@@ -81,14 +82,14 @@ def _print(outcome: dict[str, Any]) -> None:
     from medpaint.cohort.summary import shares
 
     by = f" by {outcome['engine']}" if outcome["engine"] else ""
-    print(f"{outcome['status']}: {outcome['repaired_ml']:.3f} ml{by} in {outcome['seconds']:.1f} s")
+    print_line(f"{outcome['status']}: {outcome['repaired_ml']:.3f} ml{by} in {outcome['seconds']:.1f} s")
     if outcome["why"]:
-        print(f"  {'why':<9} {outcome['why']}")
+        print_line(f"  {'why':<9} {outcome['why']}")
     if set(outcome["filled_by"]) - {outcome["engine"]}:
-        print(f"  {'filled by':<9} {shares(outcome['filled_by'])}")
+        print_line(f"  {'filled by':<9} {shares(outcome['filled_by'])}")
     for name in ("restored", "mask", "record"):
-        print(f"  {name:<9} {outcome[name]}")
+        print_line(f"  {name:<9} {outcome[name]}")
         if name == "mask" and outcome["dicom_mask"]:
-            print(f"  {'':<9} {outcome['dicom_mask']}")
+            print_line(f"  {'':<9} {outcome['dicom_mask']}")
     for warning in outcome["warnings"]:
-        print(f"  warning   {warning}")
+        print_line(f"  warning   {warning}")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from signal import Signals
 from typing import Final
 
 from medpaint.cli.check import failures
+from medpaint.cli.lines import print_line
 from medpaint.core.errors import PartialFailureError
 
 __all__ = ["configure", "execute"]
@@ -39,9 +39,9 @@ def execute(parsed: argparse.Namespace) -> int:
     before = _modified(folder / CHECK_LOG)
     code = run_snakemake(parsed.rest, to_stderr=parsed.json)
     if code > INTERRUPTED:
-        print(
+        print_line(
             f"medpaint: the run was ended by {Signals(code - INTERRUPTED).name}; run again to go on",
-            file=sys.stderr,
+            to_stderr=True,
         )
     summary = folder / SUMMARY
     failed = failures(summary) if _modified(folder / CHECK_LOG) > before else {}

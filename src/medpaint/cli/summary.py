@@ -7,6 +7,8 @@ import json
 from collections import Counter
 from pathlib import Path
 
+from medpaint.cli.lines import print_line
+
 __all__ = ["configure", "execute"]
 
 
@@ -27,5 +29,5 @@ def execute(parsed: argparse.Namespace) -> int:
     if parsed.json:
         print(json.dumps({"status": "summarised", "summary": str(parsed.output), "scans": dict(counts)}))
     else:
-        print(", ".join(f"{number} {status}" for status, number in sorted(counts.items())))
+        print_line(", ".join(f"{number} {status}" for status, number in sorted(counts.items())))
     return 0

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from medpaint.cli.lines import print_line
 from medpaint.cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -57,15 +57,15 @@ def execute(parsed: argparse.Namespace) -> int:
 def _print_outcome(trained: Trained, *, as_json: bool) -> int:
     """Print the outcome of a training; return the exit code."""
     for one in trained.skipped:
-        print(f"skipped: {one.path}: {one.reason}", file=sys.stderr)
+        print_line(f"skipped: {one.path}: {one.reason}", to_stderr=True)
     if as_json:
         outcome = {"status": "trained", **asdict(trained), "skipped": [asdict(one) for one in trained.skipped]}
         print(json.dumps(outcome, default=str))
         return 0
-    print(f"weights  {trained.weights}  (best after {trained.steps} steps)")
-    print(f"record   {trained.record}")
+    print_line(f"weights  {trained.weights}  (best after {trained.steps} steps)")
+    print_line(f"record   {trained.record}")
     for name, score in trained.scores.items():
-        print(f"  {name:<24} error {score:.3f} of the first fill's")
+        print_line(f"  {name:<24} error {score:.3f} of the first fill's")
     if trained.skipped:
-        print(f"  {len(trained.skipped)} files or cases skipped")
+        print_line(f"  {len(trained.skipped)} files or cases skipped")
     return 0

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -16,8 +19,11 @@ from medpaint.cohort.staging import (
     save_failure,
     save_filled,
 )
+from medpaint.cohort.table import ScanRow
+from medpaint.cohort.withholding import kind_of_failure, unheard
 from medpaint.core.crash import described, print_trace
 from medpaint.core.errors import InputError, LockedError, MedpaintError, ServerError, UnreadableError, WriteError
+from medpaint.core.text import one_line
 from medpaint.core.types import Progress
 from medpaint.io.naming import checked_name
 from medpaint.io.reading import read_selected
@@ -52,6 +58,7 @@ def ingest_scan(
     *,
     fetched: Path | None = None,
     refusal: str = "",
+    withhold: bool = False,
 ) -> str:
     """Read a scan and its mask into the case file `output`; return the reason if it failed, otherwise nothing.
 
@@ -61,19 +68,20 @@ def ingest_scan(
         parameters: of reading and of the mask.
         output: file to write.
         fetched: outcome of fetching the scan from a server, JSON; if that failed, the scan has failed.
-        refusal: why the scan is refused before it is looked at; empty: it is not.
+        refusal: why the scan is refused before it is looked at; empty: it is not. It names nobody.
+        withhold: leave out of the case, of the reason and of all that is printed what files and series are called.
     """
 
     def work() -> None:
-        if refusal:
-            raise InputError(refusal)
         if fetched is not None and (reason := load_fetch(fetched)):
             raise ServerError(reason)
-        save_case(mask_scan(read(image, parameters.read), mask, parameters.mask), output)
+        case = mask_scan(read(image, parameters.read), mask, parameters.mask)
+        save_case(replace(case, draft=case.draft.withheld()) if withhold else case, output)
 
-    reason = _failure_of(work)
+    reason = refusal or _failure_of(work, withhold=withhold)
     if reason:
-        save_failure(Failure(reason, parameters), output)
+        asked = parameters.withheld() if withhold else parameters
+        save_failure(Failure(reason, asked), output)
     return reason
 
 
@@ -102,15 +110,36 @@ def inpaint_scans(
     return reasons
 
 
-def export_scan(image: Path, filled: Path, settings: Mapping[str, Any], output: Path, name: str) -> Record:
-    """Write the products and the record of one scan into the folder `output`; return the record."""
+def export_scan(
+    image: Path,
+    filled: Path,
+    settings: Mapping[str, Any],
+    output: Path,
+    name: str,
+    *,
+    row: ScanRow | None = None,
+) -> Record:
+    """Write the products and the record of one scan into the folder `output`; return the record.
+
+    Args:
+        image: the scan.
+        filled: file that `inpaint_scans` wrote.
+        settings: parameters of blending and writing, by name.
+        output: folder, created if missing.
+        name: what the products are called.
+        row: of a scan whose files and series are called what no record and no log may say; None for any other.
+    """
     name = checked_name(name)
     stage = _loaded(load_filled, filled)
     if isinstance(stage, Failure):
         return _failed(stage.reason, stage.parameters.replaced(settings), output, name)
     parameters = stage.draft.parameters.replaced(settings)
     records: list[Record] = []
-    reason = _failure_of(lambda: records.append(_exported(image, stage, parameters, output, name)))
+
+    def work() -> None:
+        records.append(_exported(image, stage, parameters, output, name, row=row))
+
+    reason = _failure_of(work, withhold=row is not None)
     return _failed(reason, parameters, output, name) if reason else records[0]
 
 
@@ -134,17 +163,20 @@ def _loaded(load: Callable[[Path], T | Failure], path: Path) -> T | Failure:
     return Failure(reason, Parameters()) if reason else found[0]
 
 
-def _exported(image: Path, filled: Filled, parameters: Parameters, output: Path, name: str) -> Record:
+def _exported(
+    image: Path, filled: Filled, parameters: Parameters, output: Path, name: str, *, row: ScanRow | None
+) -> Record:
     """Write the products of one scan and return their record.
 
     Raises:
         InputError: the scan has changed since it was read.
     """
     secret = secret_of(parameters.write)
-    drawn = filled.draft.mask.path if filled.draft.mask else ""
+    drawn = row.mask if row else filled.draft.mask.path if filled.draft.mask else ""
+    selection = parameters.read.model_copy(update={"series": row.series or None}) if row else parameters.read
     mask = Path(drawn) if drawn and Path(drawn).exists() else None
     with claimed(output, name, scan=image, mask=mask, overwrite=True) as destination:
-        volume, source = read_selected(image, parameters.read)
+        volume, source = read_selected(image, selection)
         if source.sha256 != filled.draft.read.sha256:
             message = f"{image} has changed since it was read: run again"
             raise InputError(message)
@@ -184,39 +216,56 @@ def _is_replaceable(place: Path) -> bool:
     return True
 
 
-def _failure_of(work: Callable[[], None]) -> str:
+def _failure_of(work: Callable[[], None], *, withhold: bool = False) -> str:
     """Do `work` for one scan; return why it failed, or nothing.
 
     Refusals are for the user and are passed on as they are. What another process holds, a full disk and the like
     have nothing to do with the scan and are raised. Anything else is an internal error, logged with its trace.
+
+    Args:
+        work: what to do.
+        withhold: return the kind of failure alone, and drop what is printed: either could name a person.
     """
     try:
-        work()
+        with unheard() if withhold else nullcontext():
+            work()
     except LockedError:
         raise
     except (MedpaintError, OSError) as error:
         if _is_of_machine(error):
+            if withhold:
+                message = f"the machine failed: {_machine_error(error)}"
+                raise WriteError(message) from None
             raise
+        if withhold:
+            return kind_of_failure(error)
         return str(error) if isinstance(error, MedpaintError) else _described(error)
     except MemoryError:
         return "the scan needs more memory than this job has"
     except Exception as error:  # noqa: BLE001 - one scan's failure must not stop the others
-        print_trace(error)
+        print_trace(error, quoting=not withhold)
+        if withhold:
+            return f"internal error, please report it: {type(error).__name__}"
         return f"internal error, please report it: {described(error)}"
     return ""
 
 
 def _is_of_machine(error: BaseException) -> bool:
     """Return whether an error, or what led to it, comes from the machine rather than from the scan."""
+    return bool(_machine_error(error))
+
+
+def _machine_error(error: BaseException) -> str:
+    """Return what the machine says of an error that comes from it rather than from the scan; empty for others."""
     found: BaseException | None = error
     while found is not None:
         if isinstance(found, OSError) and found.errno in _MACHINE:
-            return True
+            return os.strerror(found.errno)
         found = found.__cause__
-    return False
+    return ""
 
 
 def _described(error: OSError) -> str:
     """Return an error of the operating system in one line."""
     where = f" {error.filename}" if error.filename else ""
-    return f"cannot read or write{where}: {error.strerror or error}"
+    return one_line(f"cannot read or write{where}: {error.strerror or error}")

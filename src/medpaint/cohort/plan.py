@@ -16,8 +16,8 @@ from typing import Any, Final, Protocol
 
 from medpaint.cohort.batches import batches_of, fill_of
 from medpaint.cohort.config import CohortConfig, PacsConfig, read_config
-from medpaint.cohort.table import ScanRow, read_table
-from medpaint.cohort.watch import watched_files
+from medpaint.cohort.table import OF_FILES, ScanRow, read_table
+from medpaint.cohort.watch import state_of, watched_files
 from medpaint.core.errors import UsageError
 from medpaint.io.selection import Selection
 from medpaint.parameters import MaskParameters, WriteParameters
@@ -65,18 +65,42 @@ class Plan:
     batches: Mapping[str, tuple[str, ...]]
 
     def image_path(self, wildcards: ScanWildcards) -> str:
-        """Return the scan's file or folder, as its job receives it; of a row that is refused, the empty device."""
+        """Return the scan's file or folder, as its job receives it.
+
+        It is the empty device for a row that is refused, and for one that the job reads itself.
+        """
         row = self.scans[wildcards.scan]
-        return f"results/fetched/{row.scan}" if row.study else row.image or os.devnull
+        if row.study:
+            return f"results/fetched/{row.scan}"
+        return os.devnull if self.is_withheld(row) else row.image or os.devnull
 
     def image_files(self, wildcards: ScanWildcards) -> list[str]:
         """Return the files whose change redoes the scan."""
         row = self.scans[wildcards.scan]
-        return [f"results/fetched/{row.scan}"] if row.study else watched_files(row.image)
+        if row.study:
+            return [f"results/fetched/{row.scan}"]
+        return [] if self.is_withheld(row) else watched_files(row.image)
 
     def mask_files(self, wildcards: ScanWildcards) -> list[str]:
         """Return the files of the scan's mask; empty where damage is detected."""
-        return watched_files(self.scans[wildcards.scan].mask)
+        row = self.scans[wildcards.scan]
+        return [] if self.is_withheld(row) else watched_files(row.mask)
+
+    def withheld_state(self, wildcards: ScanWildcards) -> str:
+        """Return what changes when the row or files of a scan do, whose names are withheld; empty for others."""
+        row = self.scans[wildcards.scan]
+        return state_of(row, self._secret_file(row)) if self.is_withheld(row) else ""
+
+    def is_withheld(self, row: ScanRow) -> bool:
+        """Return whether neither Snakemake nor a log may learn what the files and the series of a scan are called.
+
+        Its products are de-identified, so its jobs read its row themselves.
+        """
+        return bool(self._secret_file(row)) and not row.refusal
+
+    def _secret_file(self, row: ScanRow) -> str:
+        """Return the file with the secret that the products of a scan are de-identified with; empty if none."""
+        return str(row.settings.get("deidentify", self.config.restore.deidentify))
 
     def fetch_status(self, wildcards: ScanWildcards) -> list[str]:
         """Return the file with the outcome of fetching the scan; empty for a scan on the disk."""
@@ -86,6 +110,8 @@ class Plan:
     def fetch_flags(self, wildcards: ScanWildcards) -> str:
         """Return the flags that name the series to fetch; `ingest` gets the volume in it, after a ``#``."""
         row = self.scans[wildcards.scan]
+        if self.is_withheld(row):
+            return flags(self._row_flags(row))
         return flags({"study": row.study, "series": row.series.partition("#")[0]})
 
     def ingest_flags(self, wildcards: ScanWildcards) -> str:
@@ -93,6 +119,8 @@ class Plan:
         row = self.scans[wildcards.scan]
         limit = self.config.ingest_timeout_s
         of_scan = {"mask": row.mask, "fetched": "".join(self.fetch_status(wildcards)), "refusal": row.refusal}
+        if self.is_withheld(row):
+            of_scan |= {"mask": ""} | self._row_flags(row)
         return flags(of_scan | self._chosen(_INGEST, row) | {"timeout_s": limit})
 
     def batch_cases(self, wildcards: BatchWildcards) -> list[str]:
@@ -118,12 +146,18 @@ class Plan:
 
     def export_flags(self, wildcards: ScanWildcards) -> str:
         """Return the flags of the scan's `export` job."""
-        return flags(self._chosen(_EXPORT, self.scans[wildcards.scan]))
+        row = self.scans[wildcards.scan]
+        of_row = self._row_flags(row) if self.is_withheld(row) else {}
+        return flags(of_row | self._chosen(_EXPORT, row))
 
     def evaluate_flags(self, wildcards: ScanWildcards) -> str:
-        """Return the flags that evaluate engines on the scan; no hole is made in its mask."""
+        """Return the flags that evaluate engines on the scan; no hole is made in its mask.
+
+        Scans whose names are withheld are left out of an evaluation, which names them.
+        """
         row = self.scans[wildcards.scan]
-        return flags({"avoid": row.mask} | self._chosen(_EVALUATE, row) | self.config.evaluate.model_dump())
+        avoid = "" if self.is_withheld(row) else row.mask
+        return flags({"avoid": avoid} | self._chosen(_EVALUATE, row) | self.config.evaluate.model_dump())
 
     def server_flags(self) -> str:
         """Return the flags that say how to connect to the server, and behind them its address."""
@@ -136,8 +170,18 @@ class Plan:
         return {scan: batch for batch, scans in self.batches.items() for scan in scans}
 
     def _chosen(self, names: Iterable[str], row: ScanRow) -> dict[str, Any]:
-        """Return the named parameters of a scan: those of its row, or else the configured ones."""
-        return {name: row.settings.get(name, getattr(self.config.restore, name, None)) for name in names}
+        """Return the named parameters of a scan: those of its row, or else the configured ones.
+
+        Parameters that say what is in the files of a scan are left out where its job reads its row itself.
+        """
+        chosen = {name: row.settings.get(name, getattr(self.config.restore, name, None)) for name in names}
+        if self.is_withheld(row):
+            chosen |= {name: None for name in OF_FILES if name in chosen and name in row.settings}
+        return chosen
+
+    def _row_flags(self, row: ScanRow) -> dict[str, Any]:
+        """Return the flags by which a job finds the row of its scan."""
+        return {"table": self.config.scans, "row": row.scan}
 
 
 def make_plan(config: Mapping[str, Any]) -> Plan:
@@ -151,7 +195,7 @@ def make_plan(config: Mapping[str, Any]) -> Plan:
         UnreadableError: the table cannot be read.
     """
     checked = read_config(config)
-    rows = read_table(Path(checked.scans))
+    rows = read_table(Path(checked.scans), quoting=not checked.restore.deidentify)
     if not rows:
         message = f"{checked.scans}: expected at least one scan, got none"
         raise UsageError(message)

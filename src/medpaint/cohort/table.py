@@ -10,11 +10,12 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from medpaint.core.errors import UsageError
+from medpaint.core.text import escaped
 from medpaint.io.naming import SCAN_ID
 from medpaint.io.tables import Row, read_rows
 from medpaint.parameters import FIELDS, Parameters
 
-__all__ = ["COLUMNS", "FETCHED_SERIES", "MOST_SCANS", "ScanRow", "read_table"]
+__all__ = ["COLUMNS", "FETCHED_SERIES", "MOST_SCANS", "OF_FILES", "ScanRow", "read_table", "row_of"]
 
 FETCHED_SERIES: Final = r"^[0-9]+(\.[0-9]+)*(#.*)?$"
 """The series of a scan that is fetched: its UID, and after a # which of its volumes to restore."""
@@ -109,11 +110,18 @@ class ScanRow(BaseModel):
 COLUMNS: Final = ("scan", "image", "study", "mask", *FIELDS)
 """Columns that a table may have: the place of a scan and its mask, and every parameter."""
 
+OF_FILES: Final = ("series", "labels")
+"""Parameters whose values are names or identifiers in a scan's own files."""
 
-def read_table(path: Path) -> list[ScanRow]:
+
+def read_table(path: Path, *, quoting: bool = True) -> list[ScanRow]:
     """Return the rows of a cohort's table.
 
     A cell that cannot be passed on to a job, because it is too long or not text, makes its scan fail and no other.
+
+    Args:
+        path: the file.
+        quoting: whether messages may quote cells. A row with a cell in the column `deidentify` is never quoted.
 
     Raises:
         UnreadableError: the file cannot be read.
@@ -122,15 +130,12 @@ def read_table(path: Path) -> list[ScanRow]:
     """
     rows: list[ScanRow] = []
     lines: dict[str, int] = {}
-    what = "the table of a cohort's scans"
-    found = read_rows(
-        path, columns=COLUMNS, required=("scan",), what=what, page=_PAGE, bad_bytes="surrogateescape"
-    )
+    found = _rows(path, quoting=quoting)
     if len(found) > MOST_SCANS:
         message = f"{path}: expected at most {MOST_SCANS} scans in a cohort, got {len(found)}: split the table"
         raise UsageError(message)
     for row in found:
-        checked = _checked(path, row)
+        checked = _checked(path, row, quoting=quoting and not row.values.get("deidentify", "").strip())
         if checked.scan in lines:
             message = f"{path}, line {row.line}: expected each scan once, got {checked.scan} more than once"
             message = f"{message}: it is in line {lines[checked.scan]} too"
@@ -140,14 +145,42 @@ def read_table(path: Path) -> list[ScanRow]:
     return rows
 
 
-def _checked(path: Path, row: Row) -> ScanRow:
+def row_of(path: Path, scan: str) -> ScanRow:
+    """Return the row of one scan, for its job; messages quote no cell.
+
+    Raises:
+        UnreadableError: the file cannot be read.
+        UsageError: as for `read_table`, or it has no such row.
+    """
+    found = next((row for row in read_table(path, quoting=False) if row.scan == scan), None)
+    if found is None:
+        message = f"{path}: expected a row for the scan {scan}, found none"
+        raise UsageError(message)
+    return found
+
+
+def _rows(path: Path, *, quoting: bool) -> list[Row]:
+    """Return the cells of the table."""
+    what = "the table of a cohort's scans"
+    try:
+        return read_rows(
+            path, columns=COLUMNS, required=("scan",), what=what, page=_PAGE, bad_bytes="surrogateescape"
+        )
+    except UsageError:
+        if quoting:
+            raise
+    message = f"{path}: expected {what}, in whose first line are its columns, with at most a cell for each"
+    message = f"{message}; what it holds is withheld, because products are de-identified"
+    raise UsageError(message)
+
+
+def _checked(path: Path, row: Row, *, quoting: bool) -> ScanRow:
     """Return a row of the cohort.
 
     Raises:
         UsageError: a bad value; the message says where.
     """
     scan = row.values["scan"]
-    where = f"{path}, line {row.line} ({_shown(scan)})"
     refusal = next(
         (why for name, cell in row.values.items() if name != "scan" and (why := _unfit(name, cell))), ""
     )
@@ -161,11 +194,16 @@ def _checked(path: Path, row: Row) -> ScanRow:
         column = f", column {first['loc'][0]}" if first["loc"] else ""
         is_misspelt = first["type"] == "string_pattern_mismatch"
         reason = _SPELLED[str(first["loc"][0])] if is_misspelt else first["msg"].removeprefix("Value error, ")
-        message = f"{where}{column}: {reason[0].lower()}{reason[1:]}"
-        raise UsageError(message) from error
+        reason = f"{reason[0].lower()}{reason[1:]}"
     except UsageError as error:
-        message = f"{where}, column {error}"
-        raise UsageError(message) from error
+        name, _, reason = str(error).partition(": ")
+        column = f", column {name}"
+    where = f"{path}, line {row.line}"
+    if quoting:
+        message = f"{where} ({escaped(scan)}){column}: {reason}"
+    else:
+        message = f"{where}{column}: not a valid value; it is withheld, because products are de-identified"
+    raise UsageError(message)
 
 
 def _settings(cells: Mapping[str, str]) -> dict[str, Any]:
@@ -191,13 +229,7 @@ def _unfit(column: str, cell: str) -> str:
     most = _LONGEST_ENGINE if column == "engine" else _LONGEST
     length = len(cell.encode("utf-8", "surrogateescape"))
     if length > most:
-        return f"column {column}: expected at most {most} bytes, got {length}: {_shown(cell)}"
+        return f"column {column}: expected at most {most} bytes, got {length}"
     if _NOT_TEXT.search(cell):
-        return f"column {column}: expected text in UTF-8 without control characters, got {_shown(cell)}"
+        return f"column {column}: expected text in UTF-8 without control characters"
     return ""
-
-
-def _shown(cell: str) -> str:
-    """Return a cell for a message: escaped, and cut where it is long."""
-    short = cell if len(cell) <= 80 else f"{cell[:80]}…"
-    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in short)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import json
 import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
+from medpaint.cohort.table import ScanRow
+from medpaint.core.errors import MedpaintError
+from medpaint.io.private import read_secret
 from medpaint.io.reading import outline
 
-__all__ = ["watched_files"]
+__all__ = ["state_of", "watched_files"]
 
 _UNWATCHABLE: Final = re.compile(r"[{}\x00-\x1f\x7f\ud800-\udfff]")
 """Characters in names that Snakemake takes for wildcards or cannot write into its log."""
@@ -22,11 +28,38 @@ def watched_files(path: str) -> list[str]:
     Whatever is wrong with them is the concern of the scan's own job: nothing is raised here. Names that Snakemake
     cannot watch are left out; `ingest` reads those files too.
     """
+    return [str(file) for file in _all_files(path) if _is_watchable(file)]
+
+
+def state_of(row: ScanRow, secret_file: str) -> str:
+    """Return a text that changes when a row, or a file of its scan or mask, does, and that reveals neither.
+
+    It is a keyed hash of the row and of the names, sizes and times of the files. Without a readable secret the
+    scan fails, and the text is always the same.
+    """
     try:
-        files: Iterable[Path] = outline(Path(path)).files if path else ()
+        secret = read_secret(Path(secret_file))
+    except MedpaintError:
+        return "no secret"
+    files = [_stamp(Path(file)) for path in (row.image, row.mask) for file in _all_files(path)]
+    return hmac.new(secret, json.dumps([row.model_dump(), files]).encode(), hashlib.sha256).hexdigest()
+
+
+def _all_files(path: str) -> Iterable[Path]:
+    """Return the files of a scan, whatever they are called."""
+    try:
+        return outline(Path(path)).files if path else ()
     except Exception:  # noqa: BLE001 - a bad scan must not stop the plan of the others; its job reports it
-        files = _files_at(Path(path))
-    return [str(file) for file in files if _is_watchable(file)]
+        return _files_at(Path(path))
+
+
+def _stamp(file: Path) -> tuple[str, int, int]:
+    """Return name, size and time of a file; of one that is not there, its name."""
+    try:
+        status = file.stat()
+    except (OSError, ValueError):
+        return str(file), -1, -1
+    return str(file), status.st_size, status.st_mtime_ns
 
 
 def _files_at(place: Path) -> Iterator[Path]:

@@ -7,6 +7,8 @@ import traceback
 from collections.abc import Iterator
 from typing import Final
 
+from medpaint.core.text import one_line
+
 __all__ = ["described", "print_trace", "trace_of"]
 
 _QUOTING: Final = (
@@ -27,12 +29,14 @@ _HEAD: Final = "Traceback (most recent call last):\n"
 def described(error: BaseException) -> str:
     """Return type and message of an error; the type alone if the message could name a patient."""
     kind = type(error).__name__
-    return f"{kind}, message withheld: it could name a patient" if _may_quote(error) else f"{kind}: {error}"
+    return (
+        f"{kind}, message withheld: it could name a patient" if _may_quote(error) else one_line(f"{kind}: {error}")
+    )
 
 
-def trace_of(error: BaseException) -> str:
-    """Return the traceback of an error; without messages if one of them could name a patient."""
-    if not _may_quote(error):
+def trace_of(error: BaseException, *, quoting: bool = True) -> str:
+    """Return the traceback of an error; without messages if not quoting, or if one could name a patient."""
+    if quoting and not _may_quote(error):
         return "".join(traceback.format_exception(error))
     parts = [
         "".join([_HEAD, *traceback.format_tb(one.__traceback__), type(one).__name__, "\n"])
@@ -41,9 +45,9 @@ def trace_of(error: BaseException) -> str:
     return "\n".join(parts)
 
 
-def print_trace(error: BaseException) -> None:
-    """Write the traceback of an error to stderr, for the log."""
-    sys.stderr.write(trace_of(error))
+def print_trace(error: BaseException, *, quoting: bool = True) -> None:
+    """Write the traceback of an error to stderr, for the log; without messages if not quoting."""
+    sys.stderr.write("".join(f"{one_line(one)}\n" for one in trace_of(error, quoting=quoting).split("\n") if one))
 
 
 def _may_quote(error: BaseException) -> bool:

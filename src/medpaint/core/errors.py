@@ -17,12 +17,15 @@
     └── ServerError            6  a server could not be reached, or refused
         └── AbsentError           the server does not have what was requested
 
-Each message is one line: what was expected, what came, where, and what to do.
+Each message is one line: what was expected, what came, where, and what to do. Control characters in what it
+quotes, such as the name of a file, are escaped.
 """
 
 from __future__ import annotations
 
 from typing import ClassVar
+
+from medpaint.core.text import one_line
 
 __all__ = [
     "AbsentError",
@@ -48,6 +51,9 @@ class MedpaintError(Exception):
     """Something that a user can cause and fix."""
 
     exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(one_line(message))
 
 
 class UsageError(MedpaintError):

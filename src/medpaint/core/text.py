@@ -6,10 +6,13 @@ import re
 from collections.abc import Collection
 from typing import Final
 
-__all__ = ["LONGEST", "escaped", "known_words"]
+__all__ = ["LONGEST", "LONGEST_LINE", "escaped", "known_words", "one_line", "withheld"]
 
 LONGEST: Final = 80
 """Characters of a text from elsewhere that are shown, at most."""
+
+LONGEST_LINE: Final = 10_000
+"""Characters of a line of a message, a log, a record or a table, at most."""
 
 _NUMBER: Final = re.compile(r"[+-]?[0-9.]{1,25}([eE][+-]?[0-9]{1,4})?")
 
@@ -25,6 +28,11 @@ def escaped(text: str, longest: int = LONGEST) -> str:
     return shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
 
 
+def one_line(text: str) -> str:
+    """Return a whole message fit for output: on one line, without control characters, of bounded length."""
+    return escaped(text, LONGEST_LINE)
+
+
 def known_words(text: str, known: Collection[str] = ()) -> str:
     """Return a text that consists of numbers and known words; that it is withheld if it contains others.
 
@@ -37,6 +45,11 @@ def known_words(text: str, known: Collection[str] = ()) -> str:
     words = text.split()
     if all(_NUMBER.fullmatch(word) or word.lower() in known for word in words):
         return escaped(" ".join(words))
+    return withheld(text)
+
+
+def withheld(text: str) -> str:
+    """Return what may be said of a text that could name a person."""
     return f"a text of {len(text)} characters, withheld because it could name a person"
 
 

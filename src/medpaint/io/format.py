@@ -28,7 +28,7 @@ class Format:
         endings: of the files that a product of a scan consists of, from its header alone.
         files: that a scan at a path consists of, from its header alone.
         keyed_name: a name for the selected volume that reveals nothing without a secret, from headers alone.
-            Absent where the format does not identify the patient.
+            Absent where volumes have no identifiers: the content then gives the name.
         read_drawn: a mask that is drawn in the format's own way, on the grid of a scan or on its own, with the
             labels that are wanted; None where a file is not of that kind. Absent where the
             format has none; where it is there, products have such a mask too.

@@ -19,6 +19,7 @@ from medpaint.io.selection import Selection
 from medpaint.io.stored import Packing, Stored, check_length, read_errors
 
 __all__ = [
+    "TEXTS_REMOVED",
     "Header",
     "chosen_frame",
     "facts_of",
@@ -32,6 +33,9 @@ __all__ = [
 ]
 
 _SPATIAL_AXES: Final = 3
+
+TEXTS_REMOVED: Final = {"deidentified_by": "leaving out all texts of the header"}
+"""Fact about a de-identified product of a format whose header has no place for identifiers but in free text."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,6 +24,7 @@ from medpaint.io.atomic import replacing
 from medpaint.io.digest import combined_digest, file_digest
 from medpaint.io.format import Format
 from medpaint.io.header import (
+    TEXTS_REMOVED,
     Header,
     chosen_frame,
     facts_of,
@@ -40,6 +41,7 @@ from medpaint.io.itk_image import (
     ItkImage,
     affine_of,
     blank_image,
+    erase_texts,
     opened,
     replace_frame,
     type_name,
@@ -106,22 +108,24 @@ class ItkSource:
         return frame_name(self.sha256, self.selection.frame)
 
     def recorded_facts(self, secret: bytes = b"") -> Mapping[str, str | int | float]:
-        """Return the facts; none of them is an identifier."""
-        del secret
-        return self.facts
+        """Return the facts, none of which is an identifier; with a secret, what was left out of the product."""
+        return {**self.facts, **TEXTS_REMOVED} if secret else self.facts
 
     def write(self, data: Array, mask: Mask, path: Path, derivation: Derivation) -> None:
         """Write `data` in the place of the frame that was read, compressed where the source was.
 
         A separate file for the voxels is named after `path` and put in its place first.
+        With a secret, texts of the header are left out.
         """
-        del mask, derivation
+        del mask
         with ExitStack() as stack:
             *_, voxels = [stack.enter_context(reopened(name, digest)) for name, digest in self.digests.items()]
             text = read_header_text(self.path, self.kind)
             image = blank_image(text, self.stored.total_bytes)
             for number, frame in enumerate(frames_in(voxels, self.stored)):
                 replace_frame(image, number, data if number == self.frame else frame)
+            if derivation.secret:
+                erase_texts(image, self.kind)
         with replacing(path) as part:
             write_image(image, part, self.kind, compressed=self.stored.packing != "none")
             keep_line(part, self.kind, units_of(text).line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -13,7 +14,6 @@ import numpy as np
 
 from medpaint.core.errors import GeometryError, MedpaintError, UnreadableError
 from medpaint.core.geometry import LPS_TO_RAS
-from medpaint.core.text import escaped
 from medpaint.core.types import Affine, Array
 from medpaint.io.itk_text import HeaderText, stand_in
 from medpaint.io.stored import read_errors
@@ -23,6 +23,7 @@ __all__ = [
     "ItkImage",
     "affine_of",
     "blank_image",
+    "erase_texts",
     "opened",
     "replace_frame",
     "type_name",
@@ -49,6 +50,12 @@ TYPES: Final = {
 }
 """ITK's types of one real number per voxel."""
 
+_CHECKED: Final = {
+    "nrrd": re.compile(r"NRRD_(space|measurement frame|(kinds|centerings|thicknesses)\[[0-9]+\])"),
+    "metaimage": re.compile(r"Modality"),
+}
+"""Keys of a header whose values are numbers, or words that ITK knows."""
+
 
 def type_name(reader: ItkImage) -> str:
     """Return ITK's own name of the type of a voxel."""
@@ -72,6 +79,13 @@ def replace_frame(image: ItkImage, number: int, data: Array) -> None:
     image[place] = sitk.GetImageFromArray(data.reshape(sizes[:3]).T)
     for key in image.GetMetaDataKeys():
         if key.startswith("ITK_"):
+            image.EraseMetaData(key)
+
+
+def erase_texts(image: ItkImage, kind: str) -> None:
+    """Erase what a header of a kind says besides the grid, whose words ITK has checked."""
+    for key in image.GetMetaDataKeys():
+        if not _CHECKED[kind].fullmatch(key):
             image.EraseMetaData(key)
 
 
@@ -130,7 +144,9 @@ def write_image(image: ItkImage, path: Path, kind: str, *, compressed: bool) -> 
     try:
         writer.Execute(image)
     except RuntimeError as error:
-        message = f"cannot write {path.name}: {escaped(_last_line(error))}"
+        message = (
+            f"cannot write {path}: ITK failed; check that there is space, and that the folder can be written to"
+        )
         raise MedpaintError(message) from error
 
 
@@ -142,8 +158,3 @@ def _itk_errors(path: Path) -> Iterator[None]:
     except RuntimeError as error:
         message = f"{path} is damaged, or of a kind that ITK cannot read"
         raise UnreadableError(message) from error
-
-
-def _last_line(error: RuntimeError) -> str:
-    """Return the last line of ITK's message that is not empty."""
-    return next((line.strip() for line in reversed(str(error).splitlines()) if line.strip()), "no reason given")

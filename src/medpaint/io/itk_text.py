@@ -270,10 +270,13 @@ def _located(
     if len(os.fsencode(data_path)) > _LONGEST_PATH:
         message = f"cannot read {path}: expected a path of at most {_LONGEST_PATH} bytes, the limit of ITK"
         raise InputError(message)
+    if not os.path.lexists(data_path):
+        message = f"cannot read {path}: the data file that its header names is not there"
+        raise InputError(message)
     check_regular(data_path)
     with read_errors(data_path):
         if name and data_path.samefile(path):
-            message = f"data file {name!r} is the header itself: expected LOCAL, or no data file for NRRD"
+            message = "the data file is the header itself: expected LOCAL, or no data file for NRRD"
             raise _ContradictionError(message)
         packed = data_path.stat().st_size - start
         check_length(prod(sizes), packed, packing)

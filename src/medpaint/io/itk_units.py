@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 
 from medpaint.core.errors import UnsupportedError
+from medpaint.core.text import known_words
 from medpaint.core.types import Affine
 from medpaint.io.itk_text import HeaderText, header_end
 from medpaint.io.stored import read_errors
@@ -99,7 +100,8 @@ def _of_nrrd(text: HeaderText) -> Units:
     """Return the unit of a NRRD header: of its space or, where it has no directions in space, of its axes."""
     stated = text.fields.get("spaceunits", "")
     if stated:
-        return _units(text, f"space units: {stated}", _QUOTED.findall(stated)[:3])
+        names = _QUOTED.findall(stated)[:3]
+        return _units(text, "space units: " + " ".join(f'"{name}"' for name in names), names)
     of_axes = _QUOTED.findall(text.fields.get("units", ""))[:3]
     if "spacedirections" not in text.fields and _units(text, "", of_axes).name:
         message = f"{text.path}: expected spacings in mm, got units {', '.join(of_axes)}: convert the header to mm"
@@ -112,10 +114,8 @@ def _units(text: HeaderText, line: str, names: list[str]) -> Units:
     known = ["mm" if name.strip().lower() in _UNKNOWN else _decoded(name.strip()) for name in names]
     factors = [_MILLIMETRES.get(name.lower()) for name in known]
     if None in factors:
-        message = (
-            f"{text.path}: expected a unit of length such as mm or um, got {known[factors.index(None)][:20]!r}: "
-            "convert the header to mm"
-        )
+        got = known_words(known[factors.index(None)], _MILLIMETRES)
+        message = f"{text.path}: expected a unit of length such as mm or um, got {got}: convert the header to mm"
         raise UnsupportedError(message)
     i, j, k = (*(factor or 1.0 for factor in factors), 1.0, 1.0, 1.0)[:3]
     name = "" if {i, j, k} == {1.0} else ", ".join(dict.fromkeys(known))

@@ -20,6 +20,7 @@ from medpaint.io.atomic import replacing
 from medpaint.io.digest import stream_digest
 from medpaint.io.format import Format
 from medpaint.io.header import (
+    TEXTS_REMOVED,
     Header,
     chosen_frame,
     facts_of,
@@ -36,6 +37,7 @@ from medpaint.io.nifti_header import (
     note_in,
     parse_nifti,
     refuse_overlap,
+    without_texts,
 )
 from medpaint.io.readback import compared
 from medpaint.io.selection import Selection
@@ -44,7 +46,9 @@ from medpaint.io.stored import (
     Packing,
     Place,
     Stored,
+    between,
     bytes_with,
+    check_regular,
     pack,
     read_errors,
     read_frame,
@@ -104,18 +108,22 @@ class NiftiSource:
         return frame_name(self.sha256, self.selection.frame)
 
     def recorded_facts(self, secret: bytes = b"") -> Mapping[str, str | int | float]:
-        """Return the facts; none of them is an identifier."""
-        del secret
-        return self.facts
+        """Return the facts, none of which is an identifier; with a secret, what was left out of the product."""
+        return {**self.facts, **TEXTS_REMOVED} if secret else self.facts
 
     def write(self, data: Array, mask: Mask, path: Path, derivation: Derivation) -> None:
         """Write `data` in the place of the frame that was read; every other byte is the original file's.
 
-        The file is gzipped where `path` ends in ``.gz``.
+        The file is gzipped where `path` ends in ``.gz``. With a secret, texts in the header, its extensions and
+        what follows the voxels are left out.
         """
-        del mask, derivation
+        del mask
         with reopened(self.path, self.sha256) as file, replacing(path) as part, part.open("wb") as out:
-            pack(bytes_with(file, self.stored, self.place, data), out, _packing_for(path))
+            content = bytes_with(file, self.stored, self.place, data)
+            if derivation.secret:
+                head = without_texts(self.header, self.path, self.stored.offset)
+                content = chain([head], between(content, len(head), self.stored.total_bytes))
+            pack(content, out, _packing_for(path))
 
     def read_back(self, path: Path, data: Array, mask: Mask) -> ReadBack:
         """Compare a product with what was to be written."""
@@ -211,6 +219,7 @@ def own_ending(path: Path) -> str | None:
     It is empty for the folder of a series, and None where the file is anything else than such a mask.
     """
     try:
+        check_regular(path)
         with read_errors(path), path.open("rb") as file:
             _, block = _parsed(file, path)
     except InputError:

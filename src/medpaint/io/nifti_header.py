@@ -23,7 +23,15 @@ from medpaint.io.nifti_forms import forms_of
 from medpaint.io.nifti_intent import refused_intent
 from medpaint.io.stored import Packing
 
-__all__ = ["LONGEST_HEADER", "mask_header", "mask_header_like", "note_in", "parse_nifti", "refuse_overlap"]
+__all__ = [
+    "LONGEST_HEADER",
+    "mask_header",
+    "mask_header_like",
+    "note_in",
+    "parse_nifti",
+    "refuse_overlap",
+    "without_texts",
+]
 
 _nifti1: Any = import_module("nibabel.nifti1")
 _KINDS: Final = (_nifti1.Nifti1Header, import_module("nibabel.nifti2").Nifti2Header)
@@ -47,6 +55,12 @@ _GRID: Final = (
     *("qoffset_x", "qoffset_y", "qoffset_z", "srow_x", "srow_y", "srow_z"),
 )
 """Fields for the position of an image."""
+
+_TEXTS: Final = (
+    *("descrip", "aux_file", "intent_name", "unused_str"),
+    *("data_type", "db_name", "extents", "session_error", "regular", "glmax", "glmin"),
+)
+"""Fields with free text, and fields that mean nothing in NIfTI and could hold some."""
 
 _LOG: Final = logging.getLogger(__name__)
 _LOG.addHandler(logging.NullHandler())
@@ -161,6 +175,20 @@ def refuse_overlap(block: bytes, header: Header, rest: int) -> None:
         raise UnreadableError(message)
 
 
+def without_texts(block: bytes, path: Path, size: int) -> bytes:
+    """Return what precedes the voxels of a file, without texts, extensions and fields that mean nothing in NIfTI.
+
+    Args:
+        block: the start of the file, unpacked, which `parse_nifti` accepted.
+        path: the file.
+        size: bytes before the first voxel.
+    """
+    fields = _fields(block, path)
+    for name in set(_TEXTS).intersection(fields.keys()):
+        fields[name] = np.zeros_like(fields[name])
+    return bytes(fields.binaryblock).ljust(size, b"\0")
+
+
 def note_in(block: bytes, path: Path) -> bytes:
     """Return the text in the field ``descrip`` of a header.
 
@@ -216,9 +244,7 @@ def _fields(block: bytes, path: Path) -> _NibabelHeader:
         if block[:4] == struct.pack(f"{order}i", kind.sizeof_hdr)
     ]
     if not found:
-        message = (
-            f"{path} is not a NIfTI file: expected a header of 348 or 540 bytes, it starts with {block[:8]!r}"
-        )
+        message = f"{path} is not a NIfTI file: expected a header of 348 or 540 bytes, it states another length"
         raise UnreadableError(message)
     kind, order = found[0]
     if len(block) < kind.sizeof_hdr:
@@ -232,7 +258,8 @@ def _fields(block: bytes, path: Path) -> _NibabelHeader:
         )
         raise UnsupportedError(message)
     if magic != kind.single_magic or not 0 <= axes <= _MOST_AXES:
-        message = f"{path} is not a NIfTI file, or is damaged: its magic is {magic!r}, it states {axes} axes"
+        wrong = f"it states {axes} axes" if magic == kind.single_magic else "it has another magic"
+        message = f"{path} is not a NIfTI file, or is damaged: {wrong}"
         raise UnreadableError(message)
     return fields
 

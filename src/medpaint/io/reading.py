@@ -11,9 +11,12 @@ import numpy as np
 
 from medpaint.core.errors import AmbiguousError, MaskError, UsageError
 from medpaint.core.geometry import contradictory
+from medpaint.io.digest import combined_digest, file_digest
 from medpaint.io.formats import FORMATS
+from medpaint.io.header import frame_name
 from medpaint.io.mask_image import MaskImage, numbered
 from medpaint.io.naming import own_name
+from medpaint.io.private import keyed_name
 from medpaint.io.selection import Selection
 from medpaint.io.sniff import kind_of
 from medpaint.io.source import Source
@@ -132,8 +135,8 @@ def outline(path: Path) -> Outline:
 def product_name(path: Path, selection: Selection, secret: bytes = b"") -> str:
     """Return the default name of products of the scan at `path`; only headers are looked at.
 
-    It is the file's or folder's own name without its endings. With a secret, and where the format identifies the
-    patient, it is a keyed name that reveals nothing without the secret.
+    It is the file's or folder's own name without its endings. With a secret, it is a keyed name that reveals
+    nothing without the secret: of the series or, for other formats, of the file's content.
 
     Args:
         path: the scan.
@@ -143,5 +146,11 @@ def product_name(path: Path, selection: Selection, secret: bytes = b"") -> str:
     Raises:
         InputError: no such file or folder, or its headers cannot be read.
     """
-    keyed = FORMATS[kind_of(path)]().keyed_name if secret else None
-    return own_name(path) if keyed is None else keyed(path, selection, secret)
+    if not secret:
+        return own_name(path)
+    form = FORMATS[kind_of(path)]()
+    if form.keyed_name is not None:
+        return form.keyed_name(path, selection, secret)
+    digests = [file_digest(file) for file in form.files(path)]
+    whole = digests[0] if len(digests) == 1 else combined_digest(digests)
+    return keyed_name(secret, frame_name(whole, selection.frame))

@@ -26,14 +26,21 @@ def open_regular(path: Path) -> int:
     return descriptor
 
 
-def regular_bytes(path: Path) -> bytes:
+def regular_bytes(path: Path, most: int | None = None) -> bytes:
     """Return the content of a regular file.
 
+    Args:
+        path: the file.
+        most: largest size in bytes; None: any.
+
     Raises:
-        OSError: no such file, something else than a file, or it cannot be read.
+        OSError: no such file, something else than a file, larger, or it cannot be read.
     """
     with os.fdopen(open_regular(path), "rb") as file:
-        return file.read()
+        content = file.read() if most is None else file.read(most + 1)
+    if most is not None and len(content) > most:
+        raise OSError(errno.EFBIG, f"expected at most {most:,} bytes, got more", str(path))
+    return content
 
 
 def _check(mode: int, path: Path) -> None:

@@ -25,5 +25,14 @@ class Selection(BaseModel):
         A product has the source's frames. Its series is new and has no absent slices; which volume of the series
         was restored, such as ``#echo-time=4.92``, stays.
         """
+        return self.model_copy(update={"series": self._part, "absent_slices": False})
+
+    def without_uid(self) -> Selection:
+        """Return what selects the same volume within its series; the identifier of the series is left out."""
+        return self.model_copy(update={"series": self._part})
+
+    @property
+    def _part(self) -> str | None:
+        """What selects a volume within its series."""
         part = (self.series or "").partition("#")[2]
-        return Selection(frame=self.frame, series=f"#{part}" if part else None)
+        return f"#{part}" if part else None

@@ -27,6 +27,7 @@ __all__ = [
     "Packing",
     "Place",
     "Stored",
+    "between",
     "bytes_with",
     "check_length",
     "check_regular",
@@ -295,6 +296,14 @@ def bytes_with(file: BinaryIO, stored: Stored, place: Place, data: Array) -> Ite
         if place.tail:
             _skip(stream, stored.frame_bytes, stored.packing)
             yield from _copy(stream, place.tail)
+
+
+def between(chunks: Iterable[bytes | memoryview], first: int, last: int) -> Iterator[bytes | memoryview]:
+    """Yield the bytes of `chunks` from number `first` up to `last`, which is not among them."""
+    start = 0
+    for chunk in chunks:
+        yield chunk[max(0, first - start) : max(0, last - start)]
+        start += len(chunk)
 
 
 def pack(chunks: Iterable[bytes | memoryview], out: BinaryIO, packing: Packing) -> None:

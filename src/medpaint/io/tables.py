@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from medpaint.core.errors import MedpaintError, UnreadableError, UsageError
+from medpaint.core.text import escaped, one_line
 from medpaint.io.atomic import replacing
 from medpaint.io.regular import regular_bytes
 
@@ -92,7 +93,8 @@ def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, o
     Args:
         path: the file.
         columns: names, in order.
-        rows: cell by column; None and missing cells are left empty, tabs and line ends become blanks.
+        rows: cell by column; None and missing cells are left empty, tabs and line ends become blanks, and other
+            control characters are escaped.
 
     Raises:
         ValueError: a row has a cell of an unknown column.
@@ -147,7 +149,7 @@ def _problem(header: Sequence[str], columns: Sequence[str] | None, required: Seq
     advice = _advice(header, known, unknown, missing, repeated)
     if len(header) > _MOST_LISTED:
         return advice
-    return f"the first line has {_bounded(', '.join(map(repr, header)))}: {advice}"
+    return f"the first line has {escaped(', '.join(map(repr, header)), _MOST_SHOWN)}: {advice}"
 
 
 def _advice(
@@ -163,17 +165,14 @@ def _advice(
     others = unknown or [name for name in header if name not in known]
     spelled = {name: name.strip().lower() for name in others if name.strip().lower() in known - set(header)}
     if spelled:
-        return "write " + ", ".join(f"{right} for {_bounded(repr(wrong))}" for wrong, right in spelled.items())
+        return "write " + ", ".join(f"{right} for {escaped(repr(wrong))}" for wrong, right in spelled.items())
     if unknown:
-        named = ", ".join(f"{_bounded(repr(name))}{_suggested(name, known - set(header))}" for name in unknown[:3])
+        named = ", ".join(f"{escaped(repr(name))}{_suggested(name, known - set(header))}" for name in unknown[:3])
         more = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
         return f"no column can be called {named}{more}"
-    return f"{', '.join(missing)} is missing" if missing else f"{_bounded(', '.join(repeated))} is there twice"
-
-
-def _bounded(text: str) -> str:
-    """Return a text, cut off where it is too long for a message."""
-    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
+    if missing:
+        return f"{', '.join(missing)} is missing"
+    return f"{escaped(', '.join(repeated), _MOST_SHOWN)} is there twice"
 
 
 def _suggested(name: str, known: set[str]) -> str:
@@ -195,4 +194,4 @@ def _wanted(columns: Sequence[str] | None, required: Sequence[str], page: str) -
 def _joined(cells: Iterable[object]) -> str:
     """Return a line of a table."""
     texts = ("" if cell is None else str(cell) for cell in cells)
-    return "\t".join(" ".join(text.replace("\t", "\n").splitlines()) for text in texts) + "\n"
+    return "\t".join(one_line(" ".join(text.replace("\t", "\n").splitlines())) for text in texts) + "\n"

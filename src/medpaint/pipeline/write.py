@@ -153,10 +153,15 @@ def _identity(blended: Blended, checksum: str) -> Identity:
 
 
 def _portable(draft: Draft, source: Source, folder: Path, secret: bytes) -> Draft:
-    """Return the draft with its paths as seen from the record's folder, and facts that a record may contain."""
-    read = draft.read.model_copy(
-        update={"path": _relative(draft.read.path, folder), "facts": dict(source.recorded_facts(secret))}
-    )
+    """Return the draft with its paths as seen from the record's folder, and facts that a record may contain.
+
+    With a secret it has no paths: folders and files are often named after patients.
+    """
+    facts = dict(source.recorded_facts(secret))
+    if secret:
+        bare = draft.withheld()
+        return bare.model_copy(update={"read": bare.read.model_copy(update={"facts": facts})})
+    read = draft.read.model_copy(update={"path": _relative(draft.read.path, folder), "facts": facts})
     mask = draft.mask and draft.mask.model_copy(update={"path": _relative(draft.mask.path, folder)})
     return draft.model_copy(update={"read": read, "mask": mask})
 

@@ -6,9 +6,10 @@ import json
 from itertools import chain
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
 from pydantic_core import PydanticSerializationError
 
+from medpaint.core.text import one_line
 from medpaint.parameters import FillParameters, MaskParameters, Parameters, WriteParameters
 from medpaint.record.version1 import upgraded
 
@@ -31,6 +32,10 @@ FileName = Annotated[str, Field(pattern=r"^[^./\\][^/\\]*$")]
 """Name of a file next to the record: no path leads elsewhere."""
 
 
+Line = Annotated[str, AfterValidator(one_line)]
+"""A sentence for people: on one line, without control characters, of bounded length."""
+
+
 class _Entry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -38,14 +43,17 @@ class _Entry(BaseModel):
 class ReadEntry(_Entry):
     """What was read."""
 
-    path: str = Field(description="The scan, relative to the record's folder; empty for an array.")
+    path: str = Field(
+        description="The scan, relative to the record's folder; empty for an array, and where "
+        "the product is de-identified."
+    )
     sha256: str = Field(description="Hash of the file, or of the series' files in slice order.")
     kind: str = Field(description="nifti, nrrd, metaimage, dicom, or array.")
     shape: tuple[int, int, int] = Field(description="Voxels along I, J, K.")
     spacing_mm: tuple[float, float, float] = Field(description="Voxel size along I, J, K.")
     dtype: str = Field(description="Type of the stored values.")
     facts: dict[str, JsonValue] = Field(default_factory=dict, description="What else its format says.")
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Line, ...] = ()
     seconds: float = 0.0
 
 
@@ -64,12 +72,14 @@ class MaskEntry(_Entry):
     """What was to be repaired, and where that came from."""
 
     origin: Literal["file", "detected", "array"] = Field(description="A mask file, detection, or an array.")
-    path: str = Field("", description="The mask file, relative to the record's folder.")
+    path: str = Field(
+        "", description="The mask file, relative to the record's folder; empty where the product is de-identified."
+    )
     sha256: str = Field("", description="Hash of the mask file.")
     grid: str = Field("same grid", description="same grid, reoriented, or resampled.")
     findings: tuple[FindingEntry, ...] = Field((), description="What detection found.")
     voxels: int = Field(description="Masked voxels, after dilation.")
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Line, ...] = ()
     seconds: float = 0.0
 
 
@@ -86,7 +96,7 @@ class InpaintEntry(_Entry):
     weights_sha256: str = Field("", description="Hash of the file of weights, where a network filled anything.")
     options: dict[str, JsonValue] = Field(default_factory=dict, description="The engine's own options.")
     windows: int = Field(description="Crops around the mask that it was given.")
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Line, ...] = ()
     seconds: float = 0.0
 
 
@@ -98,7 +108,7 @@ class BlendEntry(_Entry):
         description="Step across the mask's border as a multiple of the steps in the tissue next to it: about 1 "
         "where it does not show. Null where there is no border.",
     )
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Line, ...] = ()
     seconds: float = 0.0
 
 
@@ -124,7 +134,7 @@ class WriteEntry(_Entry):
 
     identity: Identity
     products: tuple[Product, ...] = Field((), description="Empty for arrays.")
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Line, ...] = ()
     seconds: float = 0.0
 
 
@@ -163,6 +173,12 @@ class Draft(_Entry):
         own = self.parameters.model_copy(update={"write": parameters})
         return Draft(read=self.read, mask=self.mask, inpaint=self.inpaint, blend=entry, parameters=own)
 
+    def withheld(self) -> Draft:
+        """Return the draft without what could name a person: paths, facts, and some parameters."""
+        read = self.read.model_copy(update={"path": "", "facts": {}})
+        mask = self.mask and self.mask.model_copy(update={"path": ""})
+        return self.model_copy(update={"read": read, "mask": mask, "parameters": self.parameters.withheld()})
+
 
 def _refuse_second(step: str, entry: _Entry | None) -> None:
     """Refuse a second entry of one step."""
@@ -176,7 +192,7 @@ class Record(_Entry):
 
     record_version: Literal[2] = 2
     status: Literal["restored", "nothing to repair", "failed"]
-    reason: str = Field("", description="Why it failed; empty otherwise.")
+    reason: Line = Field("", description="Why it failed; empty otherwise.")
     repaired: Repaired | None = None
     parameters: Parameters = Field(default_factory=Parameters)
     read: ReadEntry | None = None
@@ -215,11 +231,15 @@ class Record(_Entry):
         return self.write.products if self.write else ()
 
     def to_json(self) -> str:
-        """Return the record as text, one key a line; bytes of file names that are not UTF-8 are escaped."""
+        """Return the record as text, one key a line; what cannot be printed is escaped, as JSON does.
+
+        Bytes of file names that are not UTF-8 are written as Python does, because JSON has no way to say them.
+        """
         try:
-            return self.model_dump_json(indent=2) + "\n"
+            text = self.model_dump_json(indent=2)
         except PydanticSerializationError:
-            return json.dumps(_escaped(self.model_dump()), indent=2, ensure_ascii=False) + "\n"
+            text = json.dumps(_escaped(self.model_dump()), indent=2, ensure_ascii=False)
+        return "".join(one if one.isprintable() or one == "\n" else json.dumps(one)[1:-1] for one in text) + "\n"
 
 
 def _escaped(value: Any) -> Any:  # noqa: ANN401 - any part of a record

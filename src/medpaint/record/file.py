@@ -8,13 +8,18 @@ from typing import Final
 from pydantic import ValidationError
 
 from medpaint.core.errors import UnreadableError
+from medpaint.core.text import escaped
 from medpaint.io.atomic import replacing
+from medpaint.io.regular import regular_bytes
 from medpaint.record.entries import Record
 
 __all__ = ["RECORD_SUFFIX", "read_record", "write_record"]
 
 RECORD_SUFFIX: Final = "_record.json"
 """What the name of a record ends in, after the name of the scan."""
+
+_MOST_BYTES: Final = 2**24
+"""Largest size of a record in bytes; most have some thousand."""
 
 
 def read_record(path: Path) -> Record:
@@ -24,9 +29,14 @@ def read_record(path: Path) -> Record:
         UnreadableError: there is no such file, or it is not a record.
     """
     try:
-        return Record.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, ValidationError) as error:
-        message = f"{path}: expected a record: {type(error).__name__}"
+        return Record.model_validate_json(regular_bytes(path, _MOST_BYTES))
+    except OSError as error:
+        message = f"{path}: expected a record, but it cannot be read: {error.strerror}"
+        raise UnreadableError(message) from error
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        message = f"{path}: expected a record, got something else ({escaped(where)}: {escaped(first['msg'])})"
         raise UnreadableError(message) from error
 
 

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from scans import save_pair
@@ -15,8 +16,10 @@ from scans import save_pair
 from medpaint.audit.find import find_records
 from medpaint.audit.verify import verify
 from medpaint.cohort.jobs import export_scan, ingest_scan, inpaint_scans
-from medpaint.core.errors import UsageError
+from medpaint.cohort.staging import load_case
+from medpaint.core.errors import ConvergenceError, MaskError, UsageError, WriteError
 from medpaint.parameters import Parameters
+from medpaint.pipeline.case import Case
 
 
 def through(folder: Path, image: Path, mask: Path | None, name: str = "a") -> Path:
@@ -138,3 +141,67 @@ def test_a_scan_that_changes_between_jobs_fails(tmp_path: Path) -> None:
     scan.write_bytes(mask.read_bytes())
     record = export_scan(scan, tmp_path / "fills" / "a.npz", {}, tmp_path / "out", "a")
     assert "has changed since it was read" in record.reason
+
+
+@pytest.fixture
+def named(tmp_path: Path) -> tuple[Path, Path]:
+    """Return a scan and a mask in a folder that is named after a patient."""
+    (tmp_path / "DOE^JANE").mkdir()
+    return save_pair(tmp_path / "DOE^JANE")
+
+
+def test_a_case_withholds_what_its_files_are_called(named: tuple[Path, Path], tmp_path: Path) -> None:
+    parameters = Parameters.of({"labels": [1]})
+    assert ingest_scan(*named, parameters, tmp_path / "a.npz", withhold=True) == ""
+    case = load_case(tmp_path / "a.npz")
+    assert isinstance(case, Case)
+    assert case.draft.mask is not None
+    assert (case.draft.read.path, case.draft.mask.path, case.draft.read.facts) == ("", "", {})
+    assert case.draft.parameters.mask.labels == (1,)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (MaskError("DOE^JANE"), "the mask cannot be right for this scan (MaskError); which one"),
+        (ConvergenceError("DOE^JANE"), "the scan could not be restored (ConvergenceError); which one"),
+        (
+            PermissionError(errno.EACCES, "denied", "DOE^JANE"),
+            "a file cannot be read or written (PermissionError); ",
+        ),
+        (MemoryError("DOE^JANE"), "the scan needs more memory than this job has"),
+        (ZeroDivisionError("DOE^JANE"), "internal error, please report it: ZeroDivisionError"),
+    ],
+)
+def test_a_withheld_reason_is_the_kind_of_failure(
+    named: tuple[Path, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    error: Exception,
+    reason: str,
+) -> None:
+    def fail(*_: object) -> NoReturn:
+        os.write(2, b"DOE^JANE, as native code prints it\n")
+        sys.stdout.write("DOE^JANE\n")
+        raise error
+
+    monkeypatch.setattr("medpaint.cohort.jobs.read", fail)
+    got = ingest_scan(*named, Parameters(), tmp_path / "a.npz", withhold=True)
+    assert got.startswith(reason)
+    assert "DOE" not in got + "".join(capfd.readouterr())
+    monkeypatch.undo()
+    sys.stdout.write("heard\n")
+    assert capfd.readouterr().out == "heard\n"
+
+
+def test_a_failure_of_the_machine_names_no_file_of_a_withheld_scan(
+    named: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> NoReturn:
+        raise OSError(errno.EIO, "Input/output error", "DOE^JANE")
+
+    monkeypatch.setattr("medpaint.cohort.jobs.read", fail)
+    with pytest.raises(WriteError, match="the machine failed: Input/output error") as caught:
+        ingest_scan(*named, Parameters(), tmp_path / "a.npz", withhold=True)
+    assert "DOE" not in str(caught.value)

@@ -38,7 +38,7 @@ from medpaint.core.errors import MedpaintError, UsageError
         (b"scan\timage\n# a note\n", r"line 2 \(# a note\), column scan"),
         (b"scan\timage\na\tx\ty\n", "line 2: expected 2 cells"),
         (b"scan\timage\n\xe9\tx\n", r"line 2 \(.udce9\), column scan"),
-        (b"scan\timage\n" + b"a" * 200_000 + b"\tx\n", r"line 2 \(a{80}…\), column scan"),
+        (b"scan\timage\n" + b"a" * 200_000 + b"\tx\n", r"line 2 \(a{79}…\), column scan"),
         (b"scan\timage\tdilate_mm\na\tx\twide\n", "line 2 .a., column dilate_mm: .* number, .* got 'wide'"),
         (b"scan\timage\tdilate_mm\na\tx\tnan\n", "line 2 .a., column dilate_mm: .* got 'nan'"),
         (b"scan\timage\tmembrane\na\tx\tmaybe\n", "line 2 .a., column membrane: .* got 'maybe'"),

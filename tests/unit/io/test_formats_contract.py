@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib import import_module
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import pydicom
 import pytest
 from dicom_phantom import OBLIQUE, Phantom
 from multiframe_phantom import enhanced, mosaic
@@ -322,14 +326,65 @@ def test_names_come_from_the_file_or_from_the_secret(case: Case, path: Path) -> 
     assert product_name(path, case.selection) == "scan"
     assert source.recorded_facts() == source.facts
     keyed = product_name(path, case.selection, SECRET)
-    if source.suffix:
-        assert keyed == "scan"
-        assert source.recorded_facts(SECRET) == source.facts
-    else:
-        assert keyed == keyed_name(SECRET, source.identity)
-        assert keyed != product_name(path, case.selection, SECRET[::-1])
-        facts = source.recorded_facts(SECRET)
-        assert {key for key in facts if facts[key] != source.facts.get(key)} == {"series_uid", "deidentified_by"}
+    assert keyed == keyed_name(SECRET, source.identity)
+    assert keyed != product_name(path, case.selection, SECRET[::-1])
+    facts = source.recorded_facts(SECRET)
+    changed = {"deidentified_by"} if source.suffix else {"series_uid", "deidentified_by"}
+    assert {key for key in facts if facts[key] != source.facts.get(key)} == changed
+
+
+def test_deidentified_products_hold_no_text_of_the_header(case: Case, path: Path, tmp_path: Path) -> None:
+    if case.make is tiles:
+        pytest.skip("mosaics cannot be de-identified")
+    for file in outline(path).files:
+        plant_texts(file)
+    volume, source = read_selected(path, case.selection)
+    mask = np.zeros(volume.shape, bool)
+    mask[0, 0, 0] = True
+    target = tmp_path / f"product{source.suffix}"
+    source.write(volume.data, mask, target, replace(DERIVATION, secret=SECRET))
+    read_back = source.read_back(target, volume.data, mask)
+    assert read_back.checksum
+    again, _ = read_selected(target, case.selection.in_product())
+    assert np.allclose(again.affine, volume.affine)
+    for file in outline(target).files:
+        content = file.read_bytes()
+        content = gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
+        assert b"PLANTED" not in content
+
+
+def plant_texts(file: Path) -> None:
+    """Write texts into a file where its format has room for them; other files, such as raw voxels, stay."""
+    content = file.read_bytes()
+    packed = content[:2] == b"\x1f\x8b"
+    content = gzip.decompress(content) if packed else content
+    if content[:4] in {b"\x5c\1\0\0", b"\x1c\2\0\0"}:
+        content = plant_in_nifti(content)
+    elif content.startswith(b"NRRD"):
+        magic, _, rest = content.partition(b"\n")
+        content = magic + b"\ncontent: PLANTED\n# PLANTED\nPLANTED:=PLANTED\n" + rest
+    elif content.startswith(b"ObjectType"):
+        content = b"Comment = PLANTED\nPLANTED = PLANTED\n" + content
+    elif content[128:132] == b"DICM":
+        dataset = pydicom.dcmread(BytesIO(content))
+        dataset.PatientComments = dataset.PatientName = "PLANTED"
+        out = BytesIO()
+        dataset.save_as(out)
+        content = out.getvalue()
+    file.write_bytes(gzip.compress(content) if packed else content)
+
+
+def plant_in_nifti(content: bytes) -> bytes:
+    """Return a little-endian NIfTI file with texts in its header, in an extension of it, and after its voxels."""
+    size = int.from_bytes(content[:4], "little")
+    header = bytearray(content[:size])
+    places, at, kind = ((4, 14, 148, 228, 328), 108, "<f") if size == 348 else ((240, 320, 508), 168, "<q")
+    for place in places:
+        header[place : place + 7] = b"PLANTED"
+    (offset,) = struct.unpack_from(kind, header, at)
+    struct.pack_into(kind, header, at, offset + 32)
+    extension = struct.pack("<ii", 32, 6) + b"PLANTED".ljust(24, b"\0")
+    return bytes(header) + b"\1\0\0\0" + extension + content[int(offset) :] + b"PLANTED"
 
 
 def test_a_wrong_selection_is_refused(case: Case, path: Path) -> None:

@@ -66,7 +66,7 @@ def test_refusals_become_reasons(tmp_path: Path) -> None:
     assert "complex64" in reasons["complex.nii"]
     assert "not a NRRD file" in reasons["empty.nrrd"]
     assert "truncated" in reasons["short.nii"]
-    assert "No such file" in reasons["without.mhd"]
+    assert "the data file that its header names is not there" in reasons["without.mhd"]
 
 
 @pytest.mark.parametrize("frames", [(), (3,)])

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from medpaint.cli.lines import print_row
 from medpaint.cli.pacs.server import add_server, server_of
 from medpaint.cli.subcommands import add_subcommand
 
@@ -88,10 +89,10 @@ def _print(found: Sequence[RemoteSeries], names: Sequence[str]) -> None:
         names: the name of each as a scan of a cohort; empty without `--key`.
     """
     if names:
-        print("scan\tstudy\tseries")
+        print_row("scan", "study", "series")
         for name, one in zip(names, found, strict=True):
-            print(f"{name}\t{one.study}\t{one.series}")
+            print_row(name, one.study, one.series)
         return
-    print("study\tseries\tmodality\tinstances")
+    print_row("study", "series", "modality", "instances")
     for one in found:
-        print(f"{one.study}\t{one.series}\t{one.modality}\t{one.instances}")
+        print_row(one.study, one.series, one.modality, str(one.instances))

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from medpaint.cli.lines import print_line
 from medpaint.cli.pacs.server import add_server, server_of
 from medpaint.cli.progress import progress_bar
 from medpaint.cli.subcommands import add_subcommand
-from medpaint.core.errors import AbsentError, InputError, UsageError
+from medpaint.core.errors import AbsentError, InputError, MedpaintError, UsageError
 from medpaint.io.tables import read_rows
 
 if TYPE_CHECKING:
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from medpaint.pacs import Server
 
 __all__ = ["configure_fetch", "configure_store"]
+
+_UID: Final = re.compile(r"[0-9]+(\.[0-9]+){4,}")
+"""An identifier; addresses of networks have fewer parts."""
 
 
 def configure_fetch(commands: Commands) -> None:
@@ -29,6 +34,9 @@ def configure_fetch(commands: Commands) -> None:
     parser.add_argument("--study", metavar="UID", help="study of the series to fetch")
     parser.add_argument("--series", metavar="UID", help="the series to fetch")
     parser.add_argument("--table", type=Path, metavar="TSV", help="fetch the rows of its columns study and series")
+    parser.add_argument(
+        "--row", metavar="SCAN", help="fetch this scan of a cohort's --table alone, and print no identifiers"
+    )
     parser.add_argument(
         "--output",
         type=Path,
@@ -93,17 +101,18 @@ def _fetch(parsed: argparse.Namespace) -> int:
     from medpaint.pacs import check_uids
 
     server = server_of(parsed)
-    if (parsed.table is None) == (not (parsed.study and parsed.series)):
-        message = "expected either --table or --study with --series"
+    if (parsed.table is None) == (not (parsed.study and parsed.series)) or (parsed.row and parsed.table is None):
+        message = "expected either --table, with or without --row, or --study with --series"
         raise UsageError(message)
-    wanted = _read_wanted(parsed.table) if parsed.table else [(parsed.study, parsed.series)]
-    check_uids(*(uid for pair in wanted for uid in pair))
     fetched, absent = [], []
-    for study, series in wanted:
-        try:
-            fetched.append(str(_fetch_series(server, study, series, parsed.output)))
-        except AbsentError as error:
-            absent.append(str(error))
+    with _withheld() if parsed.row else nullcontext():
+        wanted = _wanted(parsed)
+        check_uids(*(uid for pair in wanted for uid in pair))
+        for study, series in wanted:
+            try:
+                fetched.append(str(_fetch_series(server, study, series, parsed.output)))
+            except AbsentError as error:
+                absent.append("the server does not have the series of this scan" if parsed.row else str(error))
     if parsed.status is not None:
         parsed.output.mkdir(parents=True, exist_ok=True)
         save_fetch("; ".join(absent), parsed.status)
@@ -111,9 +120,33 @@ def _fetch(parsed: argparse.Namespace) -> int:
         message = f"fetched {len(fetched)} of {len(wanted)} series: {'; '.join(absent)}"
         raise AbsentError(message)
     for reason in absent:
-        print(f"failed: {reason}", file=sys.stderr)
-    print(json.dumps({"status": "fetched", "folders": fetched}) if parsed.json else "\n".join(fetched))
+        print_line(f"failed: {reason}", to_stderr=True)
+    if parsed.json:
+        folders = [str(parsed.output)] if parsed.row and fetched else fetched
+        print(json.dumps({"status": "fetched", "folders": folders}))
+        return 0
+    for folder in fetched:
+        print_line(str(parsed.output) if parsed.row else folder)
     return 0
+
+
+@contextmanager
+def _withheld() -> Iterator[None]:
+    """Leave identifiers out of the messages of errors."""
+    try:
+        yield
+    except MedpaintError as error:
+        raise type(error)(_UID.sub("(an identifier)", str(error))) from None
+
+
+def _wanted(parsed: argparse.Namespace) -> list[tuple[str, str]]:
+    """Return the study and the series of each series to fetch."""
+    if parsed.row:
+        from medpaint.cohort.table import row_of
+
+        row = row_of(parsed.table, parsed.row)
+        return [(row.study, row.series.partition("#")[0])]
+    return _read_wanted(parsed.table) if parsed.table else [(parsed.study, parsed.series)]
 
 
 def _fetch_series(server: Server, study: str, series: str, output: Path) -> Path:
@@ -137,7 +170,10 @@ def _store(parsed: argparse.Namespace) -> int:
     if files:  # a summary may list nothing as restored
         with progress_bar() as progress:
             count = server.store(files, progress)
-    print(json.dumps({"status": "stored", "instances": count}) if parsed.json else f"stored {count} instances")
+    if parsed.json:
+        print(json.dumps({"status": "stored", "instances": count}))
+    else:
+        print_line(f"stored {count} instances")
     return 0
 
 

@@ -25,6 +25,7 @@ from medpaint.io.dicom.gaps import contradiction
 from medpaint.io.dicom.headers import Header, agreed
 from medpaint.io.dicom.parsing import LABEL_MAP_STORAGE
 from medpaint.io.dicom.pixels import is_supported
+from medpaint.io.dicom.shown import shown_uid
 from medpaint.io.dicom.stack import orientation_is_valid, orientation_reasons, stack_of
 
 __all__ = ["IMAGE_CLASSES", "Assessment", "assess", "with_gaps"]
@@ -92,8 +93,9 @@ class Assessment:
         if self.affine is not None and not self.reason:
             return self.affine
         first = self.headers[0]
+        series = shown_uid(first.series_uid)
         where = f"{first.path}" if len(self.headers) == 1 else f"{len(self.headers)} files such as {first.path}"
-        message = f"expected one CT or MR volume in series {first.series_uid}, got: {self.reason} ({where})"
+        message = f"expected one CT or MR volume in series {series}, got: {self.reason} ({where})"
         error: type[InputError] = GeometryError if self.geometry else UnreadableError
         raise (UnsupportedError if self.unsupported else error)(message)
 
@@ -172,18 +174,19 @@ def _faults(headers: Sequence[Header]) -> tuple[str, ...]:
 def _kind_reasons(header: Header) -> list[str]:
     """Return the reasons why one image is of another kind."""
     if header.sop_class in _MASKS:
-        return [f"{header.sop_class.name}: a mask, not a scan"]
+        return [f"{shown_uid(header.sop_class)}: a mask, not a scan"]
     allocated, stored, high, sign = header.bits
     if header.rows < 1 or header.columns < 1:
-        return [f"{header.sop_class.name} is not an image"]
+        return [f"{shown_uid(header.sop_class)} is not an image"]
+    kind, syntax = shown_uid(header.sop_class), shown_uid(header.transfer_syntax)
     checks = {
-        f"{header.sop_class.name} (only CT and MR images, single-frame or enhanced, can be read)": header.sop_class
+        f"{kind} (only CT and MR images, single-frame or enhanced, can be read)": header.sop_class
         not in IMAGE_CLASSES,
         f"{header.frames} frames in a file of a single-frame class (multi-frame)": header.frames != 1
         and header.sop_class in _SINGLE_FRAME,
         "a Siemens mosaic without the private header that gives the positions of its slices": header.tiled
         and header.position is None,
-        f"transfer syntax not supported: {header.transfer_syntax}": not is_supported(header.transfer_syntax),
+        f"transfer syntax not supported: {syntax}": not is_supported(header.transfer_syntax),
         f"{header.samples} samples per pixel (colour)": header.samples != 1,
         f"photometric interpretation {header.photometric or 'not stated'}": header.photometric
         not in {"MONOCHROME1", "MONOCHROME2"},
@@ -206,8 +209,8 @@ def _mixed_reasons(headers: Sequence[Header]) -> list[str]:
             f"{header.bits[1]} in {header.bits[0]}, {'signed' if header.bits[3] else 'unsigned'}"
         ),
         "photometric interpretations": lambda header: header.photometric,
-        "SOP classes": lambda header: header.sop_class.name,
-        "frames of reference": lambda header: header.frame_of_reference or "none",
+        "SOP classes": lambda header: shown_uid(header.sop_class),
+        "frames of reference": lambda header: shown_uid(header.frame_of_reference) or "none",
     }
     reasons = []
     for name, aspect in aspects.items():

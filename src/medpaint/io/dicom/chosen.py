@@ -9,6 +9,7 @@ from medpaint.core.errors import AmbiguousError, InputError, UnreadableError
 from medpaint.io.dicom.headers import Header
 from medpaint.io.dicom.inventory import Inventory
 from medpaint.io.dicom.parts import Part, chosen_part, parts_of, split_name
+from medpaint.io.dicom.shown import shown_uid
 
 __all__ = ["chosen", "refuse_damaged"]
 
@@ -61,7 +62,8 @@ def _chosen_series(groups: Mapping[str, Sequence[Header]], path: Path, uid: str)
 def _listed(groups: Mapping[str, Sequence[Header]]) -> str:
     """List series without private data: UID, modality, number and size of their images."""
     return "; ".join(
-        f"{uid} ({headers[0].modality or 'no modality'}, {len({one.path for one in headers})} instances, "
+        f"{shown_uid(uid)} "
+        f"({headers[0].modality or 'no modality'}, {len({one.path for one in headers})} instances, "
         f"{headers[0].rows}x{headers[0].columns})"
         for uid, headers in groups.items()
     )

@@ -11,15 +11,20 @@ from pydicom import FileDataset
 from pydicom.uid import RTStructureSetStorage, SegmentationStorage
 
 from medpaint.core.errors import AmbiguousError, MaskError, UnreadableError
+from medpaint.core.text import escaped
 from medpaint.core.volume import Volume
 from medpaint.io.dicom.contours import contours_of, regions_of
 from medpaint.io.dicom.parsing import LABEL_MAP_STORAGE, PARSE_ERRORS, cause, parsed, quiet, text
 from medpaint.io.dicom.segments import segmented, segments_of
+from medpaint.io.dicom.shown import shown_uid
 from medpaint.io.mask_image import MaskImage
 
 __all__ = ["is_drawn", "read_drawn"]
 
 _SEGMENTATIONS: Final = {SegmentationStorage, LABEL_MAP_STORAGE}
+
+_NAMED: Final = 3
+"""How many series a message names."""
 
 
 def is_drawn(path: Path) -> bool:
@@ -89,14 +94,15 @@ def _check_series(dataset: FileDataset, kind: str, series_uid: str, path: Path) 
         }
     if series_uid and series and series_uid not in series:
         message = (
-            f"expected a mask of series {series_uid}, got one that refers to {', '.join(sorted(series))}: {path}"
+            f"expected a mask of series {shown_uid(series_uid)}, got one that refers to "
+            f"{', '.join(map(shown_uid, sorted(series)[:_NAMED]))}: {path}"
         )
         raise MaskError(message)
 
 
 def _wanted(regions: Mapping[int, str], labels: Sequence[int | str], path: Path) -> list[int]:
     """Return the numbers of the chosen regions."""
-    listed = ", ".join(f"{number} ({name})" for number, name in regions.items())
+    listed = ", ".join(f"{number} ({escaped(name)})" for number, name in regions.items())
     if not regions:
         message = f"expected regions, found none: {path}"
         raise MaskError(message)

@@ -46,7 +46,7 @@ def _read_drawn(path: Path, scan: Volume, source: Source | None, labels: Sequenc
     """Return the mask in a segmentation or structure set; None for images."""
     if not is_drawn(path):
         return None
-    series_uid = str(source.facts.get("series_uid", "")) if source else ""
+    series_uid = source.series_uid if isinstance(source, DicomSource) else ""
     return read_drawn(path, scan, series_uid, labels)
 
 

@@ -15,6 +15,7 @@ from medpaint.io.dicom.extent import Extent
 from medpaint.io.dicom.frames import GROUP_KEYWORDS, frame_datasets
 from medpaint.io.dicom.mosaic import CSA_TAGS, is_mosaic, mosaic_of
 from medpaint.io.dicom.parsing import integer, numbers, stored_values, text, transfer_syntax_of, words
+from medpaint.io.dicom.shown import is_code, shown_code, shown_uid, shown_unit
 
 __all__ = ["KEYWORDS", "Header", "agreed", "headers_of"]
 
@@ -170,7 +171,9 @@ def _syntax_note(dataset: FileDataset, syntax: UID) -> str:
     stated = dataset.file_meta.get("TransferSyntaxUID")
     if not stated or stated == syntax:
         return ""
-    return f"the meta header says {UID(stated).name}, the data set is {syntax.name}: it is read as what it is"
+    return (
+        f"the meta header says {shown_uid(stated)}, the data set is {shown_uid(syntax)}: it is read as what it is"
+    )
 
 
 def _tiles(path: File, dataset: FileDataset, syntax: UID) -> Iterator[Header]:
@@ -205,9 +208,9 @@ def _header(path: File, dataset: Dataset, syntax: UID) -> Header:
         series_uid=text(dataset, "SeriesInstanceUID"),
         frame_of_reference=text(dataset, "FrameOfReferenceUID"),
         transfer_syntax=syntax,
-        modality=text(dataset, "Modality"),
+        modality=shown_code(text(dataset, "Modality")),
         image_type=words(dataset, "ImageType"),
-        photometric=text(dataset, "PhotometricInterpretation"),
+        photometric=shown_code(text(dataset, "PhotometricInterpretation")),
         samples=integer(dataset, "SamplesPerPixel", 1),
         frames=integer(dataset, "NumberOfFrames", 1),
         rows=integer(dataset, "Rows", 0),
@@ -223,7 +226,7 @@ def _header(path: File, dataset: Dataset, syntax: UID) -> Header:
         pixel_spacing=numbers(dataset, "PixelSpacing", 2),
         slope=scaling[0],
         intercept=scaling[1],
-        unit=scaling[2],
+        unit=shown_unit(scaling[2]),
         has_real_world=scaling[3],
         is_rescaled=scaling[3] or "RescaleSlope" in dataset or "RescaleIntercept" in dataset,
         depth_mm=between or thickness,
@@ -240,13 +243,14 @@ def _header(path: File, dataset: Dataset, syntax: UID) -> Header:
 def _facets(dataset: Dataset) -> dict[str, str]:
     """Return what distinguishes the volumes of a series.
 
-    Of ImageType these are the third and later values, because the first two differ in a derived image.
+    Of ImageType these are the third and later values, because the first two differ in a derived image. Values are
+    shown, so whatever is neither a number nor a code string is left out.
     """
     facets = {name: words(dataset, keyword) for keyword, name in _FACETS.items()}
     facets["image-type"] = facets["image-type"][2:]
     orientation = numbers(dataset, "ImageOrientationPatient", 6) or ()
     facets["orientation"] = tuple(f"{cosine + 0.0:.3f}" for cosine in orientation)
-    return {name: "/".join(values) for name, values in facets.items()}
+    return {name: "/".join(filter(is_code, values)) for name, values in facets.items()}
 
 
 def _scaling(dataset: Dataset) -> tuple[float, float, str, bool]:

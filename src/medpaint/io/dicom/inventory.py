@@ -25,6 +25,7 @@ from medpaint.io.dicom.foreign import images_among
 from medpaint.io.dicom.headers import KEYWORDS, Header, headers_of
 from medpaint.io.dicom.parsing import PARSE_ERRORS, cause, text
 from medpaint.io.dicom.pixels import is_supported
+from medpaint.io.dicom.shown import shown_uid
 from medpaint.io.stored import read_errors
 
 __all__ = ["Inventory", "files_of", "take_inventory"]
@@ -176,4 +177,4 @@ def _unsupported_syntax(path: File) -> str:
             syntax = UID(text(read_meta(stream), "TransferSyntaxUID"))
     except PARSE_ERRORS:
         return ""
-    return "" if not syntax or is_supported(syntax) else f"transfer syntax not supported: {syntax}"
+    return "" if not syntax or is_supported(syntax) else f"transfer syntax not supported: {shown_uid(syntax)}"

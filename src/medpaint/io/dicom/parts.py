@@ -10,6 +10,7 @@ from typing import Final
 from medpaint.core.errors import InputError
 from medpaint.io.dicom.assessment import Assessment, assess
 from medpaint.io.dicom.headers import Header
+from medpaint.io.dicom.shown import shown_uid
 
 __all__ = ["Part", "chosen_part", "parts_of", "split_name"]
 
@@ -38,7 +39,7 @@ class Part:
     @property
     def name(self) -> str:
         """The name to select it by: the series instance UID, and after a ``#`` the words."""
-        uid = self.assessment.headers[0].series_uid
+        uid = shown_uid(self.assessment.headers[0].series_uid)
         return f"{uid}{_MARK}{self.words}" if self.words else uid
 
 
@@ -76,7 +77,7 @@ def chosen_part(headers: Sequence[Header], words: str) -> Part:
     found = [header for header in headers if all(header.facets.get(name) == value for name, value in wanted)]
     if not found:
         known = ", ".join(part.words or "no part" for part in parts_of(headers))
-        message = f"expected slices with {words} in series {headers[0].series_uid}, found {known}"
+        message = f"expected slices with {words} in series {shown_uid(headers[0].series_uid)}, found {known}"
         raise InputError(message)
     return Part(words, assess(found))
 

@@ -26,6 +26,7 @@ from medpaint.core.types import Array
 from medpaint.io.archive import File
 from medpaint.io.dicom.mosaic import is_mosaic, mosaic_of
 from medpaint.io.dicom.parsing import PARSE_ERRORS, cause, integer
+from medpaint.io.dicom.shown import shown_uid
 
 __all__ = ["is_supported", "stored_slices", "with_slices"]
 
@@ -86,7 +87,7 @@ def _stored_frames(dataset: FileDataset, path: File) -> Array:
     shape = (integer(dataset, "NumberOfFrames", 1), rows, columns)
     expected = f"{shape[1]}x{shape[2]}" if shape[0] == 1 else f"{shape[0]} frames of {shape[1]}x{shape[2]}"
     if not is_supported(syntax):
-        message = f"transfer syntax not supported: {syntax}: {path}"
+        message = f"transfer syntax not supported: {shown_uid(syntax)}: {path}"
         raise UnsupportedError(message)
     if not any(keyword in dataset for keyword in _PIXELS):
         message = f"expected {expected} pixels, got no pixel data: {path}"
@@ -97,13 +98,13 @@ def _stored_frames(dataset: FileDataset, path: File) -> Array:
         plugin = _DECODERS.get(syntax, "gdcm") if syntax.is_encapsulated else ""
         values = pixel_array(dataset, raw=True, decoding_plugin=plugin)
     except PARSE_ERRORS as error:
-        message = f"expected {expected} decodable pixels in transfer syntax {syntax.name}, "
+        message = f"expected {expected} decodable pixels in transfer syntax {shown_uid(syntax)}, "
         message += f"which the decoder refused ({cause(error)}): {path}"
         raise UnreadableError(message) from error
     if not syntax.is_encapsulated and values.ndim > 2:
         values = values[: shape[0]]  # the library takes padding for more frames
     if values.shape not in {shape, shape[shape[0] == 1 :]}:
-        message = f"expected {expected} pixels in transfer syntax {syntax.name}, got {values.shape}: {path}"
+        message = f"expected {expected} pixels in transfer syntax {shown_uid(syntax)}, got {values.shape}: {path}"
         raise UnreadableError(message)
     return values.reshape(shape).astype(values.dtype.newbyteorder("="), copy=False)
 

@@ -18,6 +18,7 @@ from medpaint.io.dicom.headers import Header
 from medpaint.io.dicom.inventory import take_inventory
 from medpaint.io.dicom.parsing import quiet
 from medpaint.io.dicom.parts import Part, parts_of
+from medpaint.io.dicom.shown import shown_uid
 from medpaint.io.dicom.slices import digest_of, load
 from medpaint.io.dicom.source import DicomSource
 from medpaint.io.inspected import Inspection
@@ -104,6 +105,7 @@ def _source(
     return DicomSource(
         path=path,
         sha256=digest_of(part, digests),
+        series_uid=headers[0].series_uid,
         selection=selection,
         facts={**_facts(headers), **_part_fact(part), "axes": axis_codes(volume.affine)},
         warnings=(
@@ -131,9 +133,9 @@ def _facts(headers: Sequence[Header]) -> dict[str, str | int | float]:
     first = headers[0]
     return {
         "modality": first.modality,
-        "sop_class": first.sop_class.name,
-        "series_uid": first.series_uid,
-        "transfer_syntax": ", ".join(sorted({header.transfer_syntax.name for header in headers})),
+        "sop_class": shown_uid(first.sop_class),
+        "series_uid": shown_uid(first.series_uid),
+        "transfer_syntax": ", ".join(sorted({shown_uid(header.transfer_syntax) for header in headers})),
         "instances": len({header.path for header in headers}),
         "photometric": first.photometric,
         "bits_stored": first.bits[1],

@@ -41,6 +41,7 @@ class DicomSource:
     Attributes:
         path: the file, folder or archive that was read.
         sha256: combined hash of `digests`.
+        series_uid: its SeriesInstanceUID, as it is in the files.
         selection: which volume was read.
         facts: modality, SOP class, series UID, transfer syntax, number of instances, axes.
         warnings: what was noticed while reading, a sentence each.
@@ -57,6 +58,7 @@ class DicomSource:
 
     path: Path
     sha256: str
+    series_uid: str
     selection: Selection
     facts: Mapping[str, str | int | float]
     warnings: tuple[str, ...]
@@ -88,13 +90,13 @@ class DicomSource:
     @property
     def identity(self) -> str:
         """The series instance UID and, of several volumes in the series, which."""
-        return f"{self.facts['series_uid']} {self.facts.get('part', '')}".strip()
+        return f"{self.series_uid} {self.facts.get('part', '')}".strip()
 
     def recorded_facts(self, secret: bytes = b"") -> Mapping[str, str | int | float]:
         """Return the facts; with a secret, the profile and the series UID of de-identified products."""
         if not secret:
             return self.facts
-        uid = str(replaced_uid(str(self.facts["series_uid"]), secret))
+        uid = str(replaced_uid(self.series_uid, secret))
         return {**self.facts, "series_uid": uid, "deidentified_by": PROFILE}
 
     def write(self, data: Array, mask: Mask, path: Path, derivation: Derivation) -> None:

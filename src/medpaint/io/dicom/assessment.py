@@ -12,6 +12,7 @@ from pydicom.uid import (
     CTImageStorage,
     EnhancedCTImageStorage,
     EnhancedMRImageStorage,
+    JPEGExtended12Bit,
     LegacyConvertedEnhancedCTImageStorage,
     LegacyConvertedEnhancedMRImageStorage,
     MRImageStorage,
@@ -184,6 +185,8 @@ def _kind_reasons(header: Header) -> list[str]:
         "a Siemens mosaic without the private header that gives the positions of its slices": header.tiled
         and header.position is None,
         f"transfer syntax not supported: {header.transfer_syntax}": not is_supported(header.transfer_syntax),
+        f"{stored} bits of lossy JPEG, which no decoder here supports": header.transfer_syntax == JPEGExtended12Bit
+        and stored != 8,
         f"{header.samples} samples per pixel (colour)": header.samples != 1,
         f"photometric interpretation {header.photometric or 'not stated'}": header.photometric
         not in {"MONOCHROME1", "MONOCHROME2"},

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +20,8 @@ from pydicom.uid import (
     JPEGLSLossless,
     RLELossless,
 )
+
+from medpaint.io.codecs import apart
 
 gdcm: Any = import_module("gdcm")
 
@@ -78,3 +81,16 @@ def change(file: Path, edit: Callable[[bytes], bytes]) -> None:
     """Change the first compressed frame of a file."""
     first, *others = frames_of(file)
     rewrite(file, [edit(first), *others])
+
+
+@contextmanager
+def broken_decoder(words: str) -> Iterator[None]:
+    """Run another program in place of the one that decodes: it says that it is ready, and does this at a frame."""
+    start = apart._START
+    apart._START = "import os, sys; print('ready', flush=True); input(); " + words  # type: ignore[misc]
+    apart._worker.cache_clear()
+    try:
+        yield
+    finally:
+        apart._START = start  # type: ignore[misc]
+        apart._worker.cache_clear()

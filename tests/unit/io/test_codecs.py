@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pydicom
 import pytest
-from codestreams import SYNTAXES, change, frames_of, rewrite, series
+from codestreams import SYNTAXES, broken_decoder, change, frames_of, rewrite, series
 from dicom_phantom import Phantom
 from multiframe_phantom import enhanced
 from pydicom.uid import (
@@ -179,7 +179,7 @@ def test_headers_of_jpeg_that_cannot_be_are_refused(
         (put(0, struct.pack("<I", 1)), "it has 1 segments"),
         (put(4, struct.pack("<I", 65)), "its segments start at 65,"),
         (put(8, struct.pack("<I", 2**31)), "its segments start at 64, 2147483648"),
-        (lambda frame: frame[:20], "20 bytes, fewer than its header"),
+        (lambda frame: frame[:60], "60 bytes, fewer than its header"),
         (lambda frame: frame[:80] + bytes(2), "its segments start at"),
         (lambda frame: frame + b"\x81\0" * 2**20, "its segment 2 has"),
     ],
@@ -232,17 +232,8 @@ def test_twelve_bits_of_lossy_jpeg_are_unsupported(tmp_path: Path) -> None:
         read_series(tmp_path)
 
 
-@pytest.fixture
-def broken(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Run another program in place of the one that decodes, which gets as far as the first frame."""
-    monkeypatch.setattr(apart, "_START", "import os, sys; print('ready', flush=True); input(); " + request.param)
-    apart._worker.cache_clear()
-    yield
-    apart._worker.cache_clear()
-
-
 @pytest.mark.parametrize(
-    ("broken", "reason"),
+    ("words", "reason"),
     [
         ("os.abort()", "it crashed: SIGABRT"),
         ("os.kill(os.getpid(), 11)", "it crashed: SIGSEGV"),
@@ -251,20 +242,39 @@ def broken(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
         ("print('MemoryError')", "MemoryError"),
         ("print(); os._exit(0)", "it crashed: exit code 0"),
     ],
-    indirect=["broken"],
 )
-@pytest.mark.usefixtures("broken")
-def test_a_decoder_that_crashes_is_an_error(tmp_path: Path, reason: str) -> None:
+def test_a_decoder_that_crashes_is_an_error(tmp_path: Path, words: str, reason: str) -> None:
     series(tmp_path, JPEGLSLossless)
-    assert f"which the decoder refused ({reason}): frame 1 of {tmp_path}" in refusal(tmp_path)
+    with broken_decoder(words):
+        assert f"which the decoder refused ({reason}): frame 1 of {tmp_path}" in refusal(tmp_path)
+    assert read_series(tmp_path)[0].shape == (36, 40, 3)
 
 
-@pytest.mark.parametrize("broken", ["os.kill(os.getpid(), 9)"], indirect=True)
-@pytest.mark.usefixtures("broken")
 def test_a_decoder_that_was_killed_is_no_fault_of_the_scan(tmp_path: Path) -> None:
     series(tmp_path, JPEGLSLossless)
-    with pytest.raises(OSError, match=r"killed \(SIGKILL\): is memory short"):
+    killed = pytest.raises(OSError, match=r"killed \(SIGKILL\): is memory short")
+    with broken_decoder("os.kill(os.getpid(), 9)"), killed:
         read_series(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [("while True: pass", "it took too much time"), ("bytearray(2**36)", "MemoryError")],
+)
+def test_time_and_memory_of_a_decoder_are_limited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str, reason: str
+) -> None:
+    series(tmp_path, JPEGLSLossless)
+    limited = (
+        "import sys; sys.path[:] = {path!r}; from medpaint.io.codecs import worker; worker._SECONDS = 0.3\n"
+        f"def decoded(task, frame):\n {words}\n"
+        "worker.decoded = decoded; worker.serve()"
+    )
+    monkeypatch.setattr(apart, "_START", limited)
+    apart._worker.cache_clear()
+    found = refusal(tmp_path)
+    apart._worker.cache_clear()
+    assert f"which the decoder refused ({reason})" in found
 
 
 def test_a_process_that_ended_between_frames_is_replaced(tmp_path: Path) -> None:

@@ -28,9 +28,10 @@ from medpaint.io.dicom.parsing import LABEL_MAP_STORAGE
 from medpaint.io.dicom.pixels import is_supported
 from medpaint.io.dicom.stack import orientation_is_valid, orientation_reasons, stack_of
 
-__all__ = ["IMAGE_CLASSES", "Assessment", "assess", "with_gaps"]
+__all__ = ["IMAGE_CLASSES", "MASK_CLASSES", "Assessment", "assess", "with_gaps"]
 
-_MASKS: Final = {SegmentationStorage, LABEL_MAP_STORAGE, RTStructureSetStorage}
+MASK_CLASSES: Final = {SegmentationStorage, LABEL_MAP_STORAGE, RTStructureSetStorage}
+"""SOP classes of masks."""
 
 _SINGLE_FRAME: Final = {CTImageStorage, MRImageStorage}
 _MULTI_FRAME: Final = {
@@ -172,7 +173,7 @@ def _faults(headers: Sequence[Header]) -> tuple[str, ...]:
 
 def _kind_reasons(header: Header) -> list[str]:
     """Return the reasons why one image is of another kind."""
-    if header.sop_class in _MASKS:
+    if header.sop_class in MASK_CLASSES:
         return [f"{header.sop_class.name}: a mask, not a scan"]
     allocated, stored, high, sign = header.bits
     if header.rows < 1 or header.columns < 1:

@@ -19,7 +19,7 @@ from medpaint.io.codecs.codestream import Plane
 from medpaint.io.codecs.decoding import Task, decoded
 from medpaint.io.dicom.parsing import PARSE_ERRORS, cause, integer
 
-__all__ = ["compressed_frames", "decoder_of"]
+__all__ = ["compressed_frames", "decoder_of", "implausible", "size_in_words"]
 
 _DECODERS: Final = {
     RLELossless: "pydicom",
@@ -37,10 +37,43 @@ _OFFSETS: Final = ("ExtendedOffsetTable", "ExtendedOffsetTableLengths")
 
 _WIDTHS: Final = {8, 16, 32}
 
+_ITEM_BYTES: Final = 8
+"""Least size of a frame of compressed pixel data: the header of its item."""
+
+_RLE_RATIO: Final = 64
+"""Two bytes of RLE code stand for 128 at most (DICOM PS3.5, G.3)."""
+
+_LARGEST_RATIO: Final = 1000
+_SMALL: Final = 2**26
+"""Compressed pixels may claim this many bytes, or so many times their own size: empty images compress well."""
+
 
 def decoder_of(syntax: UID) -> str:
     """Return pydicom's name of the decoder for a compressed transfer syntax."""
     return _DECODERS.get(syntax, "gdcm")
+
+
+def implausible(there: int, shape: tuple[int, int, int, int], syntax: UID) -> str:
+    """Return why so many bytes of compressed pixel data cannot be an image; empty if they can.
+
+    Args:
+        there: the bytes.
+        shape: what the data set says: frames, rows, columns and bits of a pixel.
+        syntax: transfer syntax.
+    """
+    frames, rows, columns, bits = shape
+    claimed = frames * rows * columns * bits // 8
+    most = there * _RLE_RATIO if syntax == RLELossless else max(_SMALL, there * _LARGEST_RATIO)
+    if claimed <= most and frames * _ITEM_BYTES <= there:
+        return ""
+    return (
+        f"{there} bytes of compressed pixel data cannot be {size_in_words(frames, rows, columns)} of {bits} bits"
+    )
+
+
+def size_in_words(frames: int, rows: int, columns: int) -> str:
+    """Return the size of an image in words."""
+    return f"{rows}x{columns} pixels" if frames == 1 else f"{frames} frames of {rows}x{columns} pixels"
 
 
 def compressed_frames(dataset: FileDataset, path: File) -> Array:
@@ -61,6 +94,10 @@ def compressed_frames(dataset: FileDataset, path: File) -> Array:
             f"{plane.stored} bits in {plane.allocated}: {path}"
         )
         raise UnsupportedError(message)
+    shape = (count, plane.rows, plane.columns, plane.allocated)
+    if fault := implausible(len(dataset.PixelData), shape, syntax):
+        message = f"{fault}: {path}"
+        raise UnreadableError(message)
     _check(dataset, count, plane, path)
     task = Task(syntax, decoder_of(syntax), plane)
     values = np.empty((count, *task.shape), task.dtype)

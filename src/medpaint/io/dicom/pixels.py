@@ -80,8 +80,8 @@ def _stored_frames(dataset: FileDataset, path: File) -> Array:
         raise UnreadableError(message)
     if syntax.is_encapsulated:
         return compressed_frames(dataset, path)
-    _check_length(dataset, shape, path)
     try:
+        _check_length(dataset, shape, path)
         values = pixel_array(dataset, raw=True)
     except PARSE_ERRORS as error:
         message = f"expected {expected} pixels in transfer syntax {syntax.name}, "

@@ -183,8 +183,7 @@ def _kind_reasons(header: Header) -> list[str]:
         not in IMAGE_CLASSES,
         f"{header.frames} frames in a file of a single-frame class (multi-frame)": header.frames != 1
         and header.sop_class in _SINGLE_FRAME,
-        "a Siemens mosaic without the private header that gives the positions of its slices": header.tiled
-        and header.position is None,
+        header.fault: header.tiled and header.position is None,
         f"transfer syntax not supported: {header.transfer_syntax}": not is_supported(header.transfer_syntax),
         f"{stored} bits of lossy JPEG, which no decoder here supports": header.transfer_syntax == JPEGExtended12Bit
         and stored != 8,

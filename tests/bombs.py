@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
@@ -31,6 +31,7 @@ GIGABYTE: Final = 2**30
 SMALL: Final = np.arange(512, dtype=np.int16).reshape(8, 8, 8)
 
 
+@cache
 def zeros(size: int, wbits: int) -> bytes:
     """Return so many zeros, deflated."""
     packer = zlib.compressobj(9, wbits=wbits)
@@ -82,8 +83,8 @@ def _deflated(size: int, folder: Path) -> Path:
         inside = zlib.decompress(raw[start:], -zlib.MAX_WBITS)
         packer = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
         head = packer.compress(inside + b"\xfc\xff\xfc\xffOB\0\0" + size.to_bytes(4, "little"))
-        body = b"".join(packer.compress(bytes(2**20)) for _ in range(size >> 20))
-        file.write_bytes(raw[:start] + head + body + packer.flush())
+        head += packer.flush(zlib.Z_FULL_FLUSH)  # after which any stream may follow
+        file.write_bytes(raw[:start] + head + zeros(size, -zlib.MAX_WBITS))
     return folder / "scan"
 
 

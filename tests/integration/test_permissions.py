@@ -65,7 +65,8 @@ def test_a_file_of_a_series_that_may_not_be_read_is_named(tmp_path: Path, series
     with closed(file):
         found = refusal(3, "restore", series, "--series", "1.2.3.4", "--detect", "--output", tmp_path / "out")
         inspected = json.loads(unprivileged("inspect", str(series), "--json").stdout)
-    assert found.endswith(f"got 1 damaged or unreadable, such as {file}: it cannot be read: Permission denied")
+    reason = "a DICOM file that cannot be read (Permission denied)"
+    assert found.endswith(f"got 1 damaged or unreadable, such as {file}: {reason}")
     assert json.dumps(inspected).count(f'"{file}"') == 1
 
 

@@ -87,7 +87,9 @@ def find_subjects(paths: Sequence[Path]) -> Iterator[Subject | LeftOut]:
 def _in_folder(folder: Path) -> Iterator[Subject | LeftOut]:
     """Yield the images and DICOM series below a folder."""
     for finding in inspect(folder):
-        if not finding.restorable:
+        if finding.is_mask:
+            yield LeftOut(str(finding.path), "scan", "a mask, not a scan")
+        elif not finding.restorable:
             yield LeftOut(str(finding.path), "scan", finding.reason)
         elif finding.series:
             yield Subject(finding.path, finding.name, finding.path.name, series=finding.series)

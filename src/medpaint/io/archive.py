@@ -289,5 +289,10 @@ def _damage_reported(path: Path) -> Iterator[None]:
     except (*_DAMAGE, OSError) as error:
         if getattr(error, "errno", None) is not None:  # an error of the disk: those of decompressors have no errno
             raise
-        message = f"{path}: expected an archive that can be unpacked, got a damaged or unknown one"
+        if isinstance(error, NotImplementedError):
+            message = f"{path}: expected an archive of a usual kind, got one compressed by another method"
+        else:
+            message = (
+                f"{path}: expected an archive that can be unpacked, got a damaged one ({type(error).__name__})"
+            )
         raise UnreadableError(message) from error

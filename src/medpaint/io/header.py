@@ -57,6 +57,7 @@ class Header:
         intercept: added to that.
         facts: specific to this format.
         warnings: what was noticed, a sentence each.
+        is_mask: whether the header says that it is a mask.
         refusal: why it cannot be restored, where the header says that its numbers are not intensities.
         positions: what the file says of the place of its voxels, see `medpaint.io.source.Source.positions`.
     """
@@ -75,6 +76,7 @@ class Header:
     intercept: float = 0.0
     facts: Mapping[str, str | int | float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    is_mask: bool = False
     refusal: str = ""
     positions: Mapping[str, Affine] = field(default_factory=dict)
 
@@ -222,6 +224,7 @@ def inspection_of(header: Header) -> Inspection:
         reason=reason,
         facts={"frames": header.frames} | _own_facts(header),
         warnings=header.warnings,
+        is_mask=header.is_mask,
     )
 
 

@@ -6,7 +6,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["Inspection"]
+__all__ = ["Inspection", "Pixels"]
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """What the voxels of an image are, once they were read.
+
+    Attributes:
+        lowest: smallest intensity, of voxels that are finite and no padding; None without any.
+        highest: the largest, likewise.
+        non_finite: number of voxels that are NaN or infinite.
+        padding: number of voxels that are padding.
+    """
+
+    lowest: float | None
+    highest: float | None
+    non_finite: int
+    padding: int
 
 
 @dataclass(frozen=True)
@@ -27,6 +44,8 @@ class Inspection:
         series: name of the DICOM series or of one of its volumes, which selects it; empty for other formats.
         facts: further details. No patient data.
         warnings: what the header says that users should know, a sentence each.
+        is_mask: whether it is a mask, and not a scan, by its header or its name.
+        pixels: what its voxels are; None where only the header was read, or they cannot be.
     """
 
     path: Path
@@ -42,3 +61,5 @@ class Inspection:
     series: str = ""
     facts: Mapping[str, str | int | float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    is_mask: bool = False
+    pixels: Pixels | None = None

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from medpaint.core.errors import InputError, MedpaintError
 from medpaint.core.types import Progress
 from medpaint.io.archive import ENDINGS, is_archive
 from medpaint.io.formats import FORMATS
 from medpaint.io.inspected import Inspection
+from medpaint.io.naming import own_name
+from medpaint.io.pixel_facts import joined, pixels_of
 from medpaint.io.reading import read_selected
 from medpaint.io.selection import Selection
 from medpaint.io.sniff import Kind, files_below, kind_of, kind_of_content
@@ -17,8 +20,11 @@ from medpaint.io.stored import read_errors
 
 __all__ = ["inspect"]
 
+_MASK_NAMES: Final = ("_mask", "-mask", "_dseg")
+"""Endings of the names of masks, such as BIDS has."""
 
-def inspect(path: str | Path, *, progress: Progress | None = None) -> list[Inspection]:
+
+def inspect(path: str | Path, *, deep: bool = False, progress: Progress | None = None) -> list[Inspection]:
     """Return the images in a file or folder, with their grids, and which cannot be restored and why.
 
     In a folder and its subfolders only headers are read, and files that are not images are skipped. The same goes
@@ -26,7 +32,8 @@ def inspect(path: str | Path, *, progress: Progress | None = None) -> list[Inspe
 
     Args:
         path: a file, or a folder.
-        progress: called with the fraction of the DICOM files whose headers were read.
+        deep: read the voxels of every image, of all frames, as restoring would.
+        progress: called with the step, and the fraction of the DICOM files or of the images that were read.
 
     Returns:
         One inspection for every image file and every DICOM series.
@@ -35,13 +42,21 @@ def inspect(path: str | Path, *, progress: Progress | None = None) -> list[Inspe
         InputError: no such file or folder, or no image in it.
     """
     path = Path(path)
-    return _in_folder(path, progress) if path.is_dir() else _in_file(path)
+    found = _in_folder(path, progress) if path.is_dir() else _from_headers(path, kind_of(path))
+    found = [replace(one, is_mask=True) if _is_named_mask(one) else one for one in found]
+    if not (deep or (path.is_file() and not is_archive(path))):
+        return found
+    whole = []
+    for number, one in enumerate(found):
+        if progress is not None:
+            progress("voxels", number / len(found))
+        whole.append(_read_whole(one))
+    return whole
 
 
-def _in_file(path: Path) -> list[Inspection]:
-    """Inspect a single file."""
-    found = _from_headers(path, kind_of(path))
-    return found if is_archive(path) else [_read_whole(one) for one in found]
+def _is_named_mask(found: Inspection) -> bool:
+    """Return whether a file of one image is called a mask; a series of DICOM says what it is."""
+    return found.kind != "dicom" and own_name(found.path).lower().endswith(_MASK_NAMES)
 
 
 def _in_folder(folder: Path, progress: Progress | None) -> list[Inspection]:
@@ -95,13 +110,15 @@ def _refused(path: Path, kind: str, error: Exception) -> Inspection:
 
 
 def _read_whole(found: Inspection) -> Inspection:
-    """Return an inspection, refused where reading the voxels shows that the file is damaged."""
-    has_frames = int(found.facts.get("frames", 1)) > 1
-    if not (found.restorable or has_frames):
+    """Return an inspection with what its voxels are; refused where reading them shows that it is damaged."""
+    frames = int(found.facts.get("frames", 1))
+    if not (found.restorable or frames > 1):
         return found
-    series = found.name if found.kind == "dicom" else None
+    chosen: list[Selection] = [Selection(series=found.series or None)]
+    if frames > 1:
+        chosen = [Selection(frame=frame) for frame in range(frames)]
     try:
-        read_selected(found.path, Selection(frame=0 if has_frames else None, series=series))
+        pixels = joined(pixels_of(read_selected(found.path, one)[0]) for one in chosen)
     except MedpaintError as error:
         return replace(found, restorable=False, reason=str(error))
-    return found
+    return replace(found, pixels=pixels)

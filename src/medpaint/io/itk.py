@@ -66,6 +66,9 @@ _ENDINGS: Final = {
 }
 """Format, and whether header and voxels are one file, to the endings of what ITK may write, the header's first."""
 
+_SEGMENT: Final = "Segment0_ID"
+"""Key in the header of a segmentation of 3D Slicer."""
+
 
 @dataclass(frozen=True, eq=False)
 class ItkSource:
@@ -252,6 +255,7 @@ def _parsed(path: Path) -> tuple[HeaderText, Header]:
         start=text.start,
         offset=_offset(text, dtype),
         facts={"encoding": "raw" if text.packing == "none" else text.packing},
+        is_mask=reader.HasMetaDataKey(_SEGMENT),
         warnings=units.warnings + (_warnings(text, reader) if form == "nrrd" else ()),
         positions=units.positions(affine),
     )

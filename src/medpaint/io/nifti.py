@@ -32,6 +32,7 @@ from medpaint.io.header import (
 from medpaint.io.inspected import Inspection
 from medpaint.io.nifti_header import (
     LONGEST_HEADER,
+    MASK_NOTE,
     mask_header,
     mask_header_like,
     note_in,
@@ -59,9 +60,6 @@ from medpaint.io.stored import (
 __all__ = ["FORMAT", "NiftiSource", "inspect_nifti", "own_ending", "read_nifti", "write_mask"]
 
 _GZIP_MAGIC: Final = b"\x1f\x8b"
-
-_NOTE: Final = "medpaint: mask of a restored scan, saved as *{}"
-"""Note in the header of the mask of a product: the ending of the restored scan, empty for a folder."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +133,7 @@ class NiftiSource:
         """Write a mask with the scan's own version of NIfTI, qform, sform, codes, voxel sizes and units."""
         del segmentation, restored, derivation
         _write_mask(
-            mask_header_like(self.header, mask.shape[: self.axes], note=_NOTE.format(self.suffix).encode()),
+            mask_header_like(self.header, mask.shape[: self.axes], note=MASK_NOTE + self.suffix.encode()),
             mask,
             nifti,
         )
@@ -209,7 +207,7 @@ def write_mask(mask: Mask, affine: Affine, path: Path, *, product: str | None = 
     Raises:
         MedpaintError: `path` cannot be written.
     """
-    note = b"" if product is None else _NOTE.format(product).encode()
+    note = b"" if product is None else MASK_NOTE + product.encode()
     _write_mask(mask_header(mask.shape, affine, note=note), mask, path)
 
 
@@ -224,9 +222,8 @@ def own_ending(path: Path) -> str | None:
             _, block = _parsed(file, path)
     except InputError:
         return None
-    note = note_in(block, path).decode("latin-1")
-    start, _, end = _NOTE.partition("{}")
-    return note.removeprefix(start).removesuffix(end) if note.startswith(start) else None
+    note = note_in(block, path)
+    return note.removeprefix(MASK_NOTE).decode("latin-1") if note.startswith(MASK_NOTE) else None
 
 
 def _write_mask(header: bytes, mask: Mask, path: Path) -> None:

@@ -20,11 +20,12 @@ from medpaint.core.geometry import spacing_of
 from medpaint.core.types import Affine
 from medpaint.io.header import Header, shape_of, without_trailing_ones
 from medpaint.io.nifti_forms import forms_of
-from medpaint.io.nifti_intent import refused_intent
+from medpaint.io.nifti_intent import LABELS, refused_intent
 from medpaint.io.stored import Packing
 
 __all__ = [
     "LONGEST_HEADER",
+    "MASK_NOTE",
     "mask_header",
     "mask_header_like",
     "note_in",
@@ -40,6 +41,9 @@ _NibabelHeader: TypeAlias = Any
 
 LONGEST_HEADER: Final = 552
 """Length of the longer header, of the flag for extensions, and of the first one's size and code."""
+
+MASK_NOTE: Final = b"medpaint: mask of a restored scan, saved as *"
+"""Start of the field ``descrip`` of the mask of a product; the ending of the restored scan follows."""
 
 _FLAG: Final = 4
 """Bytes after a header, the first of which says whether extensions follow; the first voxel is behind them."""
@@ -106,6 +110,7 @@ def parse_nifti(block: bytes, path: Path, packing: Packing) -> Header:
         intercept=0.0 if slope is None else intercept,
         facts=forms.facts,
         warnings=forms.warnings + _warnings(fields),
+        is_mask=int(fields["intent_code"]) == LABELS or fields["descrip"].item().startswith(MASK_NOTE),
         refusal=refused_intent(int(fields["intent_code"])),
         positions=forms.positions,
     )

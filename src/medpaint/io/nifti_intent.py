@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["refused_intent"]
+__all__ = ["LABELS", "refused_intent"]
+
+LABELS: Final = 1002
+"""Intent code of an image of labels, which is a mask."""
 
 _NOT_SCALAR: Final = {
     1004: "matrices",

@@ -179,7 +179,7 @@ def test_inspect_lists_images(tmp_path: Path, capsys: Captured) -> None:
     assert [image["restorable"] for image in images] == [False, True, True]
     assert main(["inspect", str(tmp_path)]) == 0
     out = capsys.readouterr().out
-    assert "2 of 3 can be restored" in out
+    assert "1 of 2 can be restored, 1 mask" in out
     assert "32x36x30 voxels" in out
 
 

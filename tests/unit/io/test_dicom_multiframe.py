@@ -187,5 +187,5 @@ def test_a_mosaic_with_a_damaged_private_header_is_refused(tmp_path: Path) -> No
     header[104:108] = struct.pack("<i", 2**30)
     dataset[0x00291010].value = bytes(header)
     dataset.save_as(tmp_path / "m" / "m.dcm")
-    with pytest.raises(UnsupportedError, match="a Siemens mosaic without the private header"):
+    with pytest.raises(UnsupportedError, match="a Siemens mosaic whose private header is damaged"):
         read_series(tmp_path / "m")

@@ -12,6 +12,7 @@ from pydicom.uid import (
     CTImageStorage,
     EnhancedCTImageStorage,
     EnhancedMRImageStorage,
+    JPEGExtended12Bit,
     LegacyConvertedEnhancedCTImageStorage,
     LegacyConvertedEnhancedMRImageStorage,
     MRImageStorage,
@@ -28,9 +29,10 @@ from medpaint.io.dicom.pixels import is_supported
 from medpaint.io.dicom.shown import shown_uid
 from medpaint.io.dicom.stack import orientation_is_valid, orientation_reasons, stack_of
 
-__all__ = ["IMAGE_CLASSES", "Assessment", "assess", "with_gaps"]
+__all__ = ["IMAGE_CLASSES", "MASK_CLASSES", "Assessment", "assess", "with_gaps"]
 
-_MASKS: Final = {SegmentationStorage, LABEL_MAP_STORAGE, RTStructureSetStorage}
+MASK_CLASSES: Final = {SegmentationStorage, LABEL_MAP_STORAGE, RTStructureSetStorage}
+"""SOP classes of masks."""
 
 _SINGLE_FRAME: Final = {CTImageStorage, MRImageStorage}
 _MULTI_FRAME: Final = {
@@ -173,7 +175,7 @@ def _faults(headers: Sequence[Header]) -> tuple[str, ...]:
 
 def _kind_reasons(header: Header) -> list[str]:
     """Return the reasons why one image is of another kind."""
-    if header.sop_class in _MASKS:
+    if header.sop_class in MASK_CLASSES:
         return [f"{shown_uid(header.sop_class)}: a mask, not a scan"]
     allocated, stored, high, sign = header.bits
     if header.rows < 1 or header.columns < 1:
@@ -184,9 +186,10 @@ def _kind_reasons(header: Header) -> list[str]:
         not in IMAGE_CLASSES,
         f"{header.frames} frames in a file of a single-frame class (multi-frame)": header.frames != 1
         and header.sop_class in _SINGLE_FRAME,
-        "a Siemens mosaic without the private header that gives the positions of its slices": header.tiled
-        and header.position is None,
+        header.fault: header.tiled and header.position is None,
         f"transfer syntax not supported: {syntax}": not is_supported(header.transfer_syntax),
+        f"{stored} bits of lossy JPEG, which no decoder here supports": header.transfer_syntax == JPEGExtended12Bit
+        and stored != 8,
         f"{header.samples} samples per pixel (colour)": header.samples != 1,
         f"photometric interpretation {header.photometric or 'not stated'}": header.photometric
         not in {"MONOCHROME1", "MONOCHROME2"},

@@ -13,6 +13,7 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.uid import UID
 
 from medpaint.__about__ import __version__
+from medpaint.io.dicom.concatenation import IDENTIFIERS
 from medpaint.io.dicom.frames import is_multi_frame, mark_frames
 from medpaint.io.dicom.parsing import coded, integer, text, words
 from medpaint.io.dicom.stale import remove_stale
@@ -76,6 +77,9 @@ def mark_derived(dataset: FileDataset, derivation: Derivation, *, filled: Abstra
     dataset.ContributingEquipmentSequence = [*dataset.get("ContributingEquipmentSequence", []), _equipment()]
     dataset.SOPInstanceUID = derived_uid(dataset.SOPInstanceUID, derivation.key)
     dataset.SeriesInstanceUID = derived_uid(dataset.SeriesInstanceUID, derivation.key)
+    for keyword in IDENTIFIERS:
+        if uid := text(dataset, keyword):
+            setattr(dataset, keyword, derived_uid(uid, derivation.key))
     number = integer(dataset, "SeriesNumber", 0) + SERIES_NUMBER_STEP
     dataset.SeriesNumber = min(number, _LARGEST_NUMBER)
     kept = text(dataset, "SeriesDescription")[: _LONGEST_DESCRIPTION - len(_SUFFIX)]

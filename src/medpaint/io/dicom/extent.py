@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import BinaryIO, Final
 
 from pydicom import Dataset, FileDataset
-from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, RLELossless
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
+from medpaint.io.dicom.compressed import implausible, size_in_words
 from medpaint.io.dicom.parsing import integer, is_implicit, transfer_syntax_of
 from medpaint.io.dicom.pixels import is_supported
 
@@ -18,16 +19,6 @@ __all__ = ["Extent", "extent_of"]
 _PIXEL_GROUP: Final = 0x7FE0
 _PIXEL_ELEMENTS: Final = {0x0008, 0x0009, 0x0010}
 _UNDEFINED: Final = 0xFFFFFFFF
-_ITEM_BYTES: Final = 8
-"""Least size of a frame of compressed pixel data: the header of its item."""
-
-_RLE_RATIO: Final = 64
-"""Two bytes of RLE code stand for 128 at most (DICOM PS3.5, G.3)."""
-
-_LARGEST_RATIO: Final = 1000
-_SMALL: Final = 2**26
-"""Compressed pixels may claim this many bytes, or so many times their own size: empty images compress well."""
-
 _MOST_FRAMES: Final = 100_000
 """Largest number of frames in a file, each of which takes a header in memory; scans have thousands at most."""
 
@@ -102,7 +93,7 @@ def _plain_extent(stream: BinaryIO, dataset: Dataset, length: int) -> Extent:
     expected = (frames * rows * columns * bits + 7) // 8
     start = stream.tell()
     there = stream.seek(0, os.SEEK_END) - start
-    whole = f"{expected} bytes for {_named(frames, rows, columns)} of {bits} bits"
+    whole = f"{expected} bytes for {size_in_words(frames, rows, columns)} of {bits} bits"
     if min(length, there) < expected:
         missing = expected - min(length, there)
         return Extent(fault=f"pixel data is {missing} bytes short: expected {whole}, got {expected - missing}")
@@ -117,14 +108,8 @@ def _plain_extent(stream: BinaryIO, dataset: Dataset, length: int) -> Extent:
 
 def _compressed_fault(stream: BinaryIO, dataset: Dataset, syntax: UID) -> str:
     """Return why compressed pixels cannot be those that the header describes; empty if they can."""
-    frames, rows, columns, bits = _shape(dataset)
-    claimed = frames * rows * columns * bits // 8
     start = stream.tell()
-    there = stream.seek(0, os.SEEK_END) - start
-    most = there * _RLE_RATIO if syntax == RLELossless else max(_SMALL, there * _LARGEST_RATIO)
-    if claimed <= most and frames * _ITEM_BYTES <= there:
-        return ""
-    return f"{there} bytes of compressed pixel data cannot be {_named(frames, rows, columns)} of {bits} bits"
+    return implausible(stream.seek(0, os.SEEK_END) - start, _shape(dataset), syntax)
 
 
 def _shape(dataset: Dataset) -> tuple[int, int, int, int]:
@@ -132,11 +117,6 @@ def _shape(dataset: Dataset) -> tuple[int, int, int, int]:
     keywords = ("NumberOfFrames", "Rows", "Columns", "BitsAllocated")
     frames, rows, columns, bits = (max(0, integer(dataset, keyword, 0)) for keyword in keywords)
     return frames or 1, rows, columns, bits
-
-
-def _named(frames: int, rows: int, columns: int) -> str:
-    """Return the size of an image in words."""
-    return f"{rows}x{columns} pixels" if frames == 1 else f"{frames} frames of {rows}x{columns} pixels"
 
 
 def _is_constant(stream: BinaryIO, size: int) -> bool:

@@ -10,7 +10,7 @@ from typing import Final
 from pydicom import DataElement, Dataset, FileDataset
 from pydicom.tag import Tag
 
-from medpaint.io.dicom.parsing import integer, words
+from medpaint.io.dicom.parsing import Contradiction, integer, words
 
 __all__ = ["GROUP_KEYWORDS", "frame_datasets", "is_multi_frame", "mark_frames"]
 
@@ -53,7 +53,7 @@ def frame_datasets(dataset: FileDataset) -> Iterator[Dataset]:
     """Yield for each frame the attributes that a single-frame image would have.
 
     Raises:
-        ValueError: the numbers of functional groups and frames differ.
+        Contradiction: the numbers of functional groups and frames differ.
     """
     frames = integer(dataset, "NumberOfFrames", 1)
     per_frame = dataset.get(GROUP_KEYWORDS[1])
@@ -63,7 +63,7 @@ def frame_datasets(dataset: FileDataset) -> Iterator[Dataset]:
         return
     if len(per_frame) != frames:
         message = f"expected functional groups of {frames} frames, got {len(per_frame)}"
-        raise ValueError(message)
+        raise Contradiction(message)
     common = Dataset()
     for element in dataset:
         if element.keyword not in GROUP_KEYWORDS:

@@ -14,7 +14,15 @@ from medpaint.io.archive import File
 from medpaint.io.dicom.extent import Extent
 from medpaint.io.dicom.frames import GROUP_KEYWORDS, frame_datasets
 from medpaint.io.dicom.mosaic import CSA_TAGS, is_mosaic, mosaic_of
-from medpaint.io.dicom.parsing import integer, numbers, stored_values, text, transfer_syntax_of, words
+from medpaint.io.dicom.parsing import (
+    Contradiction,
+    integer,
+    numbers,
+    stored_values,
+    text,
+    transfer_syntax_of,
+    words,
+)
 from medpaint.io.dicom.shown import is_code, shown_code, shown_uid, shown_unit
 
 __all__ = ["KEYWORDS", "Header", "agreed", "headers_of"]
@@ -38,7 +46,8 @@ KEYWORDS: Final[tuple[str | int, ...]] = (
     "SamplesPerPixel", "PhotometricInterpretation", "NumberOfFrames", "Rows", "Columns", "PixelSpacing",
     "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "RescaleIntercept", "RescaleSlope",
     "ModalityLUTSequence", "RealWorldValueMappingSequence", "InstanceNumber", "PixelPaddingValue",
-    "PixelPaddingRangeLimit", "BurnedInAnnotation", 0x60000010, *_FACETS, *GROUP_KEYWORDS, *CSA_TAGS,
+    "PixelPaddingRangeLimit", "BurnedInAnnotation", "ConcatenationUID", "InConcatenationTotalNumber",
+    0x60000010, *_FACETS, *GROUP_KEYWORDS, *CSA_TAGS,
 )  # fmt: skip
 """Attributes that are parsed of each file at first."""
 
@@ -68,6 +77,8 @@ class Header:
         frames: number of frames in the file.
         index: of the frame in the file, or of the tile in the mosaic, from 0.
         tiled: whether the file is a mosaic.
+        concatenation: identifier of the image that the file is a part of, and the number of its parts; empty and 0
+            where it is whole.
         facets: what distinguishes volumes of one series, by name.
     """
 
@@ -104,6 +115,7 @@ class Header:
     unit: str = ""
     has_real_world: bool = False
     is_rescaled: bool = False
+    concatenation: tuple[str, int] = ("", 0)
     facets: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -150,7 +162,7 @@ def headers_of(path: File, dataset: FileDataset, extent: Extent) -> tuple[Header
     A file whose pixels cannot be those that it describes is one slice: it may claim any number of frames.
 
     Raises:
-        ValueError: the numbers of functional groups and frames differ.
+        Contradiction: the numbers of functional groups and frames differ.
     """
     syntax = transfer_syntax_of(dataset)
     if extent.fault or not extent.has_pixels:
@@ -162,7 +174,8 @@ def headers_of(path: File, dataset: FileDataset, extent: Extent) -> tuple[Header
         slices = [replace(_header(path, frame, syntax), index=index) for index, frame in frames]
     notes = tuple(note for note in (extent.note, _syntax_note(dataset, syntax)) if note)
     return tuple(
-        replace(one, notes=one.notes + notes, fault=extent.fault, has_pixels=extent.has_pixels) for one in slices
+        replace(one, notes=one.notes + notes, fault=extent.fault or one.fault, has_pixels=extent.has_pixels)
+        for one in slices
     )
 
 
@@ -181,8 +194,8 @@ def _tiles(path: File, dataset: FileDataset, syntax: UID) -> Iterator[Header]:
     whole = _header(path, dataset, syntax)
     try:
         mosaic = mosaic_of(dataset)
-    except ValueError:
-        yield replace(whole, position=None, tiled=True)
+    except Contradiction as error:
+        yield replace(whole, position=None, tiled=True, fault=str(error))
         return
     facets = {**whole.facets, "instance": text(dataset, "InstanceNumber")}
     for index, position in enumerate(mosaic.positions()):
@@ -236,6 +249,7 @@ def _header(path: File, dataset: Dataset, syntax: UID) -> Header:
         has_lookup_table="ModalityLUTSequence" in dataset,
         padding=_padding(dataset),
         notes=_notes(dataset),
+        concatenation=(text(dataset, "ConcatenationUID"), integer(dataset, "InConcatenationTotalNumber", 0)),
         facets=_facets(dataset),
     )
 

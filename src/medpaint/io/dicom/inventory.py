@@ -19,6 +19,7 @@ from medpaint.core.errors import InputError, UnreadableError
 from medpaint.core.types import Progress
 from medpaint.io.archive import File, is_archive, members
 from medpaint.io.atomic import is_part
+from medpaint.io.dicom.concatenation import with_parts_counted
 from medpaint.io.dicom.deflated import check_inflation
 from medpaint.io.dicom.extent import extent_of
 from medpaint.io.dicom.foreign import images_among
@@ -78,7 +79,7 @@ def take_inventory(path: Path, progress: Progress | None = None) -> Inventory:
             for header in headers:
                 inventory.series.setdefault(header.series_uid, []).append(header)
     for uid, found in inventory.series.items():
-        inventory.series[uid] = images_among(found)
+        inventory.series[uid] = with_parts_counted(images_among(found))
     return inventory
 
 
@@ -161,12 +162,16 @@ def _read_headers(path: File) -> tuple[Header, ...]:
             return headers_of(path, dataset, extent)
         reason = "a DICOM file without SOPClassUID or SeriesInstanceUID"
     except PARSE_ERRORS as error:
-        reason = _unsupported_syntax(path) or f"a damaged DICOM file ({cause(error)})"
-        if isinstance(error, PermissionError):
-            reason = f"it cannot be read: {error.strerror}"
+        what = "a DICOM file that cannot be read" if _is_of_system(error) else "a damaged DICOM file"
+        reason = _unsupported_syntax(path) or f"{what} ({cause(error)})"
     if not has_preamble:
         return ()
     raise UnreadableError(reason)
+
+
+def _is_of_system(error: BaseException) -> bool:
+    """Return whether an error comes from the operating system, and not from what the file holds."""
+    return isinstance(error, OSError) and error.errno is not None
 
 
 def _unsupported_syntax(path: File) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
@@ -14,12 +13,15 @@ from numpy.typing import NDArray
 from pydicom import Dataset
 
 from medpaint.core.types import Array
-from medpaint.io.dicom.parsing import numbers, quiet, words
+from medpaint.io.dicom.parsing import PARSE_ERRORS, Contradiction, numbers, quiet, words
 
 __all__ = ["CSA_TAGS", "Mosaic", "is_mosaic", "mosaic_of"]
 
 CSA_TAGS: Final = (0x00290010, 0x00290011, 0x00290012, 0x00291010, 0x00291110, 0x00291210)
 """Private elements of Siemens that hold its own header of the image, for every block they may be in."""
+
+_MOST_TILES: Final = 4096
+"""Largest number of slices in a mosaic; scanners make some hundred at most."""
 
 
 @dataclass(frozen=True)
@@ -81,19 +83,25 @@ def mosaic_of(dataset: Dataset) -> Mosaic:
     slices and their direction are in the private header, which nibabel reads.
 
     Raises:
-        ValueError: the headers lack it.
+        Contradiction: the headers lack it.
     """
     private = _private_header(dataset)
     slices, normal = (_items(private, name) for name in ("NumberOfImagesInMosaic", "SliceNormalVector"))
     position, cosines = numbers(dataset, "ImagePositionPatient", 3), numbers(dataset, "ImageOrientationPatient", 6)
     spacing = numbers(dataset, "PixelSpacing", 2)
     depth = numbers(dataset, "SpacingBetweenSlices", 1) or numbers(dataset, "SliceThickness", 1)
-    if len(slices) != 1 or len(normal) != 3 or not (position and cosines and spacing and depth):
-        message = "expected number, normal, position, orientation and spacing of the slices of a mosaic"
-        raise ValueError(message)
+    if len(slices) != 1 or len(normal) != 3:
+        message = "a Siemens mosaic without the private header that gives the positions of its slices"
+        raise Contradiction(message)
+    if not (position and cosines and spacing and depth):
+        message = "a Siemens mosaic without position, orientation, pixel spacing and step of its slices"
+        raise Contradiction(message)
     count = int(slices[0])
-    across = math.ceil(math.sqrt(count))
+    across = math.ceil(math.sqrt(max(1, count)))
     rows, columns = int(dataset.Rows) // across, int(dataset.Columns) // across
+    if not 0 < count <= _MOST_TILES or not rows or not columns:
+        message = f"a Siemens mosaic whose private header states {count} slices"
+        raise Contradiction(message)
     along = np.reshape(cosines, (2, 3))
     beside = np.array([dataset.Columns - columns, dataset.Rows - rows]) / 2.0 * np.array(spacing)[::-1]
     first = np.array(position) + beside @ along
@@ -104,15 +112,15 @@ def _private_header(dataset: Dataset) -> dict[str, Any]:
     """Return the contents of the private header of an image; empty if absent.
 
     Raises:
-        ValueError: it is damaged.
+        Contradiction: it is damaged.
     """
     with quiet():
         csareader: Any = import_module("nibabel.nicom.csareader")  # warns that it is experimental
         try:
             return csareader.get_csa_header(dataset, "image") or {}
-        except (csareader.CSAError, struct.error) as error:
-            message = "expected a complete private header in a mosaic"
-            raise ValueError(message) from error
+        except (csareader.CSAError, AssertionError, *PARSE_ERRORS) as error:
+            message = "a Siemens mosaic whose private header is damaged"
+            raise Contradiction(message) from error
 
 
 def _items(private: dict[str, Any], name: str) -> list[float]:

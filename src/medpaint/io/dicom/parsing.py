@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import struct
 import warnings
 import zlib
@@ -30,6 +31,7 @@ from medpaint.io.dicom.deflated import check_inflation
 __all__ = [
     "LABEL_MAP_STORAGE",
     "PARSE_ERRORS",
+    "Contradiction",
     "cause",
     "coded",
     "integer",
@@ -65,6 +67,10 @@ PARSE_ERRORS: Final = (
 more memory than the machine has."""
 
 
+class Contradiction(ValueError):  # noqa: N818 - what it is about
+    """A data set that contradicts itself; the message is written here, and quotes nobody."""
+
+
 _WORDS: Final = {"US", "SS"}
 """VRs of attributes whose values are stored values: the same 16 bits, unsigned or signed."""
 
@@ -98,7 +104,16 @@ def parsed(content: bytes, path: File) -> FileDataset:
 
 
 def cause(error: BaseException) -> str:
-    """Return what kind of error a library had, and which attribute it missed; its message may quote values."""
+    """Return what kind of error a library had, and which attribute it missed; its message may quote values.
+
+    An error of the operating system is named by its number; of our own the message is given.
+    """
+    if isinstance(error, Contradiction):
+        return str(error)
+    if isinstance(error, OSError) and error.errno is not None:
+        return os.strerror(error.errno)
+    if isinstance(error, MemoryError):
+        return "it asks for more memory than there is"
     kind, missing = type(error).__name__, getattr(error, "name", None)
     return f"{kind}: {missing}" if isinstance(missing, str) and missing.isidentifier() else kind
 

@@ -10,35 +10,22 @@ from pydicom import Dataset, FileDataset
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.utils import pixel_array
 from pydicom.uid import (
-    HTJ2K,
     UID,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
-    HTJ2KLossless,
-    HTJ2KLosslessRPCL,
     ImplicitVRLittleEndian,
-    RLELossless,
 )
 
 from medpaint.core.errors import UnreadableError, UnsupportedError
 from medpaint.core.types import Array
 from medpaint.io.archive import File
+from medpaint.io.dicom.compressed import compressed_frames, decoder_of
 from medpaint.io.dicom.mosaic import is_mosaic, mosaic_of
 from medpaint.io.dicom.parsing import PARSE_ERRORS, cause, integer
 from medpaint.io.dicom.shown import shown_uid
 
 __all__ = ["is_supported", "stored_slices", "with_slices"]
-
-_DECODERS: Final = {
-    RLELossless: "pydicom",
-    HTJ2KLossless: "pylibjpeg",
-    HTJ2KLosslessRPCL: "pylibjpeg",
-    HTJ2K: "pylibjpeg",
-}
-"""Decoders other than gdcm. Each transfer syntax has one, and no other is tried after it: pylibjpeg silently
-decodes damaged JPEG-LS to noise where gdcm refuses it, and panics on damaged RLE."""
-
 
 _PLAIN: Final = {
     ImplicitVRLittleEndian,
@@ -57,7 +44,7 @@ def is_supported(syntax: UID) -> bool:
     if syntax in _PLAIN:
         return True
     try:
-        return _DECODERS.get(syntax, "gdcm") in get_decoder(syntax).available_plugins
+        return decoder_of(syntax) in get_decoder(syntax).available_plugins
     except NotImplementedError:
         return False
 
@@ -92,16 +79,16 @@ def _stored_frames(dataset: FileDataset, path: File) -> Array:
     if not any(keyword in dataset for keyword in _PIXELS):
         message = f"expected {expected} pixels, got no pixel data: {path}"
         raise UnreadableError(message)
-    if not syntax.is_encapsulated:
-        _check_length(dataset, shape, path)
+    if syntax.is_encapsulated:
+        return compressed_frames(dataset, path)
     try:
-        plugin = _DECODERS.get(syntax, "gdcm") if syntax.is_encapsulated else ""
-        values = pixel_array(dataset, raw=True, decoding_plugin=plugin)
+        _check_length(dataset, shape, path)
+        values = pixel_array(dataset, raw=True)
     except PARSE_ERRORS as error:
-        message = f"expected {expected} decodable pixels in transfer syntax {shown_uid(syntax)}, "
-        message += f"which the decoder refused ({cause(error)}): {path}"
+        message = f"expected {expected} pixels in transfer syntax {shown_uid(syntax)}, "
+        message += f"which cannot be read ({cause(error)}): {path}"
         raise UnreadableError(message) from error
-    if not syntax.is_encapsulated and values.ndim > 2:
+    if values.ndim > 2:
         values = values[: shape[0]]  # the library takes padding for more frames
     if values.shape not in {shape, shape[shape[0] == 1 :]}:
         message = f"expected {expected} pixels in transfer syntax {shown_uid(syntax)}, got {values.shape}: {path}"

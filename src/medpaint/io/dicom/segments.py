@@ -11,7 +11,7 @@ from pydicom import Dataset, FileDataset
 
 from medpaint.core.errors import MaskError
 from medpaint.core.geometry import GRID_TOLERANCE_VOXELS, LPS_TO_RAS
-from medpaint.core.types import Affine, Mask
+from medpaint.core.types import Affine, Array, Mask
 from medpaint.core.volume import Volume
 from medpaint.io.dicom.frames import frame_datasets
 from medpaint.io.dicom.parsing import integer, numbers, text
@@ -52,8 +52,9 @@ def segmented(
         UnreadableError: the pixels cannot be decoded.
         MaskError: a frame has no position, or the frames do not form an even stack.
     """
+    stored = stored_slices(dataset, path)  # first: it refuses a number of frames that cannot be
     depths_mm = _depths_mm(dataset)
-    planes = [(values, affine) for values, affine in _planes(dataset, path, wanted) if values.any()]
+    planes = [(values, affine) for values, affine in _planes(dataset, path, wanted, stored) if values.any()]
     warnings: tuple[str, ...] = ()
     if text(dataset, "SegmentationType") == "FRACTIONAL":
         warnings = (f"the segmentation is fractional: voxels that belong to it by {_HALF:.0%} or more are taken",)
@@ -64,11 +65,19 @@ def segmented(
     return mask, scan.affine, warnings
 
 
-def _planes(dataset: FileDataset, path: Path, wanted: Sequence[int]) -> Iterator[tuple[Mask, Affine]]:
-    """Yield the frames of some segments, (columns, rows) each, and voxel (column, row, 0) to RAS+ mm."""
+def _planes(
+    dataset: FileDataset, path: Path, wanted: Sequence[int], values: Array
+) -> Iterator[tuple[Mask, Affine]]:
+    """Yield the frames of some segments, (columns, rows) each, and voxel (column, row, 0) to RAS+ mm.
+
+    Args:
+        dataset: the segmentation.
+        path: its file.
+        wanted: numbers of the segments.
+        values: stored values of all frames, (frames, rows, columns).
+    """
     kind = text(dataset, "SegmentationType")
     highest = integer(dataset, "MaximumFractionalValue", 255)
-    values = stored_slices(dataset, path)
     for frame, stored in zip(frame_datasets(dataset), values, strict=True):
         if kind == "LABELMAP":
             drawn = np.isin(stored, wanted)

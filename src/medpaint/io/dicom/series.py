@@ -11,7 +11,7 @@ from medpaint.core.geometry import axis_codes, spacing_of
 from medpaint.core.types import Progress
 from medpaint.core.volume import Volume
 from medpaint.io.archive import File, on_disk
-from medpaint.io.dicom.assessment import Assessment, with_gaps
+from medpaint.io.dicom.assessment import MASK_CLASSES, Assessment, with_gaps
 from medpaint.io.dicom.chosen import chosen, refuse_damaged
 from medpaint.io.dicom.differences import difference_warnings, encoding_of
 from medpaint.io.dicom.headers import Header
@@ -169,4 +169,5 @@ def _inspection(part: Part) -> Inspection:
         restorable=is_volume,
         reason=assessment.reason,
         facts={**_facts(headers), **_part_fact(part)},
+        is_mask=first.sop_class in MASK_CLASSES,
     )

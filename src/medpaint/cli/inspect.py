@@ -48,7 +48,7 @@ def execute(parsed: argparse.Namespace) -> int:
         if found.series:
             print(f"  series    {found.series}")
         print(f"  {found.kind:<9} {found.modality or '-'}  {grid or '?'} voxels of {spacing or '?'} mm", end="  ")
-        print(f"{found.axes}  {found.dtype}")
+        print(*(word for word in (found.axes, found.dtype, found.facts.get("unit")) if word), sep="  ")
         print(f"  {'can be restored' if found.restorable else f'cannot be restored: {found.reason}'}")
         for warning in found.warnings:
             print(f"  warning: {warning}")

@@ -18,8 +18,8 @@ def encoding_of(assessment: Assessment) -> Encoding:
     """Return the encoding of a series: scaling and padding of all slices or, where they differ, of each."""
     headers, first = assessment.headers, assessment.headers[0]
     beside = np.searchsorted(assessment.slots, np.arange(assessment.slots[-1] + 1))
-    slopes = np.array([header.slope for header in headers])
-    intercepts = np.array([header.intercept for header in headers])
+    slopes = np.array([header.scaling.slope for header in headers])
+    intercepts = np.array([header.scaling.intercept for header in headers])
     if np.ptp(slopes) or np.ptp(intercepts):
         slopes, intercepts = slopes[beside].reshape(1, 1, -1), intercepts[beside].reshape(1, 1, -1)
     else:
@@ -59,7 +59,7 @@ def _padding_warnings(headers: Sequence[Header]) -> list[str]:
 
 def _rescale_warnings(headers: Sequence[Header]) -> list[str]:
     """Return a warning where only some slices state how stored values become intensities."""
-    without = sum(not header.is_rescaled for header in headers)
+    without = sum(not header.scaling.is_rescaled for header in headers)
     if without in {0, len(headers)}:
         return []
     count = _counted(without, len(headers))

@@ -6,7 +6,7 @@ import hashlib
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from typing import Any, Final, TypeGuard
@@ -37,6 +37,7 @@ __all__ = [
     "numbers",
     "numbers_of",
     "parsed",
+    "private_numbers",
     "quiet",
     "stored_values",
     "text",
@@ -161,8 +162,18 @@ def numbers(dataset: Dataset, keyword: str, count: int) -> tuple[float, ...] | N
 
 def numbers_of(dataset: Dataset, keyword: str) -> tuple[float, ...]:
     """Return finite numbers, however many; none where the attribute is absent or malformed."""
+    return _finite(lambda: dataset.get(keyword))
+
+
+def private_numbers(dataset: Dataset, creator: str, group: int, element: int) -> tuple[float, ...]:
+    """Return the finite numbers of an element of a private block; none where it is absent or malformed."""
+    return _finite(lambda: dataset.private_block(group, creator)[element].value)
+
+
+def _finite(value_of: Callable[[], object]) -> tuple[float, ...]:
+    """Return a value as finite numbers; none where it is something else or cannot be parsed."""
     try:
-        value = dataset.get(keyword)
+        value: Any = value_of()
         found = tuple(float(part) for part in (value if _is_many(value) else [value]))
     except PARSE_ERRORS:
         return ()

@@ -29,7 +29,7 @@ __all__ = ["identity_of", "list_series", "read_series"]
 def read_series(
     path: Path, *, series: str | None = None, absent_slices: bool = False
 ) -> tuple[Volume, DicomSource]:
-    """Read one series of CT or MR images as a volume: single-frame, enhanced multi-frame, or Siemens mosaics.
+    """Read one series of CT, MR or PET images as a volume: single-frame, enhanced multi-frame, or Siemens mosaics.
 
     Slices are sorted along their normal (rows x columns), ascending. ``data[i, j, k]`` is the native stored
     value in column i, row j of slice k; MONOCHROME1 images keep their stored values as well.
@@ -106,11 +106,7 @@ def _source(
         sha256=digest_of(part, digests),
         selection=selection,
         facts={**_facts(headers), **_part_fact(part), "axes": axis_codes(volume.affine)},
-        warnings=(
-            *part.assessment.warnings,
-            *difference_warnings(headers),
-            *dict.fromkeys(note for header in headers for note in header.notes),
-        ),
+        warnings=_warnings(part),
         instances=tuple(digests),
         digests=tuple(digests.values()),
         places=tuple((numbers[header.path], header.index) for header in headers),
@@ -118,6 +114,16 @@ def _source(
         affine=volume.affine,
         shape=volume.shape,
         encoding=volume.encoding,
+    )
+
+
+def _warnings(part: Part) -> tuple[str, ...]:
+    """Return what users should know about a volume, a sentence each."""
+    headers = part.assessment.headers
+    return (
+        *part.assessment.warnings,
+        *difference_warnings(headers),
+        *dict.fromkeys(note for header in headers for note in header.notes),
     )
 
 
@@ -137,7 +143,15 @@ def _facts(headers: Sequence[Header]) -> dict[str, str | int | float]:
         "instances": len({header.path for header in headers}),
         "photometric": first.photometric,
         "bits_stored": first.bits[1],
-        **({"unit": first.unit} if first.unit else {}),
+        **_values(headers),
+    }
+
+
+def _values(headers: Sequence[Header]) -> dict[str, str]:
+    """Return what all slices say alike about their intensities: the unit, and facts of PET."""
+    stated = [{"unit": one.scaling.unit, **one.facts} for one in headers]
+    return {
+        name: value for name, value in stated[0].items() if value and all(one.get(name) == value for one in stated)
     }
 
 
@@ -167,4 +181,5 @@ def _inspection(part: Part) -> Inspection:
         restorable=is_volume,
         reason=assessment.reason,
         facts={**_facts(headers), **_part_fact(part)},
+        warnings=_warnings(part) if is_volume else (),
     )

@@ -121,6 +121,7 @@ def _warnings(part: Part) -> tuple[str, ...]:
     """Return what users should know about a volume, a sentence each."""
     headers = part.assessment.headers
     return (
+        *([part.note] if part.note else []),
         *part.assessment.warnings,
         *difference_warnings(headers),
         *dict.fromkeys(note for header in headers for note in header.notes),

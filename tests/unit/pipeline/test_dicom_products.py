@@ -10,6 +10,7 @@ import numpy as np
 import pydicom
 import pytest
 from dicom_phantom import OBLIQUE, Phantom, validator_errors
+from multiframe_phantom import enhanced
 from pydicom import FileDataset
 from pydicom.uid import UID
 from scans import save_pair
@@ -193,3 +194,25 @@ def test_a_volume_chosen_by_its_order_is_restored(tmp_path: Path) -> None:
     assert done.record.warnings[0].startswith("no attribute tells the 2 volumes apart")
     assert done.products is not None
     assert not verify(done.products.record).problems
+
+
+def test_the_segmentation_refers_to_the_frames_of_its_volume(tmp_path: Path) -> None:
+    (tmp_path / "scan").mkdir()
+    phantom = enhanced(tmp_path / "image.dcm", echoes=2)
+    (tmp_path / "image.dcm").rename(tmp_path / "scan" / "image.dcm")
+    hole = np.zeros((phantom.shape[1], phantom.shape[0], phantom.shape[2]), bool)
+    hole[1:3, 2:4, 1:3] = True
+    name = "1.2.3.4#echo-time=9.0"
+    done = restore(tmp_path / "scan", hole, output=tmp_path / "out", engine="nearest", series=name)
+    assert roles(done) == ["restored", "mask", "segmentation"]
+    assert done.products is not None
+    assert not verify(done.products.record).problems
+    written = pydicom.dcmread(done.products.segmentation)
+    image = pydicom.dcmread(tmp_path / "scan" / "image.dcm")
+    for item in written.PerFrameFunctionalGroupsSequence:
+        (source,) = item.DerivationImageSequence[0].SourceImageSequence
+        frame = image.PerFrameFunctionalGroupsSequence[source.ReferencedFrameNumber - 1]
+        assert frame.MREchoSequence[0].EffectiveEchoTime == 9.0
+        assert item.PlanePositionSequence == frame.PlanePositionSequence
+    again = restore(tmp_path / "scan", done.products.segmentation, engine="nearest", series=name)
+    np.testing.assert_array_equal(again.mask, hole)

@@ -266,6 +266,22 @@ def test_a_product_is_the_volume_that_was_chosen_by_its_order(tmp_path: Path) ->
         read_series(tmp_path / "out", series="#echo-time=4")
 
 
+@pytest.mark.parametrize("words", ["gradient=1.000/0.000/0.000", "foo=1", "foo-order=1"])
+def test_a_lone_volume_is_not_taken_for_another(tmp_path: Path, words: str) -> None:
+    Phantom().write(tmp_path)
+    for name in (f"#{words}", f"1.2.3.4#{words}"):
+        with pytest.raises(InputError, match=f"expected slices with {words} .* found no part"):
+            read_series(tmp_path, series=name)
+
+
+def test_nothing_to_repair_leaves_a_volume_that_is_chosen_by_its_order(tmp_path: Path) -> None:
+    write(tmp_path / "scan", by_volume)
+    volume, source = read_series(tmp_path / "scan", series="1.2.3.4#instance-number-order=2")
+    source.write(volume.data, np.zeros(volume.shape, bool), tmp_path / "out", Derivation("Nothing.", "key"))
+    again, _ = read_series(tmp_path / "out", series="#instance-number-order=2")
+    np.testing.assert_array_equal(again.data, volume.data)
+
+
 def test_frames_of_an_enhanced_image_are_ordered_too(tmp_path: Path) -> None:
     enhanced(tmp_path / "e.dcm", echoes=2)
     dataset = pydicom.dcmread(tmp_path / "e.dcm")

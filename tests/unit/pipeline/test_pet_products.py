@@ -11,7 +11,9 @@ import numpy as np
 import pydicom
 import pytest
 from dicom_phantom import Phantom, validator_errors
+from highdicom.legacy import LegacyConvertedEnhancedPETImage
 from pydicom import FileDataset
+from pydicom.uid import UID
 from scans import voxels_of
 
 from medpaint.audit.verify import verify
@@ -54,6 +56,32 @@ def test_products_are_valid(tmp_path: Path, options: dict[str, Any]) -> None:
     assert not verify(products.record).problems
     assert done.record.read is not None
     assert done.record.read.facts["unit"] == "Bq/ml"
+
+
+@pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dciodvfy is not installed")
+def test_a_time_point_of_a_legacy_converted_image_stays_as_valid_as_it_was(tmp_path: Path) -> None:
+    for time in (1, 2):
+
+        def change(dataset: FileDataset, index: int, time: int = time) -> None:
+            dataset.SOPInstanceUID = UID(f"{dataset.SOPInstanceUID}.{time}")
+            dataset.SeriesType, dataset.FrameReferenceTime = ["DYNAMIC", "IMAGE"], str(60000.0 * time)
+            dataset.ImageIndex = dataset.InstanceNumber = 6 * (time - 1) + index + 1
+
+        Phantom(modality="PT", shape=(12, 14, 6), bits_stored=16, change=change).write(
+            tmp_path / "single" / str(time)
+        )
+    images = [pydicom.dcmread(file) for file in sorted((tmp_path / "single").rglob("*.dcm"))]
+    (tmp_path / "scan").mkdir()
+    LegacyConvertedEnhancedPETImage(
+        images, series_instance_uid="1.2.7", series_number=5, sop_instance_uid="1.2.7.1", instance_number=1
+    ).save_as(tmp_path / "scan" / "e.dcm")
+    name = "1.2.7#frame-reference-time=120000.0"
+    done = restore(tmp_path / "scan", mask(), output=tmp_path / "out", engine="nearest", series=name)
+    assert done.products is not None
+    before = validator_errors(tmp_path / "scan" / "e.dcm")
+    assert validator_errors(done.products.restored / "0001.dcm") <= before
+    assert not validator_errors(done.products.segmentation)
+    assert not verify(done.products.record).problems
 
 
 def test_filled_voxels_are_stored_with_the_slope_of_their_slice(tmp_path: Path) -> None:

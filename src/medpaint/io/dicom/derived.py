@@ -22,6 +22,7 @@ from medpaint.io.source import Derivation
 __all__ = [
     "SERIES_NUMBER_STEP",
     "STATEMENT",
+    "UID_ROOT",
     "count_slices",
     "derived_uid",
     "mark_derived",
@@ -31,7 +32,10 @@ __all__ = [
 _NAMESPACE: Final = uuid.UUID("7d9f7a53-5ad0-5c1c-9d27-0b5a3a4a6c11")
 """Namespace of every UUID derived here; chosen once, never to change."""
 
-IMPLEMENTATION_UID: Final = UID(f"2.25.{uuid.uuid5(_NAMESPACE, 'implementation').int}")
+UID_ROOT: Final = "2.25."
+"""Start of identifiers that are made of a UUID (DICOM PS3.5, B.2), as those of all products are."""
+
+IMPLEMENTATION_UID: Final = UID(f"{UID_ROOT}{uuid.uuid5(_NAMESPACE, 'implementation').int}")
 
 STATEMENT: Final = (
     "Voxels inside a mask were synthesised by medpaint and are not measurements. "
@@ -50,7 +54,7 @@ def derived_uid(uid: str, key: str) -> UID:
 
     It has the form 2.25 and a name-based UUID (DICOM PS3.5, B.2; RFC 9562, 5.5).
     """
-    return UID(f"2.25.{uuid.uuid5(_NAMESPACE, f'{uid} {key}').int}")
+    return UID(f"{UID_ROOT}{uuid.uuid5(_NAMESPACE, f'{uid} {key}').int}")
 
 
 def mark_derived(dataset: FileDataset, derivation: Derivation, *, filled: AbstractSet[int]) -> None:

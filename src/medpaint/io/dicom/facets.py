@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from pydicom import Dataset
 
-from medpaint.io.dicom.parsing import numbers, private_numbers, text, words
+from medpaint.io.dicom.parsing import PRIVATE_BLOCKS, numbers, private_numbers, text, words
 
 __all__ = ["FACET_KEYWORDS", "facets_of", "order_of"]
 
@@ -34,9 +34,6 @@ _FACETS: Final = {
 _DIRECTIONS: Final = "DiffusionGradientDirectionSequence"
 """Where an enhanced image states the direction of a diffusion gradient."""
 
-_BLOCKS: Final = range(0x10, 0x18)
-"""Private blocks that are parsed; creators reserve them from the first on."""
-
 _BILLION: Final = 10**9
 """GE adds it to b-values of some sequences."""
 
@@ -50,7 +47,7 @@ class _Private(NamedTuple):
 
     def numbers(self, dataset: Dataset) -> tuple[float, ...]:
         """Return the first number of each element, or all of a single one; none where one is absent."""
-        found = [private_numbers(dataset, self.creator, self.group, element) for element in self.elements]
+        found = private_numbers(dataset, *self)
         if len(found) == 1:
             return found[0]
         return tuple(one[0] for one in found) if all(found) else ()
@@ -78,7 +75,7 @@ def _private_tags() -> set[int]:
     """Return the private tags that are read, in every block that they may be in, with the blocks' creators."""
     tags = set()
     for place in (*_B_VALUES, *_GRADIENTS):
-        for block in _BLOCKS:
+        for block in PRIVATE_BLOCKS:
             tags.add(place.group << 16 | block)
             tags |= {place.group << 16 | block << 8 | element for element in place.elements}
     return tags

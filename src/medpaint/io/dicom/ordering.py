@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,10 @@ from numpy.typing import NDArray
 from medpaint.io.dicom.headers import Header
 from medpaint.io.dicom.stack import levels_of
 
-__all__ = ["Ordering", "ordering_of"]
+__all__ = ["ORDER_SUFFIX", "Ordering", "ordering_of"]
+
+ORDER_SUFFIX: Final = "-order"
+"""Ending of the names of orders, such as ``instance-number-order``."""
 
 _Table = NDArray[np.int64]
 """A number for each slice, (volumes, positions)."""
@@ -63,7 +67,7 @@ def ordering_of(headers: Sequence[Header]) -> Ordering:
         return Ordering(note=f"nothing else tells them apart ({same}), and {note}")
     note = f"no attribute tells the {counts[0]} volumes apart ({same}): they are numbered in the order of {first}"
     volumes = tuple(tuple(headers[index] for index in row) for row in table)
-    return Ordering(f"{first}-order", volumes, note)
+    return Ordering(f"{first}{ORDER_SUFFIX}", volumes, note)
 
 
 def _tables(headers: Sequence[Header], levels: NDArray[np.int64]) -> Iterator[tuple[str, _Table]]:

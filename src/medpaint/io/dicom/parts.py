@@ -9,8 +9,9 @@ from typing import Final
 
 from medpaint.core.errors import InputError
 from medpaint.io.dicom.assessment import Assessment, assess
+from medpaint.io.dicom.derived import UID_ROOT
 from medpaint.io.dicom.headers import Header
-from medpaint.io.dicom.ordering import ordering_of
+from medpaint.io.dicom.ordering import ORDER_SUFFIX, ordering_of
 
 __all__ = ["Part", "chosen_part", "parts_of", "split_name"]
 
@@ -90,16 +91,24 @@ def chosen_part(headers: Sequence[Header], words: str, *, in_product: bool) -> P
     for part in parts:
         if part.words == words:
             return part
-    if in_product and len(parts) == 1 and not _contradicts(headers, wanted):
+    if in_product and len(parts) == 1 and _may_lack(headers, wanted):
         return Part(words, parts[0].assessment)
     known = ", ".join(part.words or "no part" for part in parts)
     message = f"expected slices with {words} in series {headers[0].series_uid}, found {known}"
     raise InputError(message)
 
 
-def _contradicts(headers: Sequence[Header], wanted: Sequence[tuple[str, ...]]) -> bool:
-    """Return whether an image states something else than is wanted; one that states nothing does not."""
-    return any(header.facets.get(name) not in {value, "", None} for header in headers for name, value in wanted)
+def _may_lack(headers: Sequence[Header], wanted: Sequence[tuple[str, ...]]) -> bool:
+    """Return whether a lone volume may be a product that lacks what told it apart from others.
+
+    Its order among them is gone with them. What de-identification removed is absent from a derived series.
+    """
+    derived = headers[0].series_uid.startswith(UID_ROOT)
+    return all(
+        name in {f"{order}{ORDER_SUFFIX}" for order in headers[0].order}
+        or (derived and all(header.facets.get(name) in {value, ""} for header in headers))
+        for name, value in wanted
+    )
 
 
 def _ordered(headers: Sequence[Header], whole: Assessment) -> list[Part]:

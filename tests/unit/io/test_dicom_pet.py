@@ -253,3 +253,12 @@ def test_slices_put_back_are_counted(tmp_path: Path) -> None:
     source.write(volume.data, mask, tmp_path / "out", DERIVATION)
     written = [pydicom.dcmread(file) for file in sorted((tmp_path / "out").iterdir())]
     assert [(one.ImageIndex, one.NumberOfSlices) for one in written] == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+@pytest.mark.parametrize("lost", [1, 2])
+def test_slices_put_back_are_stored_with_the_slope_that_they_state(tmp_path: Path, lost: int) -> None:
+    pet().write(tmp_path / "scan")[lost].unlink()
+    volume, source = read_series(tmp_path / "scan", absent_slices=True)
+    source.write(volume.data, volume.data == volume.data, tmp_path / "out", DERIVATION)
+    again, _ = read_series(tmp_path / "out")
+    np.testing.assert_array_equal(again.encoding.slope, volume.encoding.slope)

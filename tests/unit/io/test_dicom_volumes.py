@@ -221,7 +221,7 @@ def of_b_values(dataset: FileDataset, volume: int, k: int) -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ((scrambled,), r"nothing tells the 3 slices at each position apart \(.*echo-time.*\), nor their order"),
+        ((scrambled,), r"nothing tells the 3 slices at each position apart \(.*echo-time.*\), nor does their order"),
         ((unnumbered,), r"nothing tells the 3 slices at each position apart"),
         (
             (by_position, backwards),

@@ -9,6 +9,7 @@ import numpy as np
 from medpaint.core.encoding import Encoding, Padding
 from medpaint.core.types import Array
 from medpaint.io.dicom.assessment import Assessment
+from medpaint.io.dicom.gaps import neighbour_of
 from medpaint.io.dicom.headers import Header
 
 __all__ = ["difference_warnings", "encoding_of"]
@@ -17,10 +18,10 @@ __all__ = ["difference_warnings", "encoding_of"]
 def encoding_of(assessment: Assessment) -> Encoding:
     """Return the encoding of a series: scaling and padding of all slices or, where they differ, of each."""
     headers, first = assessment.headers, assessment.headers[0]
-    beside = np.searchsorted(assessment.slots, np.arange(assessment.slots[-1] + 1))
     slopes = np.array([header.scaling.slope for header in headers])
     intercepts = np.array([header.scaling.intercept for header in headers])
     if np.ptp(slopes) or np.ptp(intercepts):
+        beside = [neighbour_of(k, assessment.slots) for k in range(assessment.slots[-1] + 1)]
         slopes, intercepts = slopes[beside].reshape(1, 1, -1), intercepts[beside].reshape(1, 1, -1)
     else:
         slopes, intercepts = slopes[0], intercepts[0]

@@ -117,4 +117,4 @@ def _unvaried(headers: Sequence[Header]) -> str:
     same = [
         name for name, value in facets.items() if value and all(one.facets.get(name) == value for one in headers)
     ]
-    return f"the same in all slices: {', '.join(same)}" if same else "none is stated"
+    return f"the same in all slices: {', '.join(same)}" if same else "none of those that could is stated"

@@ -19,6 +19,7 @@ from medpaint.io.archive import File, on_disk
 from medpaint.io.atomic import replacing_folder
 from medpaint.io.dicom.deidentified import PROFILE, deidentify, replaced_uid
 from medpaint.io.dicom.derived import count_slices, derived_uid, mark_derived, place_slice
+from medpaint.io.dicom.gaps import neighbour_of
 from medpaint.io.dicom.mosaic import is_mosaic
 from medpaint.io.dicom.parsing import PARSE_ERRORS, cause, parsed, quiet, unchanged
 from medpaint.io.dicom.pixels import stored_slices, with_slices
@@ -217,7 +218,7 @@ class DicomSource:
 
     def _put_between(self, k: int, change: _Change, derivation: Derivation, target: Path) -> None:
         """Write an instance for a slice that was absent, modelled on its nearest neighbour."""
-        number = min(range(len(self.slots)), key=lambda one: abs(self.slots[one] - k))
+        number = neighbour_of(k, self.slots)
         file = self.instances[number]
         dataset = self._dataset(unchanged(file, self.digests[number]), file, derivation)
         to_plain_syntax(dataset)

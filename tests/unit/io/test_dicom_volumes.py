@@ -193,6 +193,22 @@ def test_a_consistent_order_tells_volumes_apart_where_nothing_else_does(
     assert list_series(tmp_path)[1].warnings == source.warnings
 
 
+def test_what_tells_some_volumes_apart_stands_before_the_order(tmp_path: Path) -> None:
+    def change(dataset: FileDataset, volume: int, _k: int) -> None:
+        dataset.DiffusionBValue = 1000.0 * (volume > 0)
+
+    write(tmp_path / "scan", by_volume, change)
+    names = ["b-value=0.0,{}=1", "b-value=1000.0,{}=2", "b-value=1000.0,{}=3"]
+    names = [name.format("instance-number-order") for name in names]
+    assert list(volumes_of(tmp_path / "scan")) == names
+    volume, source = read_series(tmp_path / "scan", series=f"1.2.3.4#{names[2]}")
+    source.write(volume.data, np.ones(volume.shape, bool), tmp_path / "out", Derivation("Filled.", "key"))
+    again, _ = read_series(tmp_path / "out", series=f"#{names[2]}")
+    np.testing.assert_array_equal(again.data, volume.data)
+    with pytest.raises(InputError, match="expected slices with b-value=0"):
+        read_series(tmp_path / "out", series=f"#{names[0]}")
+
+
 def test_image_index_of_pet_tells_volumes_apart(tmp_path: Path) -> None:
     def change(dataset: FileDataset, volume: int, k: int) -> None:
         dataset.ImageIndex, dataset.BitsStored, dataset.HighBit = volume * SLICES + k + 1, 16, 15
@@ -221,7 +237,10 @@ def of_b_values(dataset: FileDataset, volume: int, k: int) -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ((scrambled,), r"nothing tells the 3 slices at each position apart \(.*echo-time.*\), nor does their order"),
+        (
+            (scrambled,),
+            r"nothing tells the 3 slices at each position apart \(.*echo-time.*\), nor does their",
+        ),
         ((unnumbered,), r"nothing tells the 3 slices at each position apart"),
         (
             (by_position, backwards),

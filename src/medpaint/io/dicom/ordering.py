@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -26,13 +26,12 @@ class Ordering:
     """The volumes of a series by an order of its slices.
 
     Attributes:
-        name: of the order, such as ``instance-number-order``.
-        volumes: the slices of each; empty where there is no such order.
+        volumes: the slices of each, by its name; empty where there is no such order. The name is what tells it
+            apart from some of the others, and its number, such as ``b-value=1000.0,instance-number-order=2``.
         note: by what they are told apart, and what does not differ; or why they cannot be.
     """
 
-    name: str = ""
-    volumes: tuple[tuple[Header, ...], ...] = ()
+    volumes: Mapping[str, Sequence[Header]] = field(default_factory=dict)
     note: str = ""
 
 
@@ -58,7 +57,7 @@ def ordering_of(headers: Sequence[Header]) -> Ordering:
     same = _unvaried(headers)
     if not found:
         return Ordering(
-            note=f"nothing tells the {counts[0]} slices at each position apart ({same}), nor their order"
+            note=f"nothing tells the {counts[0]} slices at each position apart ({same}), nor does their order"
         )
     first, table = next(iter(found.items()))
     other = [name for name, one in found.items() if _partition(one) != _partition(table)]
@@ -66,8 +65,8 @@ def ordering_of(headers: Sequence[Header]) -> Ordering:
         note = f"{first} and {other[0]} group the {counts[0]} slices at each position into different volumes"
         return Ordering(note=f"nothing else tells them apart ({same}), and {note}")
     note = f"no attribute tells the {counts[0]} volumes apart ({same}): they are numbered in the order of {first}"
-    volumes = tuple(tuple(headers[index] for index in row) for row in table)
-    return Ordering(f"{first}{ORDER_SUFFIX}", volumes, note)
+    volumes = [[headers[index] for index in row] for row in table]
+    return Ordering(dict(zip(_names(volumes, first), volumes, strict=True)), note)
 
 
 def _tables(headers: Sequence[Header], levels: NDArray[np.int64]) -> Iterator[tuple[str, _Table]]:
@@ -104,6 +103,18 @@ def _is_pure(headers: Sequence[Header], table: _Table) -> bool:
         if all(column == columns[0] for column in columns) and any(len(set(row)) > 1 for row in values):
             return False
     return True
+
+
+def _names(volumes: Sequence[Sequence[Header]], order: str) -> Iterator[str]:
+    """Yield the name of each volume: what its slices state alike, unlike some others, and its number."""
+    telling = []
+    for name in volumes[0][0].facets:
+        values = [{header.facets.get(name) for header in volume} for volume in volumes]
+        if all(len(value) == 1 for value in values) and len(set().union(*values)) > 1:
+            telling.append(name)
+    for number, volume in enumerate(volumes, 1):
+        facets = [f"{name}={volume[0].facets[name]}" for name in telling]
+        yield ",".join([*facets, f"{order}{ORDER_SUFFIX}={number}"])
 
 
 def _partition(table: _Table) -> Hashable:

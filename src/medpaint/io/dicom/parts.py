@@ -117,8 +117,8 @@ def _ordered(headers: Sequence[Header], whole: Assessment) -> list[Part]:
         return [Part("", whole)]
     ordering = ordering_of(headers)
     parts = [
-        Part(f"{ordering.name}={number}", assess(volume), ordering.note)
-        for number, volume in enumerate(ordering.volumes, 1)
+        Part(words, assess(volume), ordering.note)
+        for words, volume in ordering.volumes.items()
         if len(volume) >= _FEWEST
     ]
     if parts and not any(part.assessment.reason for part in parts):

@@ -12,7 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset, FileDataset, dcmwrite
 from pydicom.dataset import FileMetaDataset
-from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian, MRImageStorage, RLELossless
+from pydicom.uid import (
+    UID,
+    CTImageStorage,
+    ExplicitVRLittleEndian,
+    MRImageStorage,
+    PositronEmissionTomographyImageStorage,
+    RLELossless,
+)
 
 AXIAL: Final = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 SAGITTAL: Final = (0.0, 1.0, 0.0, 0.0, 0.0, -1.0)
@@ -20,6 +27,8 @@ CORONAL: Final = (1.0, 0.0, 0.0, 0.0, 0.0, -1.0)
 OBLIQUE: Final = (0.96, 0.28, 0.0, 0.0, 0.0, -1.0)
 SERIES: Final = "1.2.3.4"
 """UID of a series that a test does not give another."""
+
+STORAGE: Final = {"CT": CTImageStorage, "MR": MRImageStorage, "PT": PositronEmissionTomographyImageStorage}
 
 
 def _unchanged(_dataset: FileDataset, _index: int) -> None:
@@ -93,7 +102,7 @@ class Phantom:
 
     def _dataset(self, index: int, values: NDArray[Any], position: NDArray[np.float64]) -> FileDataset:
         """Return one slice."""
-        storage = CTImageStorage if self.modality == "CT" else MRImageStorage
+        storage = STORAGE[self.modality]
         meta = FileMetaDataset()
         meta.MediaStorageSOPClassUID = storage
         meta.MediaStorageSOPInstanceUID = UID(f"{self.series}.{index + 1}")
@@ -101,6 +110,8 @@ class Phantom:
         dataset = FileDataset("", {}, file_meta=meta, preamble=bytes(128))
         dataset.SOPClassUID, dataset.SOPInstanceUID = storage, meta.MediaStorageSOPInstanceUID
         _describe(dataset, self.modality, self.series, index)
+        if self.modality == "PT":
+            _describe_pet(dataset, index, self.shape[2])
         dataset.ImagePositionPatient = [f"{value:.6f}"[:16] for value in position]
         dataset.ImageOrientationPatient = [f"{value:.10f}"[:16] for value in self.orientation]
         dataset.PixelSpacing = [f"{value:.6f}" for value in self.pixel_spacing]
@@ -138,10 +149,42 @@ def _describe(dataset: Dataset, modality: str, series: str, index: int) -> None:
     if modality == "CT":
         dataset.KVP = "120"
         dataset.RescaleIntercept, dataset.RescaleSlope, dataset.RescaleType = "-1024", "1", "HU"
-    else:
+    if modality == "MR":
         dataset.ScanningSequence, dataset.SequenceVariant, dataset.ScanOptions = "GR", "NONE", ""
         dataset.MRAcquisitionType, dataset.EchoTrainLength = "2D", 1
         dataset.RepetitionTime, dataset.EchoTime, dataset.FlipAngle = "20", "3", "30"
+
+
+def _describe_pet(dataset: Dataset, index: int, slices: int) -> None:
+    """Set the attributes that every PET image has; each slice has a slope of its own, as scanners write them."""
+    dataset.ImageType = ["ORIGINAL", "PRIMARY"]
+    del dataset.PatientPosition  # the codes below say it
+    dataset.SeriesDate, dataset.SeriesTime = "20200102", "030405"
+    dataset.AcquisitionDate, dataset.AcquisitionTime = "20200102", "030405"
+    dataset.ContentDate, dataset.ContentTime = "20200102", "030405"
+    dataset.PatientWeight, dataset.PatientSize = "70.5", "1.75"
+    dataset.Units, dataset.CountsSource, dataset.DecayCorrection = "BQML", "EMISSION", "START"
+    dataset.SeriesType, dataset.CorrectedImage = ["STATIC", "IMAGE"], ["DECY", "ATTN", "SCAT"]
+    dataset.NumberOfSlices, dataset.ImageIndex, dataset.CollimatorType = slices, index + 1, "NONE"
+    dataset.FrameReferenceTime, dataset.ActualFrameDuration, dataset.DecayFactor = "0", "120000", "1.02"
+    dataset.RescaleIntercept, dataset.RescaleSlope = "0", str(0.5 + 0.125 * index)
+    drug, isotope = Dataset(), Dataset()
+    isotope.CodeValue, isotope.CodingSchemeDesignator, isotope.CodeMeaning = "C-111A1", "SRT", "^18^Fluorine"
+    drug.RadionuclideCodeSequence, drug.Radiopharmaceutical = [isotope], "FDG"
+    drug.RadiopharmaceuticalStartTime, drug.RadiopharmaceuticalStopTime = "020000", "020010"
+    drug.RadionuclideTotalDose, drug.RadionuclideHalfLife = "350000000", "6586.2"
+    dataset.RadiopharmaceuticalInformationSequence = [drug]
+    dataset.PatientOrientationCodeSequence = [_code("F-10450", "recumbent", _code("F-10340", "supine"))]
+    dataset.PatientGantryRelationshipCodeSequence = [_code("F-10470", "headfirst")]
+
+
+def _code(value: str, meaning: str, modifier: Dataset | None = None) -> Dataset:
+    """Return a code of the orientation of a patient."""
+    code = Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = value, "SRT", meaning
+    if modifier is not None:
+        code.PatientOrientationModifierCodeSequence = [modifier]
+    return code
 
 
 def validator_errors(file: Path) -> set[str]:

@@ -10,7 +10,7 @@ import numpy as np
 import pydicom
 from dicom_phantom import AXIAL, SAGITTAL, Phantom
 from pydicom import Dataset
-from pydicom.uid import EnhancedMRImageStorage
+from pydicom.uid import EnhancedMRImageStorage, EnhancedPETImageStorage
 
 
 def enhanced(
@@ -49,6 +49,45 @@ def enhanced(
     dataset.PerFrameFunctionalGroupsSequence = groups
     dataset.save_as(path)
     return phantom
+
+
+def enhanced_pet(path: Path, *, times: int = 1) -> Phantom:
+    """Write an enhanced PET image, each frame with a slope of its own and in Bq/ml, and return its phantom."""
+    phantom = Phantom(modality="PT", bits_stored=16)
+    (first, *_) = phantom.write(path.parent / "single")
+    dataset = pydicom.dcmread(first)
+    top = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness", "RescaleSlope")
+    for keyword in (*top, "RescaleIntercept", "Units", "FrameReferenceTime", "SeriesType", "ImageIndex"):
+        del dataset[keyword]
+    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = EnhancedPETImageStorage
+    frames = [(time, k) for time in range(times) for k in range(phantom.shape[2])]
+    dataset.NumberOfFrames = len(frames)
+    dataset.PixelData = np.stack([phantom.voxels()[k] ^ time for time, k in frames]).tobytes()
+    plane, measures, kind = Dataset(), Dataset(), Dataset()
+    plane.ImageOrientationPatient = list(phantom.orientation)
+    measures.PixelSpacing, measures.SliceThickness = list(phantom.pixel_spacing), phantom.step_mm
+    kind.FrameType = ["ORIGINAL", "PRIMARY", "VOLUME", "NONE"]
+    common = Dataset()
+    common.PlaneOrientationSequence, common.PixelMeasuresSequence = [plane], [measures]
+    common.PETFrameTypeSequence = [kind]
+    dataset.SharedFunctionalGroupsSequence = [common]
+    dataset.PerFrameFunctionalGroupsSequence = [_pet_frame(phantom, time, k) for time, k in frames]
+    dataset.save_as(path)
+    return phantom
+
+
+def _pet_frame(phantom: Phantom, time: int, k: int) -> Dataset:
+    """Return the functional groups of a frame of PET."""
+    item, place, values, content, line, unit = (Dataset() for _ in range(6))
+    place.ImagePositionPatient = [float(value) for value in phantom.places()[k]]
+    values.RescaleSlope, values.RescaleIntercept, values.RescaleType = 0.5 + 0.125 * k, 0.0, "US"
+    content.TemporalPositionIndex = time + 1
+    line.RealWorldValueSlope, line.RealWorldValueIntercept = 0.5 + 0.125 * k, 0.0
+    unit.CodeValue, unit.CodingSchemeDesignator, unit.CodeMeaning = "Bq/ml", "UCUM", "Becquerels/milliliter"
+    line.MeasurementUnitsCodeSequence = [unit]
+    item.PlanePositionSequence, item.PixelValueTransformationSequence = [place], [values]
+    item.FrameContentSequence, item.RealWorldValueMappingSequence = [content], [line]
+    return item
 
 
 def csa(**values: list[Any]) -> bytes:

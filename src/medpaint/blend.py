@@ -10,10 +10,13 @@ from medpaint.core.boxes import bounding_box, grown
 from medpaint.core.types import Array, FloatArray, Mask, Spacing
 from medpaint.core.volume import Volume
 
-__all__ = ["alpha_in_mask", "blended"]
+__all__ = ["alpha_in_mask", "blended", "clipped"]
 
 SHARPEST_MM: Final = 1e-6
 """A narrower soft edge is a hard one; keeps the division within float64."""
+
+HALF_STEP: Final = 0.5
+"""Rounding moves a stored value by this much at most."""
 
 
 def alpha_in_mask(mask: Mask, spacing_mm: Spacing, edge_mm: float) -> FloatArray:
@@ -68,3 +71,18 @@ def blended(scan: Volume, mask: Mask, filled: FloatArray, alpha: FloatArray) -> 
     mixed = np.where(weight < 1.0, weight * filled + (1.0 - weight) * np.nan_to_num(own), filled)
     restored[box][inside] = encoding.encode(mixed)
     return restored
+
+
+def clipped(scan: Volume, mask: Mask, filled: FloatArray) -> int:
+    """Return how many filled voxels exceed what their slice can store, where each slice has its own scaling.
+
+    Args:
+        scan: the scan, (I, J, K).
+        mask: True = repair, (I, J, K).
+        filled: intensities, one for each True of `mask`, in C order.
+    """
+    if not (scan.encoding.slope.ndim and filled.size):
+        return 0
+    encoding = scan.encoding.at(mask, scan.shape)
+    stored = (filled.astype(np.float64) - encoding.intercept) / encoding.slope
+    return int(np.count_nonzero((stored > encoding.highest + HALF_STEP) | (stored < encoding.lowest - HALF_STEP)))

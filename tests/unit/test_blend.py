@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medpaint.blend import alpha_in_mask, blended
+from medpaint.blend import alpha_in_mask, blended, clipped
 from medpaint.core.encoding import Encoding
 from medpaint.core.volume import Volume
 
@@ -84,3 +84,16 @@ def test_rescaled_values_are_stored_with_the_encoding_of_the_scan() -> None:
         scan, np.ones((1, 1, 2), bool), np.array([-1024.0, 76.0], np.float32), np.ones(2, np.float32)
     )
     assert restored.ravel().tolist() == [0, 550]
+
+
+@pytest.mark.parametrize(("slopes", "expected"), [([1.0, 0.01], 1), ([1.0, 1.0], 0)])
+def test_fills_beyond_the_scaling_of_their_slice_are_counted(slopes: list[float], expected: int) -> None:
+    slope = np.array(slopes).reshape(1, 1, 2)
+    scan = Volume(np.zeros((1, 2, 2), "i2"), np.eye(4), Encoding.of(np.dtype("i2"), slope=slope))
+    filled = np.array([400.0, 400.0, 300.0, 300.0], np.float32)  # the second one needs more than 16 bits
+    assert clipped(scan, np.ones((1, 2, 2), bool), filled) == expected
+
+
+def test_a_scan_with_one_scaling_has_no_slice_that_cannot_store_what_others_can() -> None:
+    scan = Volume(np.zeros((1, 1, 1), "u1"), np.eye(4), Encoding.of(np.dtype("u1")))
+    assert clipped(scan, np.ones((1, 1, 1), bool), np.array([-3.0], np.float32)) == 0

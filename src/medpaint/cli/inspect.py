@@ -70,9 +70,10 @@ def _print(findings: Sequence[Inspection]) -> None:
         print_line(f"{found.path}")
         if found.series:
             print_line(f"  series    {found.series}")
+        words = (found.axes, found.dtype, str(found.facts.get("unit", "")))
         print_line(
             f"  {found.kind:<9} {found.modality or '-'}  {grid or '?'} voxels of {spacing or '?'} mm"
-            f"  {found.axes}  {found.dtype}"
+            f"  {'  '.join(filter(None, words))}"
         )
         if found.pixels:
             print_line(f"  {_range(found.pixels)}")

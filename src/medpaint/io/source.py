@@ -168,8 +168,8 @@ class Source(Protocol):
             derivation: as for `write`.
 
         Returns:
-            Why a mask in the scan's own format was not written, a sentence each; nothing where it was, or where
-            the scan's format has none.
+            What users should know about the products, a sentence each: why a mask in the scan's own format was not
+            written, and what they lack that the scan has.
 
         Raises:
             MedpaintError: it cannot be written.

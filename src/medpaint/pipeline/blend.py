@@ -7,7 +7,7 @@ from time import perf_counter
 
 import numpy as np
 
-from medpaint.blend import alpha_in_mask, blended
+from medpaint.blend import alpha_in_mask, blended, clipped
 from medpaint.core.boxes import bounding_box, grown
 from medpaint.core.checksum import checksum_outside
 from medpaint.core.types import FloatArray, Mask
@@ -34,7 +34,7 @@ def blend(volume: Volume, filled: Filled, parameters: WriteParameters) -> Blende
     restored = replace(volume, data=blended(volume, filled.mask, filled.values, alpha))
     entry = BlendEntry(
         seam=_seam(restored, filled.mask),
-        warnings=_weak_blend(alpha),
+        warnings=(*_weak_blend(alpha), *_clipped(clipped(volume, filled.mask, filled.values))),
         seconds=round(perf_counter() - started, 4),
     )
     return Blended(restored, filled.mask, checksum, filled.draft.blended(entry, parameters))
@@ -45,6 +45,13 @@ def _weak_blend(alpha: FloatArray) -> tuple[str, ...]:
     if not alpha.size or alpha.max() >= 1.0:
         return ()
     return (f"the soft edge is wider than the mask: the fill weighs {alpha.max():.2g} at most, the scan the rest",)
+
+
+def _clipped(count: int) -> tuple[str, ...]:
+    """Warn where slices could not store what was filled in them."""
+    if not count:
+        return ()
+    return (f"{count} filled voxels exceed what the scaling of their slice can store, and got the nearest value",)
 
 
 def _seam(restored: Volume, mask: Mask) -> float | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dicom_phantom import Phantom
 from scans import save_pair
 
 from medpaint.cli.main import COMMANDS, main
@@ -45,6 +46,12 @@ def test_restore_prints_text_without_json(tmp_path: Path, capsys: Captured) -> N
     out = capsys.readouterr().out
     assert out.startswith("restored: 1.4")
     assert "scan_restored.nii.gz" in out
+
+
+def test_inspect_prints_the_unit(tmp_path: Path, capsys: Captured) -> None:
+    Phantom(modality="PT", bits_stored=16).write(tmp_path)
+    assert main(["inspect", str(tmp_path)]) == 0
+    assert "dicom     PT  5x6x4 voxels of 0.5x0.75x2 mm  LPS  int16  Bq/ml" in capsys.readouterr().out
 
 
 def test_flags_of_restore_reach_the_record(tmp_path: Path, capsys: Captured) -> None:

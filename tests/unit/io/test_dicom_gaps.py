@@ -11,6 +11,7 @@ from pydicom import FileDataset
 
 from medpaint.core.errors import GeometryError
 from medpaint.io.dicom import read_series
+from medpaint.io.dicom.gaps import neighbour_of
 
 ONE_GAP = (0.0, 2.0, 4.0, 8.0, 10.0)
 TWO_STEPS = (0.0, 2.5, 5.0, 7.5, 10.0, 12.5, 17.5, 22.5, 27.5)
@@ -89,3 +90,8 @@ def test_more_absent_slices_than_slices_are_refused(tmp_path: Path) -> None:
     series(tmp_path, (0.0, 2.0, 4.0, 2e6), stating())
     with pytest.raises(GeometryError, match="expected fewer absent slices than there are, got 999997"):
         read_series(tmp_path, absent_slices=True)
+
+
+def test_an_absent_slice_is_modelled_on_the_nearest() -> None:
+    slots = (0, 1, 5, 6)
+    assert [neighbour_of(k, slots) for k in range(7)] == [0, 1, 1, 1, 2, 2, 3]

@@ -161,7 +161,7 @@ def test_a_foreign_object_without_pixels_is_named_and_left_alone(tmp_path: Path)
     volume, source = read_series(tmp_path)
     assert volume.shape == (5, 6, 4)
     assert source.warnings == (
-        "the series has objects without pixels, which are left alone: 1 of 1.3.46.670589.11.0.0.12.2",
+        "the series has objects without pixels, which are left alone: 1 of SOP class 1.3.46.670589.11.0.0.12.2",
     )
     assert [one.restorable for one in list_series(tmp_path)] == [True]
     assert len(source.instances) == 4

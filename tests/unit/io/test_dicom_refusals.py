@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,10 +12,20 @@ import pytest
 from dicom_phantom import AXIAL, SAGITTAL, Phantom
 from pydicom import Dataset, FileDataset
 from pydicom.data import get_testdata_file
-from pydicom.uid import JPEG2000Lossless, RLELossless, UltrasoundImageStorage
+from pydicom.uid import (
+    UID,
+    BasicTextSRStorage,
+    JPEG2000Lossless,
+    NuclearMedicineImageStorage,
+    RLELossless,
+    RTDoseStorage,
+    SecondaryCaptureImageStorage,
+    SegmentationStorage,
+    UltrasoundMultiFrameImageStorage,
+)
 
 from medpaint.core.errors import GeometryError, InputError, UnreadableError, UnsupportedError
-from medpaint.io.dicom import read_series
+from medpaint.io.dicom import list_series, read_series
 
 
 def _setting(**values: object) -> Callable[[FileDataset, int], None]:
@@ -47,15 +58,66 @@ def _deleting(keyword: str) -> Callable[[FileDataset, int], None]:
     return change
 
 
-def _ultrasound(dataset: FileDataset, _index: int) -> None:
-    """Call the image one of ultrasound."""
-    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = UltrasoundImageStorage
+def _class(uid: str, **values: object) -> Callable[[FileDataset, int], None]:
+    """Return a change of the class, and of attributes, of every slice."""
+
+    def change(dataset: FileDataset, index: int) -> None:
+        dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = UID(uid)
+        _setting(**values)(dataset, index)
+
+    return change
+
+
+SUPPORTED = r"not supported \(CT, MR and PET images are, single-frame or enhanced\)"
 
 
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (_ultrasound, "Ultrasound Image Storage"),
+        (
+            _class(UltrasoundMultiFrameImageStorage, SamplesPerPixel=3, PhotometricInterpretation="RGB"),
+            rf"Ultrasound Multi-frame Image Storage: {SUPPORTED}; colour is not supported in any format",
+        ),
+        (
+            _class(SecondaryCaptureImageStorage, PhotometricInterpretation="PALETTE COLOR"),
+            rf"Secondary Capture Image Storage: {SUPPORTED}; colour is not supported in any format",
+        ),
+        (
+            _class(RTDoseStorage),
+            rf"RT Dose Storage: {SUPPORTED}; convert a volume of another kind to NIfTI, NRRD or MetaImage",
+        ),
+        (
+            _class(NuclearMedicineImageStorage, NumberOfFrames=4),
+            rf"Nuclear Medicine Image Storage: {SUPPORTED}; convert",
+        ),
+        (_class("1.2.3.4.5"), rf"SOP class 1\.2\.3\.4\.5: {SUPPORTED}; convert"),
+        (_class(SegmentationStorage), "Segmentation Storage: a mask, not a scan; use it with --mask"),
+        (
+            _class("1.2.840.10008.5.1.4.1.1.66.7"),
+            "Label Map Segmentation Storage: a mask, not a scan; use it with --mask",
+        ),
+        (
+            _class(BasicTextSRStorage, Rows=0),
+            "Basic Text SR Storage: not an image; choose a series of CT, MR or PET",
+        ),
+    ],
+)
+def test_other_classes_are_refused_by_name_with_the_way_out(
+    tmp_path: Path, change: Callable[[FileDataset, int], None], reason: str
+) -> None:
+    Phantom(change=change).write(tmp_path)
+    with pytest.raises(
+        UnsupportedError, match=f"expected one CT, MR or PET volume in series 1.2.3.4, got: {reason}"
+    ):
+        read_series(tmp_path)
+    (found,) = list_series(tmp_path)
+    assert not found.restorable
+    assert re.match(reason, found.reason)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
         (_setting(NumberOfFrames=8), "8 frames in a file of a single-frame class"),
         (_setting(ImageType=["ORIGINAL", "PRIMARY", "M", "MOSAIC"]), "a Siemens mosaic"),
         (_setting(SamplesPerPixel=3, PhotometricInterpretation="RGB"), r"3 samples per pixel.*RGB"),

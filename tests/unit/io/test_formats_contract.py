@@ -15,7 +15,7 @@ import numpy as np
 import pydicom
 import pytest
 from dicom_phantom import OBLIQUE, Phantom
-from multiframe_phantom import enhanced, mosaic
+from multiframe_phantom import enhanced, enhanced_pet, mosaic
 
 from medpaint.core.checksum import checksum_outside
 from medpaint.core.errors import InputError, MedpaintError, UsageError, VerificationError
@@ -108,6 +108,20 @@ def echoes(folder: Path) -> Path:
     return folder / "scan"
 
 
+def pet(folder: Path) -> Path:
+    """Write a PET series, in which each slice has a slope of its own."""
+    Phantom(modality="PT", bits_stored=16).write(folder / "scan")
+    return folder / "scan"
+
+
+def times(folder: Path) -> Path:
+    """Write an enhanced PET image with two time points."""
+    enhanced_pet(folder / "image.dcm", times=2)
+    (folder / "scan").mkdir()
+    (folder / "image.dcm").rename(folder / "scan" / "image.dcm")
+    return folder / "scan"
+
+
 def tiles(folder: Path) -> Path:
     """Write a mosaic."""
     mosaic(folder / "scan")
@@ -136,6 +150,10 @@ CASES: Final = {
     "frame of mha": Case(itk("scan.mha", data=FRAMES), ONE, TWO),
     "single-frame DICOM": Case(single_frames, wrong=NO_SERIES),
     "echo of enhanced DICOM": Case(echoes, echo("4.5"), echo("9.0"), NO_SERIES),
+    "PET": Case(pet, wrong=NO_SERIES),
+    "time of enhanced PET": Case(
+        times, Selection(series="1.2.3.4#time=1"), Selection(series="1.2.3.4#time=2"), NO_SERIES
+    ),
     "mosaic": Case(tiles, wrong=NO_SERIES),
 }
 

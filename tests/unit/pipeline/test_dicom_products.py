@@ -10,11 +10,13 @@ import numpy as np
 import pydicom
 import pytest
 from dicom_phantom import OBLIQUE, Phantom, validator_errors
+from multiframe_phantom import enhanced
 from pydicom import FileDataset
+from pydicom.uid import UID
 from scans import save_pair
 
 from medpaint.audit.verify import verify
-from medpaint.core.errors import InputError
+from medpaint.core.errors import AmbiguousError, InputError
 from medpaint.core.types import Mask
 from medpaint.pipeline.case import Restoration
 from medpaint.pipeline.restore import restore
@@ -144,3 +146,73 @@ def test_a_file_of_that_name_next_to_a_nifti_scan_is_kept(tmp_path: Path) -> Non
     (tmp_path / "out" / "scan_mask.dcm").write_bytes(b"mine")
     restore(scan, hole, output=tmp_path / "out", name="scan", engine="nearest")
     assert (tmp_path / "out" / "scan_mask.dcm").read_bytes() == b"mine"
+
+
+def directions(folder: Path) -> None:
+    """Write two volumes that only a private attribute tells apart."""
+    for volume in (0, 1):
+
+        def change(dataset: FileDataset, _k: int, volume: int = volume) -> None:
+            dataset.SOPInstanceUID = UID(f"{dataset.SOPInstanceUID}.{volume}")
+            block = dataset.private_block(0x0019, "SIEMENS MR HEADER", create=True)
+            block.add_new(0x0E, "FD", [1.0 - volume, float(volume), 0.0])
+
+        Phantom(modality="MR", dtype="uint16", shape=(12, 14, 6), change=change).write(folder / str(volume))
+
+
+def test_a_volume_chosen_by_what_deidentification_removes_is_restored(tmp_path: Path) -> None:
+    directions(tmp_path / "scan")
+    (tmp_path / "key").write_text("nobody guesses this line")
+    (tmp_path / "key").chmod(0o600)
+    done = restore(
+        tmp_path / "scan",
+        mask(),
+        output=tmp_path / "out",
+        engine="nearest",
+        series="1.2.3.4#gradient=0.000/1.000/0.000",
+        deidentify=str(tmp_path / "key"),
+    )
+    assert roles(done) == ["restored", "mask", "segmentation"]
+    assert done.products is not None
+    assert not verify(done.products.record).problems
+
+
+def test_a_volume_chosen_by_its_order_is_restored(tmp_path: Path) -> None:
+    for volume in (0, 1):
+
+        def change(dataset: FileDataset, k: int, volume: int = volume) -> None:
+            dataset.SOPInstanceUID = UID(f"{dataset.SOPInstanceUID}.{volume}")
+            dataset.InstanceNumber = 2 * k + volume + 1
+
+        Phantom(shape=(12, 14, 6), change=change).write(tmp_path / "scan" / str(volume))
+    with pytest.raises(AmbiguousError, match="numbered in the order of instance-number"):
+        restore(tmp_path / "scan", mask(), output=tmp_path / "out", engine="nearest")
+    name = "1.2.3.4#instance-number-order=2"
+    done = restore(tmp_path / "scan", mask(), output=tmp_path / "out", engine="nearest", series=name)
+    assert done.record.read is not None
+    assert done.record.read.facts["part"] == "instance-number-order=2"
+    assert done.record.warnings[0].startswith("no attribute tells the 2 volumes apart")
+    assert done.products is not None
+    assert not verify(done.products.record).problems
+
+
+def test_the_segmentation_refers_to_the_frames_of_its_volume(tmp_path: Path) -> None:
+    (tmp_path / "scan").mkdir()
+    phantom = enhanced(tmp_path / "image.dcm", echoes=2)
+    (tmp_path / "image.dcm").rename(tmp_path / "scan" / "image.dcm")
+    hole = np.zeros((phantom.shape[1], phantom.shape[0], phantom.shape[2]), bool)
+    hole[1:3, 2:4, 1:3] = True
+    name = "1.2.3.4#echo-time=9.0"
+    done = restore(tmp_path / "scan", hole, output=tmp_path / "out", engine="nearest", series=name)
+    assert roles(done) == ["restored", "mask", "segmentation"]
+    assert done.products is not None
+    assert not verify(done.products.record).problems
+    written = pydicom.dcmread(done.products.segmentation)
+    image = pydicom.dcmread(tmp_path / "scan" / "image.dcm")
+    for item in written.PerFrameFunctionalGroupsSequence:
+        (source,) = item.DerivationImageSequence[0].SourceImageSequence
+        frame = image.PerFrameFunctionalGroupsSequence[source.ReferencedFrameNumber - 1]
+        assert frame.MREchoSequence[0].EffectiveEchoTime == 9.0
+        assert item.PlanePositionSequence == frame.PlanePositionSequence
+    again = restore(tmp_path / "scan", done.products.segmentation, engine="nearest", series=name)
+    np.testing.assert_array_equal(again.mask, hole)

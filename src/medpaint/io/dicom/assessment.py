@@ -8,45 +8,23 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-from pydicom.uid import (
-    CTImageStorage,
-    EnhancedCTImageStorage,
-    EnhancedMRImageStorage,
-    JPEGExtended12Bit,
-    LegacyConvertedEnhancedCTImageStorage,
-    LegacyConvertedEnhancedMRImageStorage,
-    MRImageStorage,
-    RTStructureSetStorage,
-    SegmentationStorage,
-)
+from pydicom.uid import JPEGExtended12Bit
 
 from medpaint.core.errors import GeometryError, InputError, UnreadableError, UnsupportedError
 from medpaint.core.types import Affine
+from medpaint.io.dicom.classes import PET_CLASSES, SINGLE_FRAME, class_name, refusal_of
 from medpaint.io.dicom.gaps import contradiction
 from medpaint.io.dicom.headers import Header, agreed
-from medpaint.io.dicom.parsing import LABEL_MAP_STORAGE
 from medpaint.io.dicom.pixels import is_supported
 from medpaint.io.dicom.shown import shown_uid
 from medpaint.io.dicom.stack import orientation_is_valid, orientation_reasons, stack_of
 
-__all__ = ["IMAGE_CLASSES", "MASK_CLASSES", "Assessment", "assess", "with_gaps"]
-
-MASK_CLASSES: Final = {SegmentationStorage, LABEL_MAP_STORAGE, RTStructureSetStorage}
-"""SOP classes of masks."""
-
-_SINGLE_FRAME: Final = {CTImageStorage, MRImageStorage}
-_MULTI_FRAME: Final = {
-    EnhancedCTImageStorage,
-    EnhancedMRImageStorage,
-    LegacyConvertedEnhancedCTImageStorage,
-    LegacyConvertedEnhancedMRImageStorage,
-}
-
-IMAGE_CLASSES: Final = _SINGLE_FRAME | _MULTI_FRAME
-"""SOP classes of images that can be restored."""
+__all__ = ["Assessment", "assess", "with_gaps"]
 
 SPACING_TOLERANCE: Final = 1e-4
 """Largest relative difference of the pixel spacing within a series: over 512 columns a twentieth of a voxel."""
+
+_GREY: Final = {"MONOCHROME1", "MONOCHROME2"}
 
 _NAMED: Final = 3
 """How many faulty files a message names."""
@@ -97,7 +75,7 @@ class Assessment:
         first = self.headers[0]
         series = shown_uid(first.series_uid)
         where = f"{first.path}" if len(self.headers) == 1 else f"{len(self.headers)} files such as {first.path}"
-        message = f"expected one CT or MR volume in series {series}, got: {self.reason} ({where})"
+        message = f"expected one CT, MR or PET volume in series {series}, got: {self.reason} ({where})"
         error: type[InputError] = GeometryError if self.geometry else UnreadableError
         raise (UnsupportedError if self.unsupported else error)(message)
 
@@ -175,30 +153,31 @@ def _faults(headers: Sequence[Header]) -> tuple[str, ...]:
 
 def _kind_reasons(header: Header) -> list[str]:
     """Return the reasons why one image is of another kind."""
-    if header.sop_class in MASK_CLASSES:
-        return [f"{shown_uid(header.sop_class)}: a mask, not a scan"]
+    is_image = header.rows > 0 and header.columns > 0
+    is_grey = header.samples == 1 and header.photometric in _GREY
+    if refusal := refusal_of(header.sop_class, is_image=is_image, is_grey=is_grey):
+        return [refusal]
     allocated, stored, high, sign = header.bits
-    if header.rows < 1 or header.columns < 1:
-        return [f"{shown_uid(header.sop_class)} is not an image"]
-    kind, syntax = shown_uid(header.sop_class), shown_uid(header.transfer_syntax)
     checks = {
-        f"{kind} (only CT and MR images, single-frame or enhanced, can be read)": header.sop_class
-        not in IMAGE_CLASSES,
         f"{header.frames} frames in a file of a single-frame class (multi-frame)": header.frames != 1
-        and header.sop_class in _SINGLE_FRAME,
+        and header.sop_class in SINGLE_FRAME,
         header.fault: header.tiled and header.position is None,
-        f"transfer syntax not supported: {syntax}": not is_supported(header.transfer_syntax),
+        f"transfer syntax not supported: {shown_uid(header.transfer_syntax)}": not is_supported(
+            header.transfer_syntax
+        ),
         f"{stored} bits of lossy JPEG, which no decoder here supports": header.transfer_syntax == JPEGExtended12Bit
         and stored != 8,
         f"{header.samples} samples per pixel (colour)": header.samples != 1,
-        f"photometric interpretation {header.photometric or 'not stated'}": header.photometric
-        not in {"MONOCHROME1", "MONOCHROME2"},
+        f"photometric interpretation {header.photometric or 'not stated'}": header.photometric not in _GREY,
         f"{stored} bits stored in {allocated}, high bit {high}": allocated not in {8, 16, 32}
         or not 0 < stored <= allocated
         or high != stored - 1
         or sign not in {0, 1},
         "a modality lookup table instead of a rescale slope": header.has_lookup_table,
-        "a rescale slope of 0": header.slope == 0,
+        "a rescale slope of 0": header.scaling.slope == 0,
+        "PET without RescaleSlope, so that values of different slices cannot be compared": header.sop_class
+        in PET_CLASSES
+        and not header.scaling.has_slope,
         "no SOPInstanceUID, without which nothing can be derived from it": not header.sop_uid,
     }
     return [reason for reason, holds in checks.items() if holds]
@@ -212,7 +191,8 @@ def _mixed_reasons(headers: Sequence[Header]) -> list[str]:
             f"{header.bits[1]} in {header.bits[0]}, {'signed' if header.bits[3] else 'unsigned'}"
         ),
         "photometric interpretations": lambda header: header.photometric,
-        "SOP classes": lambda header: shown_uid(header.sop_class),
+        "SOP classes": lambda header: class_name(header.sop_class),
+        "units": _pet_units,
         "frames of reference": lambda header: shown_uid(header.frame_of_reference) or "none",
     }
     reasons = []
@@ -223,6 +203,14 @@ def _mixed_reasons(headers: Sequence[Header]) -> list[str]:
                 f"mixed {name}: {', '.join(f'{count} of {value}' for value, count in found.most_common(3))}"
             )
     return reasons + _mixed_spacing(headers)
+
+
+def _pet_units(header: Header) -> str:
+    """Return the units of a PET image and by what its values have them; the same for all images of other kinds."""
+    if header.sop_class not in PET_CLASSES:
+        return ""
+    units = header.facts.get("pet_units") or header.scaling.unit or "unknown units"
+    return f"{units} by real-world values" if header.scaling.has_real_world else units
 
 
 def _mixed_spacing(headers: Sequence[Header]) -> list[str]:

@@ -33,13 +33,14 @@ def chosen(groups: Mapping[str, Sequence[Header]], path: Path, name: str | None)
     uid, words = split_name(name or "")
     headers = _chosen_series(groups, path, uid)
     if words:
-        return chosen_part(headers, words)
+        return chosen_part(headers, words, in_product=not uid)
     parts = parts_of(headers)
     if len(parts) > 1:
         named = "; ".join(f"{part.name} ({len(part.assessment.headers)} slices)" for part in parts)
         message = (
             f"expected one volume in {path}, found {len(parts)} in one series, choose one with --series: {named}"
         )
+        message += f"; {parts[0].note}" if parts[0].note else ""
         raise AmbiguousError(message)
     return parts[0]
 

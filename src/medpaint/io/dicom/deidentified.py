@@ -13,6 +13,7 @@ from pydicom.uid import UID
 
 from medpaint.__about__ import __version__
 from medpaint.core.errors import UnsupportedError
+from medpaint.io.dicom.derived import UID_ROOT
 from medpaint.io.dicom.mosaic import is_mosaic
 from medpaint.io.dicom.parsing import coded, text
 from medpaint.io.private import keyed_name
@@ -41,7 +42,7 @@ def replaced_uid(uid: str, secret: bytes) -> UID:
     if uid.startswith(_STANDARD) or not uid:
         return UID(uid)
     digest = hmac.digest(secret, uid.encode(), "sha256")
-    return UID(f"2.25.{uuid.UUID(bytes=digest[:16], version=5).int}")
+    return UID(f"{UID_ROOT}{uuid.UUID(bytes=digest[:16], version=5).int}")
 
 
 def deidentify(dataset: Dataset, secret: bytes) -> None:

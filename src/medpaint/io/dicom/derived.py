@@ -13,6 +13,7 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.uid import UID
 
 from medpaint.__about__ import __version__
+from medpaint.io.dicom.classes import PET_CLASSES
 from medpaint.io.dicom.concatenation import IDENTIFIERS
 from medpaint.io.dicom.frames import is_multi_frame, mark_frames
 from medpaint.io.dicom.parsing import coded, integer, text, words
@@ -22,6 +23,8 @@ from medpaint.io.source import Derivation
 __all__ = [
     "SERIES_NUMBER_STEP",
     "STATEMENT",
+    "UID_ROOT",
+    "count_slices",
     "derived_uid",
     "mark_derived",
     "place_slice",
@@ -30,7 +33,10 @@ __all__ = [
 _NAMESPACE: Final = uuid.UUID("7d9f7a53-5ad0-5c1c-9d27-0b5a3a4a6c11")
 """Namespace of every UUID derived here; chosen once, never to change."""
 
-IMPLEMENTATION_UID: Final = UID(f"2.25.{uuid.uuid5(_NAMESPACE, 'implementation').int}")
+UID_ROOT: Final = "2.25."
+"""Start of identifiers that are made of a UUID (DICOM PS3.5, B.2), as those of all products are."""
+
+IMPLEMENTATION_UID: Final = UID(f"{UID_ROOT}{uuid.uuid5(_NAMESPACE, 'implementation').int}")
 
 STATEMENT: Final = (
     "Voxels inside a mask were synthesised by medpaint and are not measurements. "
@@ -49,7 +55,7 @@ def derived_uid(uid: str, key: str) -> UID:
 
     It has the form 2.25 and a name-based UUID (DICOM PS3.5, B.2; RFC 9562, 5.5).
     """
-    return UID(f"2.25.{uuid.uuid5(_NAMESPACE, f'{uid} {key}').int}")
+    return UID(f"{UID_ROOT}{uuid.uuid5(_NAMESPACE, f'{uid} {key}').int}")
 
 
 def mark_derived(dataset: FileDataset, derivation: Derivation, *, filled: AbstractSet[int]) -> None:
@@ -71,7 +77,8 @@ def mark_derived(dataset: FileDataset, derivation: Derivation, *, filled: Abstra
             ]
     else:
         dataset.update(derived)
-        dataset.ImageType = ["DERIVED", "SECONDARY", *words(dataset, "ImageType")[2:]]
+        second = "PRIMARY" if dataset.SOPClassUID in PET_CLASSES else "SECONDARY"  # as PS3.3 C.8.9.4.1.1 has it
+        dataset.ImageType = ["DERIVED", second, *words(dataset, "ImageType")[2:]]
     if filled:
         dataset.SyntheticData = "YES"
     dataset.ContributingEquipmentSequence = [*dataset.get("ContributingEquipmentSequence", []), _equipment()]
@@ -101,6 +108,22 @@ def place_slice(dataset: Dataset, position: NDArray[np.float64], number: int) ->
     dataset.ImageComments = "This slice was absent from the source and was synthesised as a whole."
     if "SliceLocation" in dataset:
         del dataset.SliceLocation
+
+
+def count_slices(dataset: Dataset, number: int, total: int) -> None:
+    """Bring the numbers of slices and images up to date in a PET image of a series that got more slices.
+
+    Args:
+        dataset: an image of one frame, changed in place; of another kind, left alone.
+        number: of the slice in the volume, from 1.
+        total: slices of the volume.
+    """
+    before = integer(dataset, "NumberOfSlices", 0)
+    if before < 1 or dataset.SOPClassUID not in PET_CLASSES:
+        return
+    volumes_before = (integer(dataset, "ImageIndex", 1) - 1) // before  # PS3.3 C.8.9.4.1.9
+    dataset.NumberOfSlices = total
+    dataset.ImageIndex = volumes_before * total + number
 
 
 def _derivation(dataset: Dataset, derivation: Derivation) -> Dataset:

@@ -5,41 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from medpaint.core.encoding import Encoding, Padding
 from medpaint.io.dicom.assessment import Assessment
+from medpaint.io.dicom.gaps import neighbour_of
 from medpaint.io.dicom.headers import Header
 
-__all__ = ["difference_warnings", "encoding_of", "nearest_slices"]
+__all__ = ["difference_warnings", "encoding_of"]
 
 
 def encoding_of(assessment: Assessment) -> Encoding:
     """Return the encoding of a series: scaling and padding of all slices or, where they differ, of each."""
     headers, first = assessment.headers, assessment.headers[0]
-    beside = nearest_slices(assessment.slots)
-    slopes = np.array([header.slope for header in headers])
-    intercepts = np.array([header.intercept for header in headers])
+    beside = [neighbour_of(k, assessment.slots) for k in range(assessment.slots[-1] + 1)]
+    slopes = np.array([header.scaling.slope for header in headers])
+    intercepts = np.array([header.scaling.intercept for header in headers])
     if np.ptp(slopes) or np.ptp(intercepts):
         slopes, intercepts = slopes[beside].reshape(1, 1, -1), intercepts[beside].reshape(1, 1, -1)
     else:
         slopes, intercepts = slopes[0], intercepts[0]
     padding = _padding([headers[number] for number in beside])
     return Encoding.of(first.dtype, slope=slopes, intercept=intercepts, limits=first.limits, padding=padding)
-
-
-def nearest_slices(slots: Sequence[int]) -> NDArray[np.intp]:
-    """Return the number of the slice nearest to each place of the grid, (K,); of two as near the one above.
-
-    Slices that were put back have the header of that slice.
-
-    Args:
-        slots: index of each slice on the grid, ascending.
-    """
-    places, known = np.arange(slots[-1] + 1), np.asarray(slots)
-    above = np.searchsorted(known, places)
-    below = np.maximum(above - 1, 0)
-    return np.where(places - known[below] < known[above] - places, below, above)
 
 
 def difference_warnings(headers: Sequence[Header]) -> tuple[str, ...]:
@@ -70,7 +56,7 @@ def _padding_warnings(headers: Sequence[Header]) -> list[str]:
 
 def _rescale_warnings(headers: Sequence[Header]) -> list[str]:
     """Return a warning where only some slices state how stored values become intensities."""
-    without = sum(not header.is_rescaled for header in headers)
+    without = sum(not header.scaling.is_rescaled for header in headers)
     if without in {0, len(headers)}:
         return []
     count = _counted(without, len(headers))

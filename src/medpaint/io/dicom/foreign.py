@@ -6,9 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from medpaint.io.dicom.assessment import IMAGE_CLASSES
+from medpaint.io.dicom.classes import IMAGE_CLASSES, class_name
 from medpaint.io.dicom.headers import Header
-from medpaint.io.dicom.shown import shown_uid
 
 __all__ = ["images_among"]
 
@@ -22,7 +21,7 @@ def images_among(headers: Sequence[Header]) -> list[Header]:
     if len(images) == len(headers) or not any(header.sop_class in IMAGE_CLASSES for header in images):
         return list(headers)
     kept = set(map(id, images))
-    left_out = Counter(shown_uid(header.sop_class) for header in headers if id(header) not in kept)
+    left_out = Counter(class_name(header.sop_class) for header in headers if id(header) not in kept)
     named = ", ".join(f"{count} of {name}" for name, count in left_out.items())
     note = f"the series has objects without pixels, which are left alone: {named}"
     return [replace(header, notes=(*header.notes, note)) for header in images]

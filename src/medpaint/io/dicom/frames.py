@@ -10,6 +10,7 @@ from typing import Final
 from pydicom import DataElement, Dataset, FileDataset
 from pydicom.tag import Tag
 
+from medpaint.io.dicom.classes import FRAME_TYPES
 from medpaint.io.dicom.parsing import Contradiction, integer, words
 
 __all__ = ["GROUP_KEYWORDS", "frame_datasets", "is_multi_frame", "mark_frames"]
@@ -23,12 +24,12 @@ _MACROS: Final = (
     "PixelMeasuresSequence",
     "PixelValueTransformationSequence",
     "FrameContentSequence",
-    "MRImageFrameTypeSequence",
-    "CTImageFrameTypeSequence",
+    *FRAME_TYPES,
     "MREchoSequence",
     "MRDiffusionSequence",
     "MRTimingAndRelatedParametersSequence",
     "CardiacSynchronizationSequence",
+    "RespiratorySynchronizationSequence",
     "SegmentIdentificationSequence",
 )
 """Functional groups whose attributes are at the top level of a single-frame image (DICOM PS3.3 C.7.6.16.2)."""
@@ -37,7 +38,12 @@ _REAL_WORLD: Final = "RealWorldValueMappingSequence"
 """At the top level of a single-frame image it has the same form as in a functional group."""
 
 _DERIVATION: Final = "DerivationImageSequence"
-_FRAME_TYPES: Final = ("MRImageFrameTypeSequence", "CTImageFrameTypeSequence")
+
+_UNASSIGNED: Final = (
+    "UnassignedSharedConvertedAttributesSequence",
+    "UnassignedPerFrameConvertedAttributesSequence",
+)
+"""Where a legacy converted image keeps attributes of its frames that have no functional group."""
 
 _RENAMED: Final = {
     "FrameType": "ImageType",
@@ -45,6 +51,7 @@ _RENAMED: Final = {
     "TemporalPositionIndex": "TemporalPositionIdentifier",
     "NominalCardiacTriggerDelayTime": "TriggerTime",
     "FrameAcquisitionNumber": "AcquisitionNumber",
+    "FrameAcquisitionDateTime": "AcquisitionDateTime",
 }
 """Attributes of a frame to the equivalent ones of a single-frame image."""
 
@@ -93,7 +100,7 @@ def mark_frames(dataset: Dataset, derivation: Dataset, filled: AbstractSet[int])
         derivation: its description, code and source.
         filled: numbers of the frames that hold filled pixels, from 0.
     """
-    for macro in (_DERIVATION, *_FRAME_TYPES):
+    for macro in (_DERIVATION, *FRAME_TYPES):
         _move_to_frames(dataset, macro)
     types = set()
     for number, item in enumerate(dataset[GROUP_KEYWORDS[1]].value):
@@ -101,7 +108,7 @@ def mark_frames(dataset: Dataset, derivation: Dataset, filled: AbstractSet[int])
             item[_DERIVATION] = DataElement(Tag(_DERIVATION), "SQ", [derivation])
         elif _DERIVATION not in item:
             item[_DERIVATION] = DataElement(Tag(_DERIVATION), "SQ", [])
-        for kind in (kind for macro in _FRAME_TYPES for kind in item.get(macro) or ()):
+        for kind in (kind for macro in FRAME_TYPES for kind in item.get(macro) or ()):
             if number in filled:
                 kind.FrameType = ["DERIVED", *words(kind, "FrameType")[1:]]
             types.add((*words(kind, "FrameType"), "")[0])
@@ -131,3 +138,6 @@ def _flatten(groups: Dataset, flat: Dataset) -> None:
                     setattr(flat, _RENAMED[element.keyword], element.value)
             if component := words(item, "ComplexImageComponent"):
                 flat.ComplexImageComponent = component[0]
+    for macro in _UNASSIGNED:
+        for item in groups.get(macro) or ():
+            flat.update({element.tag: element for element in item if element.tag not in flat})

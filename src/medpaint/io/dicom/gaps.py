@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from medpaint.io.dicom.headers import Header
 
-__all__ = ["contradiction"]
+__all__ = ["contradiction", "neighbour_of"]
 
 _SAME_LENGTH: Final = 0.1
 """Relative difference up to which a stated length is that of a step."""
@@ -37,6 +38,18 @@ def contradiction(headers: Sequence[Header], slots: Sequence[int], step_mm: floa
         if verdict
         else ""
     )
+
+
+def neighbour_of(k: int, slots: Sequence[int]) -> int:
+    """Return which slice that is there an absent one is modelled on: the nearest, or the first of two.
+
+    Args:
+        k: number of a slice in the volume; one that is there is its own neighbour.
+        slots: of each slice that is there, its number in the volume, ascending.
+    """
+    after = min(bisect_left(slots, k), len(slots) - 1)
+    before = max(after - 1, 0)
+    return after if slots[after] - k < k - slots[before] else before
 
 
 def _verdict(headers: Sequence[Header], skips: NDArray[np.int64], step_mm: float) -> str:

@@ -11,34 +11,24 @@ from pydicom import Dataset, FileDataset
 from pydicom.uid import UID
 
 from medpaint.io.archive import File
+from medpaint.io.dicom.classes import PET_CLASSES
 from medpaint.io.dicom.extent import Extent
+from medpaint.io.dicom.facets import FACET_KEYWORDS, facets_of, order_of
 from medpaint.io.dicom.frames import GROUP_KEYWORDS, frame_datasets
 from medpaint.io.dicom.mosaic import CSA_TAGS, is_mosaic, mosaic_of
-from medpaint.io.dicom.parsing import (
-    Contradiction,
-    integer,
-    numbers,
-    stored_values,
-    text,
-    transfer_syntax_of,
-    words,
-)
-from medpaint.io.dicom.shown import is_code, shown_code, shown_uid, shown_unit
+from medpaint.io.dicom.parsing import Contradiction, integer, numbers, text, transfer_syntax_of, words
+from medpaint.io.dicom.scaling import Scaling, limits_of, padding_of, scaling_of
+from medpaint.io.dicom.shown import shown_code, shown_uid
 
 __all__ = ["KEYWORDS", "Header", "agreed", "headers_of"]
 
-_FACETS: Final = {
-    "AcquisitionNumber": "acquisition",
-    "EchoTime": "echo-time",
-    "ComplexImageComponent": "component",
-    "ImageType": "image-type",
-    "DiffusionBValue": "b-value",
-    "TemporalPositionIdentifier": "time",
-    "TriggerTime": "trigger-time",
-    "InversionTime": "inversion-time",
-    "StackID": "stack",
+_PET_FACTS: Final = {
+    "pet_units": "Units",
+    "suv_type": "SUVType",
+    "decay_correction": "DecayCorrection",
+    "series_type": "SeriesType",
 }
-"""Attributes that distinguish the volumes of one series, and the names used for them."""
+"""Facts about PET, and the attributes that state them."""
 
 KEYWORDS: Final[tuple[str | int, ...]] = (
     "ImageType", "SOPClassUID", "SOPInstanceUID", "Modality", "SliceThickness", "SpacingBetweenSlices",
@@ -46,8 +36,8 @@ KEYWORDS: Final[tuple[str | int, ...]] = (
     "SamplesPerPixel", "PhotometricInterpretation", "NumberOfFrames", "Rows", "Columns", "PixelSpacing",
     "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "RescaleIntercept", "RescaleSlope",
     "ModalityLUTSequence", "RealWorldValueMappingSequence", "InstanceNumber", "PixelPaddingValue",
-    "PixelPaddingRangeLimit", "BurnedInAnnotation", "ConcatenationUID", "InConcatenationTotalNumber",
-    0x60000010, *_FACETS, *GROUP_KEYWORDS, *CSA_TAGS,
+    "PixelPaddingRangeLimit", "BurnedInAnnotation", "ConcatenationUID", "InConcatenationTotalNumber", 0x60000010,
+    *_PET_FACTS.values(), *FACET_KEYWORDS, *GROUP_KEYWORDS, *CSA_TAGS,
 )  # fmt: skip
 """Attributes that are parsed of each file at first."""
 
@@ -61,11 +51,7 @@ class Header:
         position: centre of the first voxel, LPS mm; None where absent or malformed, like the next three.
         orientation: direction cosines of the rows, then of the columns, LPS.
         pixel_spacing: distance between rows, then between columns, mm.
-        slope: factor from stored value to intensity; see `_scaling`.
-        intercept: added to that.
-        has_real_world: whether slope and intercept come from a real-world value mapping.
-        is_rescaled: whether they are stated at all.
-        unit: of the result, in the Unified Code for Units of Measure; empty where not stated.
+        scaling: from stored value to intensity.
         depth_mm: SpacingBetweenSlices, or SliceThickness where that is absent; None without both.
         spacing_between: SpacingBetweenSlices, mm; None where absent.
         thickness: SliceThickness, mm; None where absent.
@@ -79,7 +65,9 @@ class Header:
         tiled: whether the file is a mosaic.
         concatenation: identifier of the image that the file is a part of, and the number of its parts; empty and 0
             where it is whole.
+        facts: of PET, what its values are: units, type of SUV, decay correction, type of series.
         facets: what distinguishes volumes of one series, by name.
+        order: what the slices of one position can be ordered by, by name; empty where not stated.
     """
 
     path: File
@@ -99,8 +87,7 @@ class Header:
     position: tuple[float, ...] | None
     orientation: tuple[float, ...] | None
     pixel_spacing: tuple[float, ...] | None
-    slope: float
-    intercept: float
+    scaling: Scaling
     depth_mm: float | None
     spacing_between: float | None
     thickness: float | None
@@ -112,11 +99,10 @@ class Header:
     fault: str = ""
     index: int = 0
     tiled: bool = False
-    unit: str = ""
-    has_real_world: bool = False
-    is_rescaled: bool = False
     concatenation: tuple[str, int] = ("", 0)
+    facts: dict[str, str] = field(default_factory=dict)
     facets: dict[str, str] = field(default_factory=dict)
+    order: dict[str, tuple[float, ...]] = field(default_factory=dict)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -126,32 +112,17 @@ class Header:
     @property
     def limits(self) -> tuple[float, float]:
         """Smallest and largest value that BitsStored can represent."""
-        return _limits(self.bits[1], self.bits[3])
-
-
-def _limits(stored: int, signed: int) -> tuple[float, float]:
-    """Return the smallest and largest value that a number of bits can represent."""
-    return (-(2.0 ** (stored - 1)), 2.0 ** (stored - 1) - 1) if signed else (0.0, 2.0**stored - 1)
+        return limits_of(self.bits[1], self.bits[3])
 
 
 def agreed(headers: Sequence[Header]) -> tuple[Header, ...]:
     """Return the headers of a volume; drop real-world values unless all slices have them in one unit."""
-    kinds = {(header.has_real_world, header.unit) for header in headers}
+    kinds = {(header.scaling.has_real_world, header.scaling.unit) for header in headers}
     if len(kinds) == 1:
         return tuple(headers)
     note = "the slices differ in the meaning of their values: stored values are used as intensities"
     return tuple(
-        replace(
-            one,
-            slope=1.0,
-            intercept=0.0,
-            unit="",
-            has_real_world=False,
-            is_rescaled=False,
-            notes=(*one.notes, note),
-        )
-        if one.has_real_world
-        else one
+        replace(one, scaling=Scaling(), notes=(*one.notes, note)) if one.scaling.has_real_world else one
         for one in headers
     )
 
@@ -171,12 +142,20 @@ def headers_of(path: File, dataset: FileDataset, extent: Extent) -> tuple[Header
         slices = list(_tiles(path, dataset, syntax))
     else:
         frames = enumerate(frame_datasets(dataset))
-        slices = [replace(_header(path, frame, syntax), index=index) for index, frame in frames]
+        slices = [_numbered(_header(path, frame, syntax), index) for index, frame in frames]
     notes = tuple(note for note in (extent.note, _syntax_note(dataset, syntax)) if note)
     return tuple(
         replace(one, notes=one.notes + notes, fault=extent.fault or one.fault, has_pixels=extent.has_pixels)
         for one in slices
     )
+
+
+def _numbered(header: Header, index: int) -> Header:
+    """Return the header of a frame with its number, which orders the frames of a file."""
+    if header.frames == 1:
+        return header
+    number = (*(header.order["instance-number"] or (0.0,)), float(index))
+    return replace(header, index=index, order={**header.order, "instance-number": number})
 
 
 def _syntax_note(dataset: FileDataset, syntax: UID) -> str:
@@ -212,7 +191,6 @@ def _tiles(path: File, dataset: FileDataset, syntax: UID) -> Iterator[Header]:
 
 def _header(path: File, dataset: Dataset, syntax: UID) -> Header:
     """Return the needed parts of a parsed header."""
-    scaling = _scaling(dataset)
     between, thickness = (_positive(dataset, key) for key in ("SpacingBetweenSlices", "SliceThickness"))
     return Header(
         path=path,
@@ -237,76 +215,27 @@ def _header(path: File, dataset: Dataset, syntax: UID) -> Header:
         position=numbers(dataset, "ImagePositionPatient", 3),
         orientation=numbers(dataset, "ImageOrientationPatient", 6),
         pixel_spacing=numbers(dataset, "PixelSpacing", 2),
-        slope=scaling[0],
-        intercept=scaling[1],
-        unit=shown_unit(scaling[2]),
-        has_real_world=scaling[3],
-        is_rescaled=scaling[3] or "RescaleSlope" in dataset or "RescaleIntercept" in dataset,
+        scaling=scaling_of(dataset),
         depth_mm=between or thickness,
         spacing_between=between,
         thickness=thickness,
         number=_number(dataset),
         has_lookup_table="ModalityLUTSequence" in dataset,
-        padding=_padding(dataset),
+        padding=padding_of(dataset),
         notes=_notes(dataset),
         concatenation=(text(dataset, "ConcatenationUID"), integer(dataset, "InConcatenationTotalNumber", 0)),
-        facets=_facets(dataset),
+        facts=_facts(dataset),
+        facets=facets_of(dataset),
+        order=order_of(dataset),
     )
 
 
-def _facets(dataset: Dataset) -> dict[str, str]:
-    """Return what distinguishes the volumes of a series.
-
-    Of ImageType these are the third and later values, because the first two differ in a derived image. Values are
-    shown, so whatever is neither a number nor a code string is left out.
-    """
-    facets = {name: words(dataset, keyword) for keyword, name in _FACETS.items()}
-    facets["image-type"] = facets["image-type"][2:]
-    orientation = numbers(dataset, "ImageOrientationPatient", 6) or ()
-    facets["orientation"] = tuple(f"{cosine + 0.0:.3f}" for cosine in orientation)
-    return {name: "/".join(filter(is_code, values)) for name, values in facets.items()}
-
-
-def _scaling(dataset: Dataset) -> tuple[float, float, str, bool]:
-    """Return slope, intercept and unit of the intensities, and whether they come from real-world values.
-
-    They come from the rescaling (DICOM PS3.3 C.11.1); without one, from the real-world value mapping if a single
-    line covers all stored values (C.7.6.16.2.11); without either, stored values are intensities.
-    """
-    slope, intercept = numbers(dataset, "RescaleSlope", 1), numbers(dataset, "RescaleIntercept", 1)
-    mappings: Sequence[Dataset] = dataset.get("RealWorldValueMappingSequence") or ()
-    if slope is None and intercept is None and len(mappings) == 1:
-        line = mappings[0]
-        slope, intercept = numbers(line, "RealWorldValueSlope", 1), numbers(line, "RealWorldValueIntercept", 1)
-        if slope and intercept and slope[0] and _is_for_all(line, dataset):
-            units = [one for one in line.get("MeasurementUnitsCodeSequence") or () if _is_unit(one)]
-            return slope[0], intercept[0], text(units[0], "CodeValue") if units else "", True
-        return 1.0, 0.0, "", False
-    return (slope or (1.0,))[0], (intercept or (0.0,))[0], "", False
-
-
-def _is_for_all(line: Dataset, dataset: Dataset) -> bool:
-    """Return whether a real-world value mapping covers all stored values that the bits can hold."""
-    signed = integer(dataset, "PixelRepresentation", 0)
-    lowest, highest = _limits(integer(dataset, "BitsStored", 0), signed)
-    first = stored_values(line, "RealWorldValueFirstValueMapped", signed) or (lowest,)
-    last = stored_values(line, "RealWorldValueLastValueMapped", signed) or (highest,)
-    return first[0] <= lowest and highest <= last[0]
-
-
-def _is_unit(code: Dataset) -> bool:
-    """Return whether a code belongs to the Unified Code for Units of Measure, and is not free text."""
-    return text(code, "CodingSchemeDesignator") == "UCUM"
-
-
-def _padding(dataset: Dataset) -> tuple[float, float] | None:
-    """Return the range of padding values (DICOM PS3.3 C.7.5.1.1.2); None without any."""
-    signed = integer(dataset, "PixelRepresentation", 0)
-    value = stored_values(dataset, "PixelPaddingValue", signed)
-    if value is None:
-        return None
-    limit = stored_values(dataset, "PixelPaddingRangeLimit", signed) or value
-    return min(*value, *limit), max(*value, *limit)
+def _facts(dataset: Dataset) -> dict[str, str]:
+    """Return what the values of a PET image are; nothing for others."""
+    if UID(text(dataset, "SOPClassUID")) not in PET_CLASSES:
+        return {}
+    stated = {name: "/".join(map(shown_code, words(dataset, keyword))) for name, keyword in _PET_FACTS.items()}
+    return {name: value for name, value in stated.items() if value}
 
 
 def _notes(dataset: Dataset) -> tuple[str, ...]:

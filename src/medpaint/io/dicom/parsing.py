@@ -7,7 +7,7 @@ import os
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from typing import Any, Final, TypeGuard
@@ -17,6 +17,7 @@ from pydicom import Dataset, FileDataset, dcmread
 from pydicom.dataelem import RawDataElement
 from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.multival import MultiValue
+from pydicom.tag import BaseTag, Tag
 from pydicom.uid import (
     UID,
     ExplicitVRBigEndian,
@@ -31,6 +32,7 @@ from medpaint.io.dicom.deflated import check_inflation
 __all__ = [
     "LABEL_MAP_STORAGE",
     "PARSE_ERRORS",
+    "PRIVATE_BLOCKS",
     "Contradiction",
     "cause",
     "coded",
@@ -39,6 +41,7 @@ __all__ = [
     "numbers",
     "numbers_of",
     "parsed",
+    "private_numbers",
     "quiet",
     "stored_values",
     "text",
@@ -73,6 +76,9 @@ class Contradiction(ValueError):  # noqa: N818 - what it is about
 
 _WORDS: Final = {"US", "SS"}
 """VRs of attributes whose values are stored values: the same 16 bits, unsigned or signed."""
+
+PRIVATE_BLOCKS: Final = range(0x10, 0x18)
+"""Private blocks of a group that are looked at; creators reserve them from the first on."""
 
 LABEL_MAP_STORAGE: Final = UID("1.2.840.10008.5.1.4.1.1.66.7")
 """Label Map Segmentation Storage, which pydicom has no name for yet."""
@@ -174,14 +180,33 @@ def numbers(dataset: Dataset, keyword: str, count: int) -> tuple[float, ...] | N
     return found if len(found) == count else None
 
 
-def numbers_of(dataset: Dataset, keyword: str) -> tuple[float, ...]:
+def numbers_of(dataset: Dataset, key: str | BaseTag) -> tuple[float, ...]:
     """Return finite numbers, however many; none where the attribute is absent or malformed."""
     try:
-        value = dataset.get(keyword)
+        value = dataset.get(key) if isinstance(key, str) else dataset[key].value
         found = tuple(float(part) for part in (value if _is_many(value) else [value]))
     except PARSE_ERRORS:
         return ()
     return found if np.isfinite(found).all() else ()
+
+
+def private_numbers(
+    dataset: Dataset, creator: str, group: int, elements: Sequence[int]
+) -> tuple[tuple[float, ...], ...]:
+    """Return the finite numbers in each of some elements of a private block; none where the block is absent."""
+    for block in PRIVATE_BLOCKS:
+        tag = Tag(group, block)
+        if tag in dataset and _creator(dataset, tag) == creator:
+            return tuple(numbers_of(dataset, Tag(group, block << 8 | element)) for element in elements)
+    return ()
+
+
+def _creator(dataset: Dataset, tag: BaseTag) -> str:
+    """Return who reserved a private block; empty where that is malformed."""
+    try:
+        return str(dataset[tag].value).strip()
+    except PARSE_ERRORS:
+        return ""
 
 
 def integer(dataset: Dataset, keyword: str, default: int) -> int:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Final
 
 from medpaint.core.errors import InputError
 from medpaint.io.dicom.assessment import Assessment, assess
+from medpaint.io.dicom.derived import UID_ROOT
 from medpaint.io.dicom.headers import Header
+from medpaint.io.dicom.ordering import ORDER_SUFFIX, ordering_of
 from medpaint.io.dicom.shown import shown_uid
 
 __all__ = ["Part", "chosen_part", "parts_of", "split_name"]
@@ -31,10 +33,12 @@ class Part:
     Attributes:
         words: what distinguishes it from the others, such as ``echo-time=4.92``; empty for a whole series.
         assessment: of its slices.
+        note: how it is told apart from the others where no attribute does; empty otherwise.
     """
 
     words: str
     assessment: Assessment
+    note: str = ""
 
     @property
     def name(self) -> str:
@@ -50,10 +54,11 @@ def split_name(name: str) -> tuple[str, str]:
 
 
 def parts_of(headers: Sequence[Header]) -> list[Part]:
-    """Return the volumes of a series: the series itself if it is one, or its parts by facets.
+    """Return the volumes of a series: the series itself if it is one, or its parts by facets, or by an order.
 
-    The series is split only if every part is then a volume, by as few facets as possible. Otherwise it is returned
-    whole, with the reasons why it is not a volume.
+    The series is split only if every part is then a volume, by as few facets as possible; where no facets tell the
+    volumes apart, by the order of the slices at each position. Otherwise it is returned whole, with the reasons
+    why it is not a volume.
     """
     whole = assess(headers)
     if not whole.geometry or whole.unsupported:
@@ -64,22 +69,63 @@ def parts_of(headers: Sequence[Header]) -> list[Part]:
             parts = list(_split(headers, names))
             if parts and not any(part.assessment.reason for part in parts):
                 return parts
-    return [Part("", whole)]
+    return _ordered(headers, whole)
 
 
-def chosen_part(headers: Sequence[Header], words: str) -> Part:
+def chosen_part(headers: Sequence[Header], words: str, *, in_product: bool) -> Part:
     """Return the part of a series selected by words such as ``echo-time=4.92``.
+
+    Args:
+        headers: of the series.
+        words: as `parts_of` names a part, or some of them.
+        in_product: whether the series may be a product, which consists of the selected volume alone and can lack
+            what told it apart: its order, or attributes that de-identification removed.
 
     Raises:
         InputError: no slice matches.
     """
     wanted = [tuple(word.partition("=")[::2]) for word in words.split(",")]
     found = [header for header in headers if all(header.facets.get(name) == value for name, value in wanted)]
-    if not found:
-        known = ", ".join(part.words or "no part" for part in parts_of(headers))
-        message = f"expected slices with {words} in series {shown_uid(headers[0].series_uid)}, found {known}"
-        raise InputError(message)
-    return Part(words, assess(found))
+    if found:
+        return Part(words, assess(found))
+    parts = parts_of(headers)
+    for part in parts:
+        if part.words == words:
+            return part
+    if in_product and len(parts) == 1 and _may_lack(headers, wanted):
+        return Part(words, parts[0].assessment)
+    known = ", ".join(part.words or "no part" for part in parts)
+    message = f"expected slices with {words} in series {shown_uid(headers[0].series_uid)}, found {known}"
+    raise InputError(message)
+
+
+def _may_lack(headers: Sequence[Header], wanted: Sequence[tuple[str, ...]]) -> bool:
+    """Return whether a lone volume may be a product that lacks what told it apart from others.
+
+    Its order among them is gone with them. What de-identification removed is absent from a derived series.
+    """
+    derived = headers[0].series_uid.startswith(UID_ROOT)
+    return all(
+        name in {f"{order}{ORDER_SUFFIX}" for order in headers[0].order}
+        or (derived and all(header.facets.get(name) in {value, ""} for header in headers))
+        for name, value in wanted
+    )
+
+
+def _ordered(headers: Sequence[Header], whole: Assessment) -> list[Part]:
+    """Return the volumes of a series by the order of its slices, or the series whole with the reasons."""
+    if whole.affine is None or len({(header.sop_uid, header.index) for header in headers}) < len(headers):
+        return [Part("", whole)]
+    ordering = ordering_of(headers)
+    parts = [
+        Part(words, assess(volume), ordering.note)
+        for words, volume in ordering.volumes.items()
+        if len(volume) >= _FEWEST
+    ]
+    if parts and not any(part.assessment.reason for part in parts):
+        return parts
+    notes = (ordering.note,) if ordering.note and not ordering.volumes else ()
+    return [Part("", replace(whole, geometry=whole.geometry + notes))]
 
 
 def _facets(headers: Sequence[Header]) -> list[str]:

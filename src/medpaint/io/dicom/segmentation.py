@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeAlias
@@ -103,6 +103,7 @@ def write_segmentation(source: _Series, mask: Mask, path: Path, derivation: Deri
             images, slices = _restored_images(restored, mask)
         else:
             images, slices = _source_images(source, mask, derivation.secret)
+        slices, kept = _without_other_volumes(images, slices)
         if is_mosaic(images[0]):
             message = "no DICOM segmentation was written: the slices of a mosaic cannot be referred to"
             raise UnsupportedError(message)
@@ -115,6 +116,7 @@ def write_segmentation(source: _Series, mask: Mask, path: Path, derivation: Deri
             message = f"no DICOM segmentation was written: the library that makes it failed ({cause(error)})"
             raise UnsupportedError(message) from error
         _state_step(written, slices, source)
+        _refer_to(written, kept)
         for keyword in _DEIDENTIFICATION:
             if keyword in images[0]:
                 written[keyword] = images[0][keyword]
@@ -216,6 +218,38 @@ def _completed(dataset: FileDataset) -> FileDataset:
                 shared[0][macro] = frames[0][macro]
         dataset.SharedFunctionalGroupsSequence = shared
     return dataset
+
+
+def _without_other_volumes(images: list[FileDataset], slices: _Slices) -> tuple[_Slices, dict[str, list[int]]]:
+    """Remove the frames of other volumes from multi-frame images, which the library would refuse as duplicates.
+
+    Args:
+        images: changed in place.
+        slices: of each image.
+
+    Returns:
+        The slices, numbered by the frames that are left, and what number these had, by image.
+    """
+    left: _Slices = []
+    kept: dict[str, list[int]] = {}
+    for image, own in zip(images, slices, strict=True):
+        places = sorted(place for _, place in own)
+        if is_multi_frame(image):
+            image[GROUP_KEYWORDS[1]].value = [image[GROUP_KEYWORDS[1]].value[place] for place in places]
+            image.NumberOfFrames = len(places)
+            kept[text(image, "SOPInstanceUID")] = places
+        left.append([(k, places.index(place)) for k, place in own])
+    return left, kept
+
+
+def _refer_to(written: Dataset, kept: Mapping[str, Sequence[int]]) -> None:
+    """Number the frames that a segmentation refers to as the images do, from 1."""
+    for item in written[GROUP_KEYWORDS[1]].value:
+        for derivation in item.get("DerivationImageSequence") or ():
+            for source in derivation.SourceImageSequence:
+                places = kept.get(text(source, "ReferencedSOPInstanceUID"))
+                if places is not None:
+                    source.ReferencedFrameNumber = places[integer(source, "ReferencedFrameNumber", 1) - 1] + 1
 
 
 def _frames(images: list[FileDataset], slices: Sequence[Sequence[tuple[int, int]]], mask: Mask) -> Array:

@@ -11,8 +11,9 @@ from medpaint.core.geometry import axis_codes, spacing_of
 from medpaint.core.types import Progress
 from medpaint.core.volume import Volume
 from medpaint.io.archive import File, on_disk
-from medpaint.io.dicom.assessment import MASK_CLASSES, Assessment, with_gaps
+from medpaint.io.dicom.assessment import Assessment, with_gaps
 from medpaint.io.dicom.chosen import chosen, refuse_damaged
+from medpaint.io.dicom.classes import MASK_CLASSES
 from medpaint.io.dicom.differences import difference_warnings, encoding_of
 from medpaint.io.dicom.headers import Header
 from medpaint.io.dicom.inventory import take_inventory
@@ -30,7 +31,7 @@ __all__ = ["identity_of", "list_series", "read_series"]
 def read_series(
     path: Path, *, series: str | None = None, absent_slices: bool = False
 ) -> tuple[Volume, DicomSource]:
-    """Read one series of CT or MR images as a volume: single-frame, enhanced multi-frame, or Siemens mosaics.
+    """Read one series of CT, MR or PET images as a volume: single-frame, enhanced multi-frame, or Siemens mosaics.
 
     Slices are sorted along their normal (rows x columns), ascending. ``data[i, j, k]`` is the native stored
     value in column i, row j of slice k; MONOCHROME1 images keep their stored values as well.
@@ -108,11 +109,7 @@ def _source(
         series_uid=headers[0].series_uid,
         selection=selection,
         facts={**_facts(headers), **_part_fact(part), "axes": axis_codes(volume.affine)},
-        warnings=(
-            *part.assessment.warnings,
-            *difference_warnings(headers),
-            *dict.fromkeys(note for header in headers for note in header.notes),
-        ),
+        warnings=_warnings(part),
         instances=tuple(digests),
         digests=tuple(digests.values()),
         places=tuple((numbers[header.path], header.index) for header in headers),
@@ -120,6 +117,17 @@ def _source(
         affine=volume.affine,
         shape=volume.shape,
         encoding=volume.encoding,
+    )
+
+
+def _warnings(part: Part) -> tuple[str, ...]:
+    """Return what users should know about a volume, a sentence each."""
+    headers = part.assessment.headers
+    return (
+        *([part.note] if part.note else []),
+        *part.assessment.warnings,
+        *difference_warnings(headers),
+        *dict.fromkeys(note for header in headers for note in header.notes),
     )
 
 
@@ -139,7 +147,15 @@ def _facts(headers: Sequence[Header]) -> dict[str, str | int | float]:
         "instances": len({header.path for header in headers}),
         "photometric": first.photometric,
         "bits_stored": first.bits[1],
-        **({"unit": first.unit} if first.unit else {}),
+        **_values(headers),
+    }
+
+
+def _values(headers: Sequence[Header]) -> dict[str, str]:
+    """Return what all slices say alike about their intensities: the unit, and facts of PET."""
+    stated = [{"unit": one.scaling.unit, **one.facts} for one in headers]
+    return {
+        name: value for name, value in stated[0].items() if value and all(one.get(name) == value for one in stated)
     }
 
 
@@ -169,5 +185,6 @@ def _inspection(part: Part) -> Inspection:
         restorable=is_volume,
         reason=assessment.reason,
         facts={**_facts(headers), **_part_fact(part)},
+        warnings=_warnings(part) if is_volume else (),
         is_mask=first.sop_class in MASK_CLASSES,
     )

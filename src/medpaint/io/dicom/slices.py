@@ -13,7 +13,7 @@ from medpaint.core.types import Array
 from medpaint.io.archive import File
 from medpaint.io.dicom.assessment import Assessment
 from medpaint.io.dicom.chosen import chosen
-from medpaint.io.dicom.differences import nearest_slices
+from medpaint.io.dicom.gaps import neighbour_of
 from medpaint.io.dicom.headers import Header
 from medpaint.io.dicom.inventory import take_inventory
 from medpaint.io.dicom.parsing import parsed, quiet
@@ -34,9 +34,8 @@ def load(assessment: Assessment) -> tuple[Array, dict[File, str]]:
     digests: dict[File, str] = {}
     for numbers, slices in _slices(assessment.headers, digests):
         stack[slots[numbers]] = slices
-    beside = nearest_slices(assessment.slots)
-    for k in np.setdiff1d(np.arange(len(stack)), slots):
-        padding = assessment.headers[beside[k]].padding
+    for k in np.setdiff1d(np.arange(len(stack)), slots).tolist():
+        padding = assessment.headers[neighbour_of(k, assessment.slots)].padding
         stack[k] = 0 if padding is None else padding[0]
     return stack.transpose(2, 1, 0), digests
 

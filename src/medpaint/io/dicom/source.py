@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from pydicom import FileDataset, dcmread, dcmwrite
@@ -17,8 +18,8 @@ from medpaint.core.types import Affine, Array, Mask
 from medpaint.io.archive import File, on_disk
 from medpaint.io.atomic import replacing_folder
 from medpaint.io.dicom.deidentified import PROFILE, deidentify, replaced_uid
-from medpaint.io.dicom.derived import derived_uid, mark_derived, place_slice
-from medpaint.io.dicom.differences import nearest_slices
+from medpaint.io.dicom.derived import count_slices, derived_uid, mark_derived, place_slice
+from medpaint.io.dicom.gaps import neighbour_of
 from medpaint.io.dicom.mosaic import is_mosaic
 from medpaint.io.dicom.parsing import PARSE_ERRORS, cause, parsed, quiet, unchanged
 from medpaint.io.dicom.pixels import stored_slices, with_slices
@@ -32,6 +33,13 @@ from medpaint.io.selection import Selection
 from medpaint.io.source import Derivation, ReadBack
 
 __all__ = ["DicomSource"]
+
+_BEFORE_SUV: Final = {"BQML", "CNTS", "CPS", "PROPCNTS", "PROPCPS"}
+"""Units of PET from which SUVs are computed, with the patient's weight and the times of injection and scan."""
+
+_SUV_LOST: Final = (
+    "SUVs cannot be computed from the product: de-identification removed the patient's weight and times"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,6 +143,8 @@ class DicomSource:
                     continue
                 dataset = self._dataset(content, file, derivation)
                 filled = _change_pixels(dataset, file, slices, change, derivation.compress)
+                if self.absent:
+                    count_slices(dataset, slices[0][0] + 1, self.shape[2])
                 _save(dataset, derivation, file, target, filled=filled)
             for k in self.absent:
                 self._put_between(k, change, derivation, folder / f"{k + 1:04d}.dcm")
@@ -171,7 +181,8 @@ class DicomSource:
             derivation: as for `write`.
 
         Returns:
-            Why no segmentation was written, a sentence; nothing where it was, or where the mask is empty.
+            Why no segmentation was written, unless the mask is empty; and that SUVs cannot be computed from a
+            de-identified product.
 
         Raises:
             InputError: a file of the source has changed since it was read.
@@ -179,13 +190,14 @@ class DicomSource:
         """
         write_mask(mask, self.affine, nifti, product=self.suffix)
         segmentation.unlink(missing_ok=True)
+        lost = (_SUV_LOST,) if derivation.secret and self.facts.get("pet_units") in _BEFORE_SUV else ()
         if not mask.any():
-            return ()
+            return lost
         try:
             write_segmentation(self, mask, segmentation, derivation, restored=restored)
         except UnsupportedError as error:
-            return (str(error),)
-        return ()
+            return (str(error), *lost)
+        return lost
 
     def slices_by_file(self) -> list[list[tuple[int, int]]]:
         """Return the slices of each file: the number in the volume, and the number in the file."""
@@ -208,7 +220,7 @@ class DicomSource:
 
     def _put_between(self, k: int, change: _Change, derivation: Derivation, target: Path) -> None:
         """Write an instance for a slice that was absent, modelled on its nearest neighbour."""
-        number = int(nearest_slices(self.slots)[k])
+        number = neighbour_of(k, self.slots)
         file = self.instances[number]
         dataset = self._dataset(unchanged(file, self.digests[number]), file, derivation)
         to_plain_syntax(dataset)
@@ -222,6 +234,7 @@ class DicomSource:
         _save(dataset, own, file, target, filled=frozenset({0}))
         written = dcmread(target)
         written.SeriesInstanceUID = derived_uid(series, derivation.key)
+        count_slices(written, k + 1, self.shape[2])
         place_slice(written, LPS_TO_RAS @ self.affine @ np.array([0.0, 0.0, k, 1.0]), k + 1)
         dcmwrite(target, written, enforce_file_format=True)
 

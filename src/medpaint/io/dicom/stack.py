@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from medpaint.core.geometry import LPS_TO_RAS
 from medpaint.core.types import Affine
 
-__all__ = ["Stack", "orientation_is_valid", "orientation_reasons", "stack_of"]
+__all__ = ["Stack", "levels_of", "orientation_is_valid", "orientation_reasons", "stack_of"]
 
 _Vectors = NDArray[np.float64]
 
@@ -102,6 +102,20 @@ def stack_of(
         reasons=tuple(reasons),
         absent=absent,
     )
+
+
+def levels_of(positions: Sequence[Sequence[float]], orientation: Sequence[float]) -> NDArray[np.int64]:
+    """Return the number of each slice's position along the normal, from 0; slices at one position share it.
+
+    Args:
+        positions: centre of each slice's first voxel, LPS mm, (N, 3).
+        orientation: as for `stack_of`.
+    """
+    distances = np.asarray(positions, dtype=np.float64) @ _axes(orientation)[2]
+    order = np.argsort(distances, kind="stable")
+    levels = np.zeros(len(order), np.int64)
+    levels[order[1:]] = np.cumsum(np.diff(distances[order]) > DUPLICATE_MM)
+    return levels
 
 
 def orientation_is_valid(orientation: Sequence[float]) -> bool:

@@ -7,13 +7,16 @@ import os
 import resource
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from dicom_phantom import Phantom
+from multiframe_phantom import enhanced_pet
 from numpy.typing import NDArray
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
+from pydicom import FileDataset
+from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
 
 from medpaint.core.errors import MedpaintError
 from medpaint.io.dicom import is_drawn, list_series, read_drawn, read_series
@@ -52,7 +55,23 @@ def sources(folder: Path) -> list[Path]:
     for number, syntax in enumerate((ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless)):
         files = Phantom(syntax=syntax, series=f"1.2.3.{number}").write(folder / str(number))
         chosen.append(files[2])
-    return chosen
+    for volume in (0, 1):
+        files = Phantom(modality="PT", bits_stored=16, series="1.2.3.8", change=directed(volume)).write(
+            folder / "pet" / str(volume)
+        )
+    enhanced_pet(folder / "enhanced" / "e.dcm", times=2)
+    return [*chosen, files[2], folder / "enhanced" / "e.dcm"]
+
+
+def directed(volume: int) -> Callable[[FileDataset, int], None]:
+    """Return a change that tells volumes apart by a private direction only."""
+
+    def change(dataset: FileDataset, _index: int) -> None:
+        dataset.SOPInstanceUID = UID(f"{dataset.SOPInstanceUID}.{volume}")
+        block = dataset.private_block(0x0019, "SIEMENS MR HEADER", create=True)
+        block.add_new(0x0E, "FD", [1.0 - volume, float(volume), 0.0])
+
+    return change
 
 
 def look(folder: Path, file: Path) -> str:

@@ -18,7 +18,7 @@ import codestreams
 import numpy as np
 import pydicom
 from dicom_phantom import Phantom
-from multiframe_phantom import enhanced, mosaic
+from multiframe_phantom import enhanced, enhanced_pet, mosaic
 from pydicom import Dataset, FileDataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import (
@@ -150,6 +150,22 @@ def _enhanced(folder: Path) -> Specimen:
     return _single(folder / "image" / "scan.dcm")
 
 
+def _enhanced_pet(folder: Path) -> Specimen:
+    (folder / "image").mkdir()
+    enhanced_pet(folder / "image" / "scan.dcm")
+    return _single(folder / "image" / "scan.dcm")
+
+
+def _pet(folder: Path) -> Specimen:
+    """Return a specimen of a PET series with a private direction."""
+
+    def change(dataset: FileDataset, _index: int) -> None:
+        dataset.private_block(0x0019, "SIEMENS MR HEADER", create=True).add_new(0x0E, "FD", [1.0, 0.0, 0.0])
+
+    files = Phantom(modality="PT", bits_stored=16, change=change).write(folder)
+    return Specimen(files[2], folder)
+
+
 def _mosaic(folder: Path) -> Specimen:
     mosaic(folder / "image")
     return _single(folder / "image" / "m.dcm")
@@ -241,6 +257,8 @@ _MAKERS: Final[dict[str, Callable[[Path], Specimen]]] = {
     "jpeg-2000-frame": partial(_frame, JPEG2000Lossless),
     "enhanced": _enhanced,
     "mosaic": _mosaic,
+    "pet": _pet,
+    "enhanced-pet": _enhanced_pet,
     "segmentation": _segmentation,
     "structure-set": _structures,
     "zip": _zip,

@@ -219,7 +219,7 @@ def test_an_instance_for_another_request_is_refused(fail: Callable[..., str]) ->
     ("options", "message"),
     [
         ({"title": "STRANGER"}, "an association with another title than OTHER"),
-        ({"address": "127.0.0.2"}, "an association from 127.0.0.2, which is no address of 127.0.0.1"),
+        ({"address": "127.0.0.2"}, "a connection from 127.0.0.2, which is no address of 127.0.0.1"),
         ({"kind": SecondaryCaptureImageStorage}, "Secondary Capture Image Storage"),
         ({"kind": "1.2.99.1"}, "an unknown kind of object"),
     ],
@@ -237,6 +237,21 @@ def test_other_senders_and_objects_are_refused_and_named(
     found = fail(send)
     assert "could not send 4 instances; refused at port" in found
     assert found.endswith(message)
+
+
+def test_a_stranger_does_not_disturb_a_transfer(tmp_path: Path, images: list[FileDataset]) -> None:
+    port = free_port()
+
+    def send(event: Any) -> None:
+        stranger = ("127.0.0.2", 0)
+        with socket.create_connection(("127.0.0.1", port), source_address=stranger) as connection:
+            with suppress(OSError):
+                connection.sendall(b"\x01\0\xff\xff\xff\xff" + b"\0" * 2**16)
+            sent(port, images)
+        report(event, completed=4)
+
+    with entity([finds(4), moves(send)]) as url:
+        assert connect(url, receive=port).fetch(STUDY, SERIES, tmp_path / "out") == 4
 
 
 def test_two_senders_at_a_time_are_one_transfer(tmp_path: Path, images: list[FileDataset]) -> None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
-from typing import Any
+from typing import Any, Final
 
 from medpaint.core.errors import ServerError, UsageError
 from medpaint.pacs.association import Entity
@@ -16,6 +16,9 @@ from medpaint.pacs.retry import PermanentError, TransientError
 from medpaint.pacs.services import CLASSES, SYNTAXES, context_of
 
 __all__ = ["receiving", "waiting_for"]
+
+_MOST_NAMED: Final = 5
+"""Refusals that a message names."""
 
 
 @contextmanager
@@ -46,7 +49,8 @@ def receiving(entity: Entity, port: int, handlers: Sequence[Any]) -> Iterator[No
     except (TransientError, PermanentError, ServerError) as error:
         if not refused:
             raise
-        message = f"{error}; refused at port {port}: {', '.join(refused)}"
+        more = f" and {len(refused) - _MOST_NAMED} more" if len(refused) > _MOST_NAMED else ""
+        message = f"{error}; refused at port {port}: {', '.join(list(refused)[:_MOST_NAMED])}{more}"
         raise type(error)(message) from error
     finally:
         listening.shutdown()
@@ -60,11 +64,12 @@ def _refusing(entity: Entity, refused: dict[str, None]) -> list[Any]:
     addresses = _addresses_of(entity.host)
 
     def check_address(event: Any) -> None:  # noqa: ANN401 - of pynetdicom
-        address = event.assoc.requestor.address
+        address = event.address[0]
         if addresses and address not in addresses:
-            refused[f"an association from {address}, which is no address of {entity.host}"] = None
-            event.assoc.acse.send_reject(0x01, 0x01, 0x01)  # for good, by the application, no reason given
-            event.assoc.is_rejected = True
+            refused[f"a connection from {address}, which is no address of {entity.host}"] = None
+            peer = event.assoc.dul.socket
+            peer.recv = lambda _count: b""  # nothing that it sends counts towards the transfer
+            peer.socket.shutdown(socket.SHUT_RDWR)
 
     def note_title(event: Any) -> None:  # noqa: ANN401 - of pynetdicom
         if event.assoc.requestor.primitive.calling_ae_title != entity.title:
@@ -79,7 +84,7 @@ def _refusing(entity: Entity, refused: dict[str, None]) -> list[Any]:
             refused[known] = None
 
     return [
-        (events.EVT_REQUESTED, check_address),
+        (events.EVT_CONN_OPEN, check_address),
         (events.EVT_REJECTED, note_title),
         (events.EVT_ACCEPTED, note_services),
     ]

@@ -212,6 +212,15 @@ def test_more_images_than_frames_are_refused(tmp_path: Path) -> None:
     assert f"expected 1 compressed frames, got 2: {files[1]}" in refusal(tmp_path)
 
 
+def test_pixels_of_another_kind_are_not_compressed_ones(tmp_path: Path) -> None:
+    for file in series(tmp_path, JPEGLSLossless):
+        dataset = pydicom.dcmread(file)
+        del dataset.PixelData
+        dataset.FloatPixelData = bytes(4 * 40 * 36)
+        dataset.save_as(file)
+    assert "expected compressed pixel data, got none" in refusal(tmp_path)
+
+
 def test_fewer_images_than_frames_are_refused(tmp_path: Path) -> None:
     enhanced(tmp_path / "scan.dcm")
     dataset = pydicom.dcmread(tmp_path / "scan.dcm")

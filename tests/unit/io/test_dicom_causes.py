@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import numpy as np
 import pydicom
 import pytest
+from codestreams import series
 from dicom_phantom import Phantom
 from multiframe_phantom import csa, enhanced, mosaic
-from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEGLSLossless
 
-from medpaint.core.errors import UnsupportedError
+from medpaint.core.errors import UnreadableError, UnsupportedError
 from medpaint.io.dicom import list_series, read_series
 from medpaint.io.source import Derivation
 
@@ -112,3 +114,12 @@ def test_text_that_cannot_be_decoded_keeps_its_bytes(tmp_path: Path, syntax: UID
         file.write_bytes(file.read_bytes().replace(b"Phantom^Tiny", BAD))
     assert len(derived(tmp_path)) == 4
     assert all(BAD in file.read_bytes() for file in (tmp_path / "out").iterdir())
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, JPEGLSLossless], ids=lambda syntax: syntax.name)
+def test_a_value_representation_that_there_is_not_is_refused(tmp_path: Path, syntax: UID) -> None:
+    files = Phantom().write(tmp_path) if syntax == ExplicitVRLittleEndian else series(tmp_path, syntax)
+    element = re.compile(rb"\xe0\x7f\x10\x00O[BW]")
+    files[1].write_bytes(element.sub(b"\xe0\x7f\x10\x00O\x02", files[1].read_bytes()))
+    with pytest.raises(UnreadableError):
+        read_series(tmp_path)

@@ -104,7 +104,7 @@ def _started() -> subprocess.Popen[bytes]:
     Raises:
         OSError: it does not start.
     """
-    command = [sys.executable, "-c", _START.format(path=sys.path)]
+    command = [sys.executable, "-c", _START.format(path=[str(place) for place in sys.path])]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     if process.stdout is None or process.stdout.readline() != READY:
         process.kill()

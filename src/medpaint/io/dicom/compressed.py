@@ -94,16 +94,33 @@ def compressed_frames(dataset: FileDataset, path: File) -> Array:
             f"{plane.stored} bits in {plane.allocated}: {path}"
         )
         raise UnsupportedError(message)
-    shape = (count, plane.rows, plane.columns, plane.allocated)
-    if fault := implausible(len(dataset.PixelData), shape, syntax):
-        message = f"{fault}: {path}"
-        raise UnreadableError(message)
+    _check_size(dataset, count, plane, path)
     _check(dataset, count, plane, path)
     task = Task(syntax, decoder_of(syntax), plane)
     values = np.empty((count, *task.shape), task.dtype)
     for index, frame in enumerate(_frames(dataset, count)):
         values[index] = _decoded(task, b"".join(frame), f"frame {index + 1} of {path}")
     return values
+
+
+def _check_size(dataset: FileDataset, count: int, plane: Plane, path: File) -> None:
+    """Refuse pixel data that is absent, or too small for what the data set says.
+
+    Raises:
+        UnreadableError: it is.
+    """
+    try:
+        content = dataset.get("PixelData")
+    except PARSE_ERRORS as error:
+        message = f"expected compressed pixel data, got an element that cannot be read ({cause(error)}): {path}"
+        raise UnreadableError(message) from error
+    if not isinstance(content, bytes):
+        message = f"expected compressed pixel data, got none: {path}"
+        raise UnreadableError(message)
+    shape = (count, plane.rows, plane.columns, plane.allocated)
+    if fault := implausible(len(content), shape, dataset.file_meta.TransferSyntaxUID):
+        message = f"{fault}: {path}"
+        raise UnreadableError(message)
 
 
 def _plane(dataset: Dataset) -> Plane:

@@ -90,6 +90,17 @@ def test_a_damaged_case_or_fill_fails_its_scan_and_not_its_batch(tmp_path: Path)
     assert "b.npz" in record.reason
 
 
+def test_a_case_in_place_of_a_fill_is_refused_and_the_reverse(tmp_path: Path) -> None:
+    scan, mask = save_pair(tmp_path)
+    through(tmp_path, scan, mask)
+    record = export_scan(scan, tmp_path / "a.npz", {}, tmp_path / "other", "a")
+    assert record.reason.endswith(
+        "a.npz: expected a file that `medpaint inpaint` wrote, got one of another command"
+    )
+    reasons = inpaint_scans([tmp_path / "fills" / "a.npz"], {"engine": "nearest"}, tmp_path / "again")
+    assert "expected a file that `medpaint ingest` wrote" in reasons["a"]
+
+
 def test_a_full_disk_is_no_failure_of_the_scan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

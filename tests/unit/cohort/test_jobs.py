@@ -17,6 +17,7 @@ from medpaint.audit.find import find_records
 from medpaint.audit.verify import verify
 from medpaint.cohort.jobs import export_scan, ingest_scan, inpaint_scans
 from medpaint.cohort.staging import load_case
+from medpaint.cohort.table import ScanRow
 from medpaint.core.errors import ConvergenceError, MaskError, UsageError, WriteError
 from medpaint.parameters import Parameters
 from medpaint.pipeline.case import Case
@@ -216,3 +217,18 @@ def test_a_failure_of_the_machine_names_no_file_of_a_withheld_scan(
     with pytest.raises(WriteError, match="the machine failed: Input/output error") as caught:
         ingest_scan(*named, Parameters(), tmp_path / "a.npz", withhold=True)
     assert "DOE" not in str(caught.value)
+
+
+def test_what_is_wrong_with_the_secret_is_said(named: tuple[Path, Path], tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("sixteen letters!")
+    (tmp_path / "key").chmod(0o644)
+    ingest_scan(*named, Parameters(), tmp_path / "a.npz", withhold=True)
+    inpaint_scans([tmp_path / "a.npz"], {"engine": "nearest"}, tmp_path / "fills")
+    row = ScanRow(scan="a", image=str(named[0]), mask=str(named[1]))
+    settings = {"deidentify": str(tmp_path / "key")}
+    record = export_scan(named[0], tmp_path / "fills" / "a.npz", settings, tmp_path / "out", "a", row=row)
+    assert "expected a file that only its owner can read (chmod 600)" in record.reason
+    (tmp_path / "key").chmod(0o600)
+    record = export_scan(named[0], tmp_path / "fills" / "a.npz", settings, tmp_path / "out", "a", row=row)
+    assert record.status == "restored"
+    assert "DOE" not in record.to_json()

@@ -139,7 +139,8 @@ def export_scan(
     def work() -> None:
         records.append(_exported(image, stage, parameters, output, name, row=row))
 
-    reason = _failure_of(work, withhold=row is not None)
+    # What is wrong with the secret names its file alone, so it is said in any case.
+    reason = _failure_of(lambda: _check_secret(parameters)) or _failure_of(work, withhold=row is not None)
     return _failed(reason, parameters, output, name) if reason else records[0]
 
 
@@ -161,6 +162,11 @@ def _loaded(load: Callable[[Path], T | Failure], path: Path) -> T | Failure:
     found: list[T | Failure] = []
     reason = _failure_of(lambda: found.append(load(path)))
     return Failure(reason, Parameters()) if reason else found[0]
+
+
+def _check_secret(parameters: Parameters) -> None:
+    """Refuse a secret that cannot be used."""
+    secret_of(parameters.write)
 
 
 def _exported(

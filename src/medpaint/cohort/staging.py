@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,7 @@ def load_case(path: Path) -> Case | Failure:
     arrays, facts = load_arrays(path)
     if "failed" in facts:
         return _failure(facts)
+    _check_parts(path, arrays, ("data", "affine", "slope", "intercept", "limits", "padding", "mask"), "ingest")
     data = arrays["data"]
     lowest, highest = arrays["limits"]
     encoding = Encoding.of(
@@ -81,6 +82,17 @@ def load_case(path: Path) -> Case | Failure:
     )
     volume = Volume(data, arrays["affine"], encoding)
     return Case(volume, _unpacked(arrays["mask"], data.shape), Draft.model_validate(facts["draft"]))
+
+
+def _check_parts(path: Path, arrays: Mapping[str, Array], names: Sequence[str], job: str) -> None:
+    """Refuse a file that another job wrote than the one before this.
+
+    Raises:
+        UnreadableError: it has not exactly the arrays of that job.
+    """
+    if set(arrays) != set(names):
+        message = f"{path}: expected a file that `medpaint {job}` wrote, got one of another command"
+        raise UnreadableError(message)
 
 
 def _padding(saved: Array) -> Padding | None:
@@ -101,6 +113,7 @@ def load_filled(path: Path) -> Filled | Failure:
     arrays, facts = load_arrays(path)
     if "failed" in facts:
         return _failure(facts)
+    _check_parts(path, arrays, ("mask", "values"), "inpaint")
     mask = _unpacked(arrays["mask"], tuple(facts["shape"]))
     return Filled(mask, arrays["values"], Draft.model_validate(facts["draft"]))
 

@@ -17,6 +17,7 @@ from medpaint.audit.find import find_records
 from medpaint.audit.verify import verify
 from medpaint.cohort.jobs import export_scan, ingest_scan, inpaint_scans
 from medpaint.cohort.staging import load_case
+from medpaint.cohort.table import ScanRow
 from medpaint.core.errors import ConvergenceError, MaskError, UsageError, WriteError
 from medpaint.parameters import Parameters
 from medpaint.pipeline.case import Case
@@ -88,6 +89,17 @@ def test_a_damaged_case_or_fill_fails_its_scan_and_not_its_batch(tmp_path: Path)
     (tmp_path / "fills" / "b.npz").unlink()
     record = export_scan(scan, tmp_path / "fills" / "b.npz", {}, tmp_path / "out", "b")
     assert "b.npz" in record.reason
+
+
+def test_a_case_in_place_of_a_fill_is_refused_and_the_reverse(tmp_path: Path) -> None:
+    scan, mask = save_pair(tmp_path)
+    through(tmp_path, scan, mask)
+    record = export_scan(scan, tmp_path / "a.npz", {}, tmp_path / "other", "a")
+    assert record.reason.endswith(
+        "a.npz: expected a file that `medpaint inpaint` wrote, got one of another command"
+    )
+    reasons = inpaint_scans([tmp_path / "fills" / "a.npz"], {"engine": "nearest"}, tmp_path / "again")
+    assert "expected a file that `medpaint ingest` wrote" in reasons["a"]
 
 
 def test_a_full_disk_is_no_failure_of_the_scan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,3 +217,18 @@ def test_a_failure_of_the_machine_names_no_file_of_a_withheld_scan(
     with pytest.raises(WriteError, match="the machine failed: Input/output error") as caught:
         ingest_scan(*named, Parameters(), tmp_path / "a.npz", withhold=True)
     assert "DOE" not in str(caught.value)
+
+
+def test_what_is_wrong_with_the_secret_is_said(named: tuple[Path, Path], tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("sixteen letters!")
+    (tmp_path / "key").chmod(0o644)
+    ingest_scan(*named, Parameters(), tmp_path / "a.npz", withhold=True)
+    inpaint_scans([tmp_path / "a.npz"], {"engine": "nearest"}, tmp_path / "fills")
+    row = ScanRow(scan="a", image=str(named[0]), mask=str(named[1]))
+    settings = {"deidentify": str(tmp_path / "key")}
+    record = export_scan(named[0], tmp_path / "fills" / "a.npz", settings, tmp_path / "out", "a", row=row)
+    assert "expected a file that only its owner can read (chmod 600)" in record.reason
+    (tmp_path / "key").chmod(0o600)
+    record = export_scan(named[0], tmp_path / "fills" / "a.npz", settings, tmp_path / "out", "a", row=row)
+    assert record.status == "restored"
+    assert "DOE" not in record.to_json()

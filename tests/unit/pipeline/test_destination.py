@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -219,6 +220,14 @@ def test_names_are_compared_exactly(tmp_path: Path) -> None:
     done = medpaint.restore(scan, mask, output=tmp_path, engine="nearest")
     assert done.products is not None
     assert done.products.restored == tmp_path / "sub.01_restored.nii.gz"
+
+
+@pytest.mark.parametrize("product", ["scan_mask.nii.gz", "scan_record.json", "scan_restored.nii.gz"])
+def test_a_pipe_in_the_place_of_a_product_is_not_opened(tmp_path: Path, product: str) -> None:
+    (tmp_path / "out").mkdir()
+    os.mkfifo(tmp_path / "out" / product)
+    with pytest.raises(InputError, match=product):
+        restored(tmp_path)
 
 
 def test_the_given_mask_is_never_replaced(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
 from medpaint.core.errors import UsageError
+from medpaint.core.text import problem, shown
 from medpaint.io.selection import Selection
 
 __all__ = [
@@ -126,8 +127,7 @@ class Parameters(BaseModel):
             return cls.model_validate(nested)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
-            name = ".".join(map(str, first["loc"][1:]))
-            message = f"{name}: {first['msg'][0].lower()}{first['msg'][1:]}, got {first['input']!r}"
+            message = f"{problem(first, skip=1)}, got {shown(first['input'])}"
             raise UsageError(message) from error
 
     def replaced(self, options: Mapping[str, Any]) -> Parameters:

@@ -42,8 +42,7 @@ def _records_of(path: Path) -> list[Path]:
         return [path]
     ending = "_mask" if path.name.endswith("_mask.nii.gz") else "_restored"
     stem, found, _ = path.name.rpartition(ending)
-    record = path.with_name(f"{stem}{RECORD_SUFFIX}")
-    if found and record.exists():
+    if found and (record := path.with_name(f"{stem}{RECORD_SUFFIX}")).exists():
         return [record]
     return [*_below(path, f"*{RECORD_SUFFIX}"), *_missing_below(path)] if path.is_dir() else []
 

@@ -16,8 +16,9 @@ from medpaint.cohort.staging import (
     save_failure,
     save_filled,
 )
-from medpaint.core.crash import described, print_trace
+from medpaint.core.crash import described, is_out_of_memory, print_trace
 from medpaint.core.errors import InputError, LockedError, MedpaintError, ServerError, UnreadableError, WriteError
+from medpaint.core.text import described_os
 from medpaint.core.types import Progress
 from medpaint.io.naming import checked_name
 from medpaint.io.reading import read_selected
@@ -197,10 +198,10 @@ def _failure_of(work: Callable[[], None]) -> str:
     except (MedpaintError, OSError) as error:
         if _is_of_machine(error):
             raise
-        return str(error) if isinstance(error, MedpaintError) else _described(error)
-    except MemoryError:
-        return "the scan needs more memory than this job has"
+        return str(error) if isinstance(error, MedpaintError) else described_os(error)
     except Exception as error:  # noqa: BLE001 - one scan's failure must not stop the others
+        if is_out_of_memory(error):
+            return "the scan needs more memory than this job has"
         print_trace(error)
         return f"internal error, please report it: {described(error)}"
     return ""
@@ -214,9 +215,3 @@ def _is_of_machine(error: BaseException) -> bool:
             return True
         found = found.__cause__
     return False
-
-
-def _described(error: OSError) -> str:
-    """Return an error of the operating system in one line."""
-    where = f" {error.filename}" if error.filename else ""
-    return f"cannot read or write{where}: {error.strerror or error}"

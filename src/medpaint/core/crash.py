@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Iterator
 from typing import Final
 
-__all__ = ["described", "print_trace", "trace_of"]
+__all__ = ["described", "is_out_of_memory", "print_trace", "trace_of"]
 
 _QUOTING: Final = (
     "medpaint.io.dicom",
@@ -28,6 +28,13 @@ def described(error: BaseException) -> str:
     """Return type and message of an error; the type alone if the message could name a patient."""
     kind = type(error).__name__
     return f"{kind}, message withheld: it could name a patient" if _may_quote(error) else f"{kind}: {error}"
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error means that there is too little memory; torch has errors of its own for that."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return isinstance(error, RuntimeError) and "allocate memory" in str(error)
 
 
 def trace_of(error: BaseException) -> str:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import re
-from collections.abc import Collection
-from typing import Final
+import reprlib
+from collections.abc import Collection, Mapping
+from typing import Any, Final
 
-__all__ = ["LONGEST", "escaped", "known_words"]
+__all__ = ["LONGEST", "described_os", "escaped", "known_words", "problem", "shown"]
 
 LONGEST: Final = 80
 """Characters of a text from elsewhere that are shown, at most."""
+
+_LONGEST_NAME: Final = 300
+"""Characters of a file's name that are shown, at most."""
 
 _NUMBER: Final = re.compile(r"[+-]?[0-9.]{1,25}([eE][+-]?[0-9]{1,4})?")
 
@@ -23,6 +28,34 @@ def escaped(text: str, longest: int = LONGEST) -> str:
     """
     shown = "".join(one if one.isprintable() else _code(one) for one in text[: longest + 1])
     return shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
+
+
+def shown(value: object) -> str:
+    """Return how Python writes a value, on one line and of bounded length."""
+    try:
+        return escaped(" ".join(reprlib.repr(value).split()))
+    except ValueError:  # an integer of more digits than Python writes
+        return f"a value of type {type(value).__name__}"
+
+
+def problem(error: Mapping[str, Any], skip: int = 0) -> str:
+    """Return where a value is wrong and why, from one of the errors that pydantic lists.
+
+    Args:
+        error: the item of the list.
+        skip: leading parts of the place that are left out.
+    """
+    where = ".".join(str(part) for part in error["loc"][skip:])
+    why = str(error["msg"]).removeprefix("Value error, ")
+    return f"{where}: {why[0].lower()}{why[1:]}" if where else f"{why[0].lower()}{why[1:]}"
+
+
+def described_os(error: OSError) -> str:
+    """Return an error of the operating system on one line."""
+    if error.errno == errno.ENOENT and error.filename is None:
+        return "the current folder was deleted: change to another one (cd)"
+    where = f" {escaped(str(error.filename), _LONGEST_NAME)}" if error.filename else ""
+    return f"cannot read or write{where}: {error.strerror or error}"
 
 
 def known_words(text: str, known: Collection[str] = ()) -> str:

@@ -35,7 +35,9 @@ def inspect(path: str | Path, *, progress: Progress | None = None) -> list[Inspe
         InputError: no such file or folder, or no image in it.
     """
     path = Path(path)
-    return _in_folder(path, progress) if path.is_dir() else _in_file(path)
+    with read_errors(path):
+        is_folder = path.is_dir()
+    return _in_folder(path, progress) if is_folder else _in_file(path)
 
 
 def _in_file(path: Path) -> list[Inspection]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
@@ -20,6 +21,7 @@ __all__ = [
     "MaskParameters",
     "Parameters",
     "WriteParameters",
+    "as_keywords",
 ]
 
 ENGINE_NAME: Final = r"^[A-Za-z0-9_.-]*$"
@@ -154,3 +156,19 @@ FIELDS: Final[dict[str, FieldInfo]] = {
     name: field for model in _STEPS.values() for name, field in model.model_fields.items()
 }
 """Every parameter by its name, which is also its flag and its key in a configuration."""
+
+_FLAG: Final = re.compile(r"--([a-z]+(?:-[a-z]+)*)(?: (\d[\d.]*))?")
+
+_SWITCHES: Final = {"overwrite", *(name for name, field in FIELDS.items() if field.annotation is bool)}
+
+
+def as_keywords(message: str) -> str:
+    """Return a message about flags of the command line as one about keywords of Python."""
+
+    def keyword(flag: re.Match[str]) -> str:
+        name, value = flag[1].replace("-", "_"), flag[2]
+        if name in _SWITCHES:
+            return f"{name}=True"
+        return f"{name}={value or '...'}" if name in {*FIELDS, "output", "name"} else flag[0]
+
+    return _FLAG.sub(keyword, message)

@@ -8,7 +8,7 @@ import reprlib
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-__all__ = ["LONGEST", "described_os", "escaped", "known_words", "problem", "shown"]
+__all__ = ["LONGEST", "apart", "described_os", "escaped", "known_words", "problem", "shown"]
 
 LONGEST: Final = 80
 """Characters of a text from elsewhere that are shown, at most."""
@@ -28,6 +28,15 @@ def escaped(text: str, longest: int = LONGEST) -> str:
     """
     shown = "".join(one if one.isprintable() else _code(one) for one in text[: longest + 1])
     return shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
+
+
+def apart(value: float, other: float) -> str:
+    """Return a number as briefly as it can be written and still be on its side of another."""
+    for digits in range(max(2, len(f"{abs(value):.0f}")), 18):
+        text = f"{value:.{digits}g}"
+        if value == other or (float(text) != other and (float(text) > other) == (value > other)):
+            return text
+    return repr(value)
 
 
 def shown(value: object) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 
 from medpaint.core.errors import MaskError
 from medpaint.core.geometry import checked_affine
+from medpaint.core.text import apart
 from medpaint.core.types import Mask
 from medpaint.core.volume import Volume
 from medpaint.detectors.detect import detect
@@ -145,4 +146,4 @@ def _check_resampling(before_ml: float, after_ml: float) -> tuple[str, ...]:
         raise MaskError(message)
     if abs(after_ml - before_ml) <= RESAMPLING_SHARE * before_ml:
         return ()
-    return (f"resampling changed the mask from {before_ml:.3g} to {after_ml:.3g} ml",)
+    return (f"resampling changed the mask from {apart(before_ml, after_ml)} to {apart(after_ml, before_ml)} ml",)

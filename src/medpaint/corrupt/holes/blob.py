@@ -9,6 +9,7 @@ from scipy.ndimage import binary_dilation, distance_transform_edt, gaussian_filt
 
 from medpaint.core.errors import InputError
 from medpaint.core.geometry import blur_widths
+from medpaint.core.text import apart
 from medpaint.core.types import FloatArray, Mask, Spacing, Window
 
 __all__ = ["lesion_blob"]
@@ -59,7 +60,10 @@ def lesion_blob(
     allowed = _piece(foreground[box], start)
     if np.count_nonzero(allowed) < count:
         held = np.count_nonzero(allowed) * float(np.prod(spacing_mm)) / 1000.0
-        message = f"expected {volume_ml:g} ml of connected foreground around voxel {centre}, got {held:.3g} ml"
+        message = (
+            f"expected {volume_ml:g} ml of connected foreground around voxel {centre}, got "
+            f"{apart(held, volume_ml)} ml"
+        )
         raise InputError(message)
     mask = np.zeros(foreground.shape, dtype=bool)
     mask[box] = _grown(np.where(allowed, rank, np.inf), start, count)

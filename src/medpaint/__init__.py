@@ -5,7 +5,10 @@ The names below are the whole public interface; each is loaded when it is first 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from importlib import import_module
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from medpaint.__about__ import __version__
@@ -67,8 +70,32 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands fo
         message = f"module 'medpaint' has no attribute {name!r}"
         raise AttributeError(message)
     value = getattr(import_module(f"medpaint.{_HOMES[name]}"), name)
+    if isinstance(value, FunctionType):
+        value = _in_python(value)
     globals()[name] = value
     return value
+
+
+def _in_python(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function whose errors name keywords instead of flags of the command line."""
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - those of the function
+        try:
+            return function(*args, **kwargs)
+        except Exception as error:
+            from medpaint.core.errors import InputError, MedpaintError
+            from medpaint.core.text import described_os
+            from medpaint.parameters import as_keywords
+
+            if isinstance(error, OSError):
+                raise InputError(described_os(error)) from error
+            if isinstance(error, MedpaintError):
+                error.args = (as_keywords(str(error)),)
+            raise
+
+    call.__module__ = __name__  # where pickle finds it
+    return call
 
 
 def __dir__() -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
@@ -9,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
 from medpaint.core.errors import UsageError
+from medpaint.core.text import problem, shown
 from medpaint.io.selection import Selection
 
 __all__ = [
@@ -19,6 +21,7 @@ __all__ = [
     "MaskParameters",
     "Parameters",
     "WriteParameters",
+    "as_keywords",
 ]
 
 ENGINE_NAME: Final = r"^[A-Za-z0-9_.-]*$"
@@ -126,8 +129,7 @@ class Parameters(BaseModel):
             return cls.model_validate(nested)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
-            name = ".".join(map(str, first["loc"][1:]))
-            message = f"{name}: {first['msg'][0].lower()}{first['msg'][1:]}, got {first['input']!r}"
+            message = f"{problem(first, skip=1)}, got {shown(first['input'])}"
             raise UsageError(message) from error
 
     def withheld(self) -> Parameters:
@@ -160,3 +162,19 @@ FIELDS: Final[dict[str, FieldInfo]] = {
     name: field for model in _STEPS.values() for name, field in model.model_fields.items()
 }
 """Every parameter by its name, which is also its flag and its key in a configuration."""
+
+_FLAG: Final = re.compile(r"--([a-z]+(?:-[a-z]+)*)(?: (\d[\d.]*))?")
+
+_SWITCHES: Final = {"overwrite", *(name for name, field in FIELDS.items() if field.annotation is bool)}
+
+
+def as_keywords(message: str) -> str:
+    """Return a message about flags of the command line as one about keywords of Python."""
+
+    def keyword(flag: re.Match[str]) -> str:
+        name, value = flag[1].replace("-", "_"), flag[2]
+        if name in _SWITCHES:
+            return f"{name}=True"
+        return f"{name}={value or '...'}" if name in {*FIELDS, "output", "name"} else flag[0]
+
+    return _FLAG.sub(keyword, message)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import io
 import json
-import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Final
 
 from medpaint.__about__ import __version__
-from medpaint.cli.lines import print_line
+from medpaint.cli.streams import flush_output, prepare, say, silence
 from medpaint.cli.subcommands import EXIT_CODES, add_command, add_json
 from medpaint.core.errors import MedpaintError
+from medpaint.core.text import described_os, one_line
 
 __all__ = ["COMMANDS", "guarded", "main"]
 
@@ -38,37 +37,57 @@ COMMANDS: Final[dict[str, str]] = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # names of files need not be UTF-8
-            stream.reconfigure(errors="backslashreplace")
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    wanted = next((word for word in words if not word.startswith("-")), "")
-    parser = _parser(wanted)
-    parsed, rest = parser.parse_known_args(words)
-    if rest and not getattr(parsed, "passes_on", False):
-        parser.error(f"unrecognized arguments: {' '.join(rest)}")
-    parsed.rest = rest
+    prepare()
+    try:
+        parsed = _parsed(list(sys.argv[1:] if arguments is None else arguments))
+    except SystemExit:  # help, the version, or wrong usage
+        try:
+            flush_output()
+        except OSError as error:
+            return _unwritten(error)
+        raise
     return guarded(parsed, parsed.execute)
 
 
 def guarded(parsed: argparse.Namespace, execute: Callable[[argparse.Namespace], int]) -> int:
     """Run a command, turn errors into one line, and return the exit code."""
     try:
-        return int(execute(parsed))
-    except MedpaintError as error:
-        return _fail(parsed, error, str(error), error.exit_code)
-    except KeyboardInterrupt as error:
-        return _fail(parsed, error, "interrupted", 130)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except OSError as error:
-        return _fail(parsed, error, str(error), 1)
-    except Exception as error:  # noqa: BLE001 - the last line of defence; the trace follows
-        from medpaint.core.crash import described, print_trace
+        code = int(execute(parsed))
+        flush_output()
+    except BrokenPipeError as error:
+        return _unwritten(error)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last line of defence
+        message, code = _explained(error)
+        return _fail(parsed, error, message, code)
+    return code
 
-        print_trace(error)
-        return _fail(parsed, error, f"internal error, please report it: {described(error)}", 1)
+
+def _explained(error: BaseException) -> tuple[str, int]:
+    """Return one line about an error, and the exit code; an internal error's trace goes to stderr first."""
+    if isinstance(error, MedpaintError):
+        return str(error), error.exit_code
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted", 130
+    if isinstance(error, OSError):
+        return described_os(error), 1
+    from medpaint.core.crash import described, is_out_of_memory, trace_of
+
+    if is_out_of_memory(error):
+        return "this takes more memory than there is: use a machine with more", 1
+    for line in trace_of(error).splitlines():
+        say(one_line(line), sys.stderr)
+    return f"internal error, please report it: {described(error)}", 1
+
+
+def _parsed(words: list[str]) -> argparse.Namespace:
+    """Return the arguments as the wanted command reads them."""
+    wanted = next((word for word in words if not word.startswith("-")), "")
+    parser = _parser(wanted)
+    parsed, rest = parser.parse_known_args(words)
+    if rest and not getattr(parsed, "passes_on", False):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    parsed.rest = rest
+    return parsed
 
 
 def _parser(wanted: str) -> argparse.ArgumentParser:
@@ -90,11 +109,18 @@ def _parser(wanted: str) -> argparse.ArgumentParser:
     return parser
 
 
+def _unwritten(error: OSError) -> int:
+    """Report that the output could not be written, unless nobody reads it; return the exit code."""
+    silence(sys.stdout)
+    if not isinstance(error, BrokenPipeError):
+        say(f"medpaint: {described_os(error)}", sys.stderr)
+    return 1
+
+
 def _fail(parsed: argparse.Namespace, error: BaseException, message: str, code: int) -> int:
     """Report an error: a line on stderr, and with --json an object on stdout."""
-    print_line(f"medpaint: {message}", to_stderr=True)
+    say(f"medpaint: {one_line(message)}", sys.stderr)
     if parsed.json:
-        print(
-            json.dumps({"status": "error", "error": type(error).__name__, "message": message, "exit_code": code})
-        )
+        answer = {"status": "error", "error": type(error).__name__, "message": message, "exit_code": code}
+        say(json.dumps(answer), sys.stdout)
     return code

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any
+from itertools import islice
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from medpaint.core.errors import UsageError
+from medpaint.core.text import escaped, problem, shown
 from medpaint.parameters import ENGINE_NAME, FIELDS, FillParameters, MaskParameters, WriteParameters
 
 __all__ = ["CohortConfig", "EvaluateConfig", "PacsConfig", "RestoreConfig", "read_config"]
+
+
+_MOST_PARTS: Final = 1_000_000
+"""Largest number of tokens of a configuration; aliases in YAML can stand for more than any memory holds."""
 
 
 class RestoreConfig(WriteParameters, MaskParameters, FillParameters):
@@ -109,9 +115,26 @@ def read_config(values: Mapping[str, Any]) -> CohortConfig:
         UsageError: an unknown key, or a value of the wrong type or out of range.
     """
     try:
-        return CohortConfig.model_validate_json(json.dumps(values, default=str), strict=True)
+        return CohortConfig.model_validate_json(_as_json(values), strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        key = ".".join(map(str, first["loc"]))
-        message = f"the configuration, {key}: {first['msg'][0].lower()}{first['msg'][1:]}, got {first['input']!r}"
+        message = f"the configuration, {problem(first)}, got {shown(first['input'])}"
         raise UsageError(message) from error
+    except (ValueError, TypeError, RecursionError) as error:
+        message = f"the configuration: expected plain values, got what JSON cannot hold: {escaped(str(error))}"
+        raise UsageError(message) from error
+
+
+def _as_json(values: Mapping[str, Any]) -> str:
+    """Return the keys of a YAML file as JSON.
+
+    Raises:
+        ValueError: values that contain themselves.
+        UsageError: aliases that stand for more than any configuration has.
+    """
+    parts = json.JSONEncoder(default=str).iterencode(values)
+    text = "".join(islice(parts, _MOST_PARTS))
+    if next(parts, None) is not None:
+        message = "the configuration: expected far fewer values; are there aliases (*name) of aliases?"
+        raise UsageError(message)
+    return text

@@ -21,9 +21,9 @@ from medpaint.cohort.staging import (
 )
 from medpaint.cohort.table import ScanRow
 from medpaint.cohort.withholding import kind_of_failure, unheard
-from medpaint.core.crash import described, print_trace
+from medpaint.core.crash import described, is_out_of_memory, print_trace
 from medpaint.core.errors import InputError, LockedError, MedpaintError, ServerError, UnreadableError, WriteError
-from medpaint.core.text import one_line
+from medpaint.core.text import described_os
 from medpaint.core.types import Progress
 from medpaint.io.naming import checked_name
 from medpaint.io.reading import read_selected
@@ -245,10 +245,10 @@ def _failure_of(work: Callable[[], None], *, withhold: bool = False) -> str:
             raise
         if withhold:
             return kind_of_failure(error)
-        return str(error) if isinstance(error, MedpaintError) else _described(error)
-    except MemoryError:
-        return "the scan needs more memory than this job has"
+        return str(error) if isinstance(error, MedpaintError) else described_os(error)
     except Exception as error:  # noqa: BLE001 - one scan's failure must not stop the others
+        if is_out_of_memory(error):
+            return "the scan needs more memory than this job has"
         print_trace(error, quoting=not withhold)
         if withhold:
             return f"internal error, please report it: {type(error).__name__}"
@@ -269,9 +269,3 @@ def _machine_error(error: BaseException) -> str:
             return os.strerror(found.errno)
         found = found.__cause__
     return ""
-
-
-def _described(error: OSError) -> str:
-    """Return an error of the operating system in one line."""
-    where = f" {error.filename}" if error.filename else ""
-    return one_line(f"cannot read or write{where}: {error.strerror or error}")

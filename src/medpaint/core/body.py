@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from scipy.ndimage import binary_closing, binary_fill_holes, label
+from scipy.ndimage import binary_fill_holes, label, maximum_filter, minimum_filter
 
 from medpaint.core.boxes import bounding_box, grown
 from medpaint.core.types import Mask, Spacing
@@ -35,11 +35,12 @@ def body(bright: Mask, spacing_mm: Spacing) -> Mask:
     box = bounding_box(pieces)
     if box is None:
         return filled
-    reach = [int(_GAP_MM / 2.0 / size) for size in spacing_mm]
-    i, j, k = (2 * step + 1 for step in reach)
+    reach = [min(int(_GAP_MM / 2.0 / size), count) for size, count in zip(spacing_mm, bright.shape, strict=True)]
+    box_edges = [2 * step + 1 for step in reach]
     window = grown(box, (reach[0], reach[1], reach[2]), bright.shape)
     padded = np.pad(pieces[window], [(step, step) for step in reach], mode="edge")
-    closed = binary_closing(padded, np.ones((i, j, k), dtype=bool))
+    dilated = maximum_filter(padded.view(np.uint8), box_edges, mode="constant")
+    closed = minimum_filter(dilated, box_edges, mode="constant").view(np.bool_)
     inner = tuple(slice(step, step + part.stop - part.start) for step, part in zip(reach, window, strict=True))
     filled[window] = binary_fill_holes(closed[inner] | pieces[window])
     return filled

@@ -9,7 +9,7 @@ from typing import Final
 
 from medpaint.core.text import one_line
 
-__all__ = ["described", "print_trace", "trace_of"]
+__all__ = ["described", "is_out_of_memory", "print_trace", "trace_of"]
 
 _QUOTING: Final = (
     "medpaint.io.dicom",
@@ -32,6 +32,13 @@ def described(error: BaseException) -> str:
     return (
         f"{kind}, message withheld: it could name a patient" if _may_quote(error) else one_line(f"{kind}: {error}")
     )
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error means that there is too little memory; torch has errors of its own for that."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return isinstance(error, RuntimeError) and "allocate memory" in str(error)
 
 
 def trace_of(error: BaseException, *, quoting: bool = True) -> str:

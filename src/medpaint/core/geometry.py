@@ -8,12 +8,14 @@ from typing import Final
 import numpy as np
 
 from medpaint.core.errors import GeometryError
+from medpaint.core.text import shown
 from medpaint.core.types import Affine, Spacing
 
 __all__ = [
     "GRID_TOLERANCE_VOXELS",
     "LPS_TO_RAS",
     "axis_codes",
+    "blur_widths",
     "checked_affine",
     "contradictory",
     "corner_distance_mm",
@@ -27,6 +29,15 @@ LPS_TO_RAS: Final[Affine] = np.diag([-1.0, -1.0, 1.0, 1.0])
 GRID_TOLERANCE_VOXELS: Final = 0.02
 """Two grids are the same if no corner differs by more; headers round positions to float32 and three decimals."""
 
+_SHORTEST_MM: Final = 1e-6
+_LONGEST_MM: Final = 1e6
+"""Shortest and longest edge of a voxel: from a nanometre to a kilometre."""
+
+_MOST_UNEQUAL: Final = 1e5
+"""Largest ratio of the edges of a voxel; beyond it, equations between neighbours cannot be solved."""
+
+_WIDEST_BLUR: Final = 64.0
+"""Largest standard deviation of a blur, in voxels."""
 
 _NOTICED_VOXELS: Final = 0.25
 """Statements about one grid contradict each other from here.
@@ -40,15 +51,27 @@ def checked_affine(affine: Affine) -> Affine:
     """Return `affine` as a (4, 4) float64 array, or refuse it.
 
     Raises:
-        GeometryError: not finite, not 4x4, or not invertible.
+        GeometryError: not finite, not 4x4, not invertible, or of voxels that no scanner makes.
     """
-    checked = np.array(affine, dtype=np.float64)
+    try:
+        checked = np.asarray(affine).astype(np.float64, casting="same_kind")
+    except (ValueError, TypeError) as error:
+        message = f"expected a 4x4 affine of real numbers, got {shown(affine)}"
+        raise GeometryError(message) from error
     if checked.shape != (4, 4) or not np.isfinite(checked).all():
         message = f"expected a finite 4x4 affine, got {checked.tolist()}"
         raise GeometryError(message)
     lengths = np.linalg.norm(checked[:3, :3], axis=0)
     if not lengths.all() or abs(np.linalg.det(checked[:3, :3] / lengths)) < 1e-6:
         message = f"affine is not invertible: voxel axes {checked[:3, :3].tolist()} do not span a volume"
+        raise GeometryError(message)
+    shortest, longest = float(lengths.min()), float(lengths.max())
+    if shortest < _SHORTEST_MM or longest > _LONGEST_MM or longest > _MOST_UNEQUAL * shortest:
+        edges = " x ".join(f"{length:.6g}" for length in lengths)
+        message = (
+            f"expected an affine of voxels with edges of {_SHORTEST_MM:g} to {_LONGEST_MM:,.0f} mm, none more "
+            f"than {_MOST_UNEQUAL:,.0f} times another, got {edges} mm: correct the header (are its units right?)"
+        )
         raise GeometryError(message)
     return checked
 
@@ -57,6 +80,15 @@ def spacing_of(affine: Affine) -> Spacing:
     """Return the length of the voxel's edges along I, J, K in millimetres."""
     i, j, k = np.linalg.norm(affine[:3, :3], axis=0)
     return float(i), float(j), float(k)
+
+
+def blur_widths(width_mm: float, spacing_mm: Spacing, shape: tuple[int, ...]) -> list[float]:
+    """Return the standard deviations in voxels of a blur of `width_mm` along I, J, K.
+
+    None is more than `_WIDEST_BLUR` voxels or the length of its axis, because the time grows with the width.
+    """
+    limits = (min(_WIDEST_BLUR, float(count)) for count in shape)
+    return [min(width_mm / size, most) for size, most in zip(spacing_mm, limits, strict=True)]
 
 
 def axis_codes(affine: Affine) -> str:

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+import errno
 import re
-from collections.abc import Collection
-from typing import Final
+import reprlib
+from collections.abc import Collection, Mapping
+from typing import Any, Final
 
-__all__ = ["LONGEST", "LONGEST_LINE", "escaped", "known_words", "one_line", "withheld"]
+__all__ = [
+    "LONGEST",
+    "LONGEST_LINE",
+    "apart",
+    "described_os",
+    "escaped",
+    "known_words",
+    "one_line",
+    "problem",
+    "shown",
+    "withheld",
+]
 
 LONGEST: Final = 80
 """Characters of a text from elsewhere that are shown, at most."""
 
 LONGEST_LINE: Final = 10_000
 """Characters of a line of a message, a log, a record or a table, at most."""
+_LONGEST_NAME: Final = 300
+"""Characters of a file's name that are shown, at most."""
 
 _NUMBER: Final = re.compile(r"[+-]?[0-9.]{1,25}([eE][+-]?[0-9]{1,4})?")
 
@@ -31,6 +46,43 @@ def escaped(text: str, longest: int = LONGEST) -> str:
 def one_line(text: str) -> str:
     """Return a whole message fit for output: on one line, without control characters, of bounded length."""
     return escaped(text, LONGEST_LINE)
+
+
+def apart(value: float, other: float) -> str:
+    """Return a number as briefly as it can be written and still be on its side of another."""
+    for digits in range(max(2, len(f"{abs(value):.0f}")), 18):
+        text = f"{value:.{digits}g}"
+        if value == other or (float(text) != other and (float(text) > other) == (value > other)):
+            return text
+    return repr(value)
+
+
+def shown(value: object) -> str:
+    """Return how Python writes a value, on one line and of bounded length."""
+    try:
+        return escaped(" ".join(reprlib.repr(value).split()))
+    except ValueError:  # an integer of more digits than Python writes
+        return f"a value of type {type(value).__name__}"
+
+
+def problem(error: Mapping[str, Any], skip: int = 0) -> str:
+    """Return where a value is wrong and why, from one of the errors that pydantic lists.
+
+    Args:
+        error: the item of the list.
+        skip: leading parts of the place that are left out.
+    """
+    where = ".".join(str(part) for part in error["loc"][skip:])
+    why = str(error["msg"]).removeprefix("Value error, ")
+    return f"{where}: {why[0].lower()}{why[1:]}" if where else f"{why[0].lower()}{why[1:]}"
+
+
+def described_os(error: OSError) -> str:
+    """Return an error of the operating system on one line."""
+    if error.errno == errno.ENOENT and error.filename is None:
+        return "the current folder was deleted: change to another one (cd)"
+    where = f" {escaped(str(error.filename), _LONGEST_NAME)}" if error.filename else ""
+    return f"cannot read or write{where}: {error.strerror or error}"
 
 
 def known_words(text: str, known: Collection[str] = ()) -> str:

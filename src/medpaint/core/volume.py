@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from medpaint.core.encoding import Encoding
-from medpaint.core.errors import GeometryError, UnsupportedError
+from medpaint.core.errors import GeometryError, UnsupportedError, UsageError
 from medpaint.core.geometry import checked_affine, spacing_of
 from medpaint.core.types import Affine, Array, FloatArray, Spacing, Window
 
@@ -31,6 +31,9 @@ class Volume:
 
     def __post_init__(self) -> None:
         """Check the shape, the type and the affine, and make the values read-only."""
+        if not isinstance(self.data, np.ndarray) or isinstance(self.data, np.ma.MaskedArray):
+            message = f"expected data as a plain numpy array, got {type(self.data).__name__}: np.asarray makes one"
+            raise UsageError(message)
         if self.data.ndim != 3 or 0 in self.data.shape:
             message = (
                 f"expected a volume of three dimensions, none of them of length 0, got shape {self.data.shape}"
@@ -39,7 +42,7 @@ class Volume:
         if self.data.dtype.kind not in "iuf":
             message = f"expected real numbers, got values of type {self.data.dtype}"
             raise UnsupportedError(message)
-        view = self.data.view()
+        view = self.data.astype(self.data.dtype.newbyteorder("="), copy=False).view()
         view.flags.writeable = False
         object.__setattr__(self, "data", view)
         affine = checked_affine(self.affine)
@@ -49,7 +52,8 @@ class Volume:
     @classmethod
     def of(cls, data: Array, affine: Affine | None = None) -> Volume:
         """Return a volume whose stored values are its intensities, on a 1 mm grid by default."""
-        return cls(data, np.eye(4) if affine is None else affine, Encoding.of(data.dtype))
+        encoding = Encoding.of(getattr(data, "dtype", np.dtype(np.float32)))
+        return cls(data, np.eye(4) if affine is None else affine, encoding)
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from medpaint.core.errors import UsageError
 from medpaint.core.volume import Volume
 from medpaint.detectors.base import Detection, Finding
 from medpaint.detectors.table import DETECTORS, load_detector
@@ -18,7 +19,13 @@ def detect(scan: Volume) -> Detection:
 
     Args:
         scan: the scan, (I, J, K).
+
+    Raises:
+        UsageError: not a `Volume`.
     """
+    if not isinstance(scan, Volume):
+        message = f"scan: expected a Volume, got {type(scan).__name__}; medpaint.Volume.of(array) makes one"
+        raise UsageError(message)
     mask = np.zeros(scan.shape, np.bool_)
     findings: list[Finding] = []
     warnings: list[str] = []

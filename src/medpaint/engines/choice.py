@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import JsonValue
 
 from medpaint.core.errors import UnreadableError, UsageError
+from medpaint.core.text import apart
 from medpaint.core.types import Mask, Spacing
 from medpaint.engines.base import Engine
 from medpaint.engines.classical.biharmonic import takes_longer
@@ -126,12 +127,12 @@ def _suited(mask: Mask, void: Mask | None, spacing_mm: Spacing, effort: Effort) 
     if seconds is None:
         return "biharmonic", "auto: the hole is too large to learn from the rest of the scan"
     if seconds > allowed:
-        reason = f"auto: exemplars would take about {seconds:.0f} s, effort {effort} allows {allowed:.0f} s"
-        return "biharmonic", reason
+        estimate = f"about {apart(seconds, allowed)} s (estimated)"
+        return "biharmonic", f"auto: exemplars would take {estimate}, effort {effort} allows {allowed:g} s"
     in_plane = sorted(spacing_mm)[1]
     thick = 1 in mask.shape or max(spacing_mm) > _THICK * in_plane
     name, why = ("unet2d", "thick slices, ") if thick else ("unet3d", "")
-    return name, f"auto: {why}exemplars take about {max(1.0, seconds):.0f} s"
+    return name, f"auto: {why}exemplars take about {max(1.0, seconds):.0f} s (estimated)"
 
 
 def _as_asked(name: str, mask: Mask, void: Mask | None) -> str:

@@ -42,7 +42,9 @@ def inspect(path: str | Path, *, deep: bool = False, progress: Progress | None =
         InputError: no such file or folder, or no image in it.
     """
     path = Path(path)
-    found = _in_folder(path, progress) if path.is_dir() else _from_headers(path, kind_of(path))
+    with read_errors(path):
+        is_folder = path.is_dir()
+    found = _in_folder(path, progress) if is_folder else _from_headers(path, kind_of(path))
     found = [replace(one, is_mask=True) if _is_named_mask(one) else one for one in found]
     if not (deep or (path.is_file() and not is_archive(path))):
         return found

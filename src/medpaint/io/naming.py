@@ -40,7 +40,7 @@ def checked_name(name: str) -> str:
     Raises:
         UsageError: the name does not match.
     """
-    if not re.fullmatch(SCAN_ID, name):
+    if not isinstance(name, str) or not re.fullmatch(SCAN_ID, name):
         message = (
             "expected a name of at most 128 letters, digits, dots, dashes and underscores that starts with a "
             f"letter or digit, got {name!r}"

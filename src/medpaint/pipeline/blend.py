@@ -10,6 +10,7 @@ import numpy as np
 from medpaint.blend import alpha_in_mask, blended, clipped
 from medpaint.core.boxes import bounding_box, grown
 from medpaint.core.checksum import checksum_outside
+from medpaint.core.text import apart
 from medpaint.core.types import FloatArray, Mask
 from medpaint.core.volume import Volume
 from medpaint.metrics.seam import REACH, seam_score
@@ -44,7 +45,8 @@ def _weak_blend(alpha: FloatArray) -> tuple[str, ...]:
     """Warn where the fill has its full weight nowhere."""
     if not alpha.size or alpha.max() >= 1.0:
         return ()
-    return (f"the soft edge is wider than the mask: the fill weighs {alpha.max():.2g} at most, the scan the rest",)
+    most = apart(float(alpha.max()), 1.0)
+    return (f"the soft edge is wider than the mask: the fill weighs {most} at most, the scan the rest",)
 
 
 def _clipped(count: int) -> tuple[str, ...]:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TypeAlias
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
-from medpaint.core.types import Array, FloatArray, Mask, Progress
+from medpaint.core.errors import UsageError
+from medpaint.core.types import FloatArray, Mask, Progress
 from medpaint.core.volume import Volume
+from medpaint.io.memory import nibabel_image, sitk_image
 from medpaint.io.source import Source
 from medpaint.layouts.plain import Products
 from medpaint.record.entries import Draft, Record
 
 __all__ = ["Blended", "Case", "Filled", "MaskLike", "Restoration", "Scan", "ScanLike", "report_progress"]
 
-ScanLike: TypeAlias = str | Path | Volume | Array
-"""A file, the folder or archive of a series, a volume, or an array (I, J, K)."""
+ScanLike: TypeAlias = object
+"""A file, the folder or archive of a series, a volume, an image of SimpleITK or nibabel, or an array (I, J, K) or
+what numpy makes one of. Anything else is refused."""
 
-MaskLike: TypeAlias = str | Path | Array | None
-"""A file, an array on the scan's grid, or None to detect damage."""
+MaskLike: TypeAlias = object
+"""A file, an image of SimpleITK or nibabel, an array on the scan's grid, or None to detect damage."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,13 +29,15 @@ class Scan:
 
     Attributes:
         volume: its stored values.
-        source: where it came from; None for an array.
+        source: where it came from; None for what was in memory.
+        image: the image of SimpleITK or nibabel that it was given as; None for anything else.
         draft: the record so far.
     """
 
     volume: Volume
     source: Source | None
     draft: Draft
+    image: Any = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,12 +96,33 @@ class Restoration:
         mask: True = repaired, (I, J, K).
         record: what made it.
         products: where it was written; None where it was not.
+        image: the image of SimpleITK or nibabel that the scan was given as; None for anything else.
     """
 
     volume: Volume
     mask: Mask
     record: Record
     products: Products | None
+    image: Any = field(default=None, repr=False)
+
+    def as_given(self) -> Any:  # noqa: ANN401 - the types of other packages
+        """Return the restored scan as the kind of image that the scan was given as.
+
+        Raises:
+            UsageError: the scan was not an image of SimpleITK or nibabel.
+        """
+        if self.image is None:
+            message = "the scan was not an image of SimpleITK or nibabel: use volume, as_nibabel() or as_sitk()"
+            raise UsageError(message)
+        return self.as_nibabel() if hasattr(self.image, "dataobj") else self.as_sitk()
+
+    def as_nibabel(self) -> Any:  # noqa: ANN401 - nibabel has no types
+        """Return the restored scan as a NIfTI image of nibabel; with the header of the scan if that was one."""
+        return nibabel_image(self.volume, self.image if hasattr(self.image, "dataobj") else None)
+
+    def as_sitk(self) -> Any:  # noqa: ANN401 - SimpleITK has no types
+        """Return the restored scan as an image of SimpleITK; with the metadata of the scan if that was one."""
+        return sitk_image(self.volume, self.image if hasattr(self.image, "GetDirection") else None)
 
 
 def report_progress(progress: Progress | None, step: str, fraction: float) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from medpaint.core.errors import InputError, LockedError, UnreadableError, WriteError
+from medpaint.core.text import described_os
 from medpaint.io.atomic import hidden_folder
 from medpaint.io.locks import exclusive
 from medpaint.io.naming import DATA_ENDINGS, is_instance
@@ -194,7 +195,10 @@ def _refuse_input(product: Path, inputs: Sequence[Path]) -> None:
 
 def _refuse_inside(folder: Path, origin: Path) -> None:
     """Refuse an output folder inside the folder of a series."""
-    goal, source = folder.resolve(), origin.resolve()
+    try:
+        goal, source = folder.resolve(), origin.resolve()
+    except OSError as error:
+        raise WriteError(described_os(error)) from error
     if source.is_dir() and (source == goal or source in goal.parents):
         message = f"{folder} is inside {origin}, which is the input: choose another output folder"
         raise InputError(message)
@@ -203,8 +207,8 @@ def _refuse_inside(folder: Path, origin: Path) -> None:
 @contextmanager
 def _made(folder: Path) -> Iterator[None]:
     """Create a folder if it is missing; remove it again if it is empty after the block."""
-    missing = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
+        missing = [path for path in (folder, *folder.parents) if not path.exists()]
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
         message = f"{folder}: expected a folder for the products, got a file"

@@ -10,10 +10,13 @@ from typing import Final, Literal
 import numpy as np
 
 from medpaint.core.errors import MaskError
+from medpaint.core.geometry import checked_affine
+from medpaint.core.text import apart
 from medpaint.core.types import Mask
 from medpaint.core.volume import Volume
 from medpaint.detectors.detect import detect
-from medpaint.io.mask_image import numbered
+from medpaint.io.mask_image import MaskImage, numbered
+from medpaint.io.memory import given, path_of
 from medpaint.io.reading import read_mask
 from medpaint.masks.checks import check_against_scan
 from medpaint.masks.dilation import dilated
@@ -48,7 +51,7 @@ def mask_scan(scan: Scan, mask: MaskLike, parameters: MaskParameters) -> Case:
 
     Args:
         scan: the scan.
-        mask: a file, an array on the scan's grid, or None to detect damage.
+        mask: see `MaskLike`.
         parameters: labels, polarity, growth, and what is allowed.
 
     Raises:
@@ -85,20 +88,24 @@ def _drawn(scan: Scan, mask: MaskLike, parameters: MaskParameters) -> _Drawn:
     """Return the mask before it is grown and checked."""
     if mask is None:
         return _detected(scan.volume)
-    if isinstance(mask, str | Path):
-        return _from_file(Path(mask), scan, parameters)
-    array = np.asarray(mask)
-    array = array[..., np.newaxis] if array.ndim == 2 else array
-    if array.shape != scan.volume.shape:
-        message = f"expected a mask of the scan's shape {scan.volume.shape}, got {array.shape}"
+    path = path_of(mask, "mask")
+    if path is not None:
+        read = read_mask(path, scan.volume, scan.source, parameters.labels)
+        return _placed(read, scan, parameters, path)
+    found = given(mask, "mask")
+    if found.affine is not None:
+        scaled = (found.slope, found.intercept) != (1.0, 0.0)
+        values = found.values * found.slope + found.intercept if scaled else found.values
+        image = MaskImage(values, checked_affine(found.affine), "", labels=numbered(parameters.labels))
+        return _placed(image, scan, parameters)
+    if found.values.shape != scan.volume.shape:
+        message = f"expected a mask of the scan's shape {scan.volume.shape}, got {found.values.shape}"
         raise MaskError(message)
-    drawn = binarised(array, numbered(parameters.labels), invert=parameters.invert_mask)
-    return _Drawn(drawn, "array")
+    return _Drawn(binarised(found.values, numbered(parameters.labels), invert=parameters.invert_mask), "array")
 
 
-def _from_file(path: Path, scan: Scan, parameters: MaskParameters) -> _Drawn:
-    """Return the mask of a file."""
-    read = read_mask(path, scan.volume, scan.source, parameters.labels)
+def _placed(read: MaskImage, scan: Scan, parameters: MaskParameters, path: Path | None = None) -> _Drawn:
+    """Return a mask that has a place, on the scan's grid."""
     drawn = binarised(read.values, read.labels, invert=parameters.invert_mask)
     positions = scan.source.positions if scan.source is not None else {}
     mask = Positioned(drawn, read.affine, read.positions)
@@ -111,6 +118,8 @@ def _from_file(path: Path, scan: Scan, parameters: MaskParameters) -> _Drawn:
             int(np.count_nonzero(found)) * scan.volume.voxel_ml,
         )
         warnings += _check_resampling(before, after)
+    if path is None:
+        return _Drawn(found, "array", grid=grid, warnings=warnings)
     return _Drawn(found, "file", path=str(path), sha256=read.sha256, grid=grid, warnings=warnings)
 
 
@@ -138,4 +147,4 @@ def _check_resampling(before_ml: float, after_ml: float) -> tuple[str, ...]:
         raise MaskError(message)
     if abs(after_ml - before_ml) <= RESAMPLING_SHARE * before_ml:
         return ()
-    return (f"resampling changed the mask from {before_ml:.3g} to {after_ml:.3g} ml",)
+    return (f"resampling changed the mask from {apart(before_ml, after_ml)} to {apart(after_ml, before_ml)} ml",)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 
 from medpaint.core.volume import Volume
+from medpaint.io.memory import given, path_of
 from medpaint.io.reading import read_selected
 from medpaint.io.selection import Selection
 from medpaint.io.source import Source
@@ -23,26 +24,27 @@ def read(scan: ScanLike, selection: Selection) -> Scan:
     """Read a scan, or take an array or a volume as one.
 
     Args:
-        scan: a file, the folder or archive of a DICOM series, a `Volume`, or an array (I, J, K) on a 1 mm grid.
+        scan: see `ScanLike`.
         selection: which volume, where a file or folder holds several.
 
     Raises:
         InputError: the scan is refused.
     """
     started = perf_counter()
-    volume, source = _volume(scan, selection)
+    volume, source, image = _volume(scan, selection)
     entry = _entry(volume, source, round(perf_counter() - started, 4))
-    return Scan(volume, source, Draft(read=entry, parameters=Parameters(read=selection)))
+    return Scan(volume, source, Draft(read=entry, parameters=Parameters(read=selection)), image)
 
 
-def _volume(scan: ScanLike, selection: Selection) -> tuple[Volume, Source | None]:
-    """Return the scan as a volume, and its source if it has one."""
+def _volume(scan: ScanLike, selection: Selection) -> tuple[Volume, Source | None, Any]:
+    """Return the scan as a volume, and its source or the image that it was given as, if it has one."""
     if isinstance(scan, Volume):
-        return scan, None
-    if isinstance(scan, str | Path):
-        return read_selected(Path(scan), selection)
-    array = np.asarray(scan)
-    return Volume.of(array[..., np.newaxis] if array.ndim == 2 else array), None
+        return scan, None, None
+    path = path_of(scan, "scan")
+    if path is not None:
+        return *read_selected(path, selection), None
+    found = given(scan, "scan")
+    return found.volume(), None, found.image
 
 
 def _entry(volume: Volume, source: Source | None, seconds: float) -> ReadEntry:

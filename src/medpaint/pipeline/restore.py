@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from medpaint.core.errors import UsageError
 from medpaint.core.types import Progress
+from medpaint.io.memory import path_of
 from medpaint.io.naming import checked_name
 from medpaint.io.reading import product_name
 from medpaint.parameters import Parameters
@@ -36,9 +39,10 @@ def restore(
     """Restore one scan.
 
     Args:
-        scan: a file, the folder or archive of a DICOM series, a `Volume`, or an array (I, J, K) on a 1 mm grid.
-        mask: a file, or an array (I, J, K) on the scan's grid, True = repair; None: look for missing slices
-            and non-finite voxels.
+        scan: a file, the folder or archive of a DICOM series, a `Volume`, an image of SimpleITK or nibabel, or an
+            array (I, J, K) on a 1 mm grid.
+        mask: a file, an image of SimpleITK or nibabel, or an array (I, J, K) on the scan's grid, True = repair;
+            None: look for missing slices and non-finite voxels.
         output: folder for the restored scan, its mask and its record; None: nothing is written.
         name: what the products are called; the scan's own name by default.
         overwrite: replace existing products.
@@ -53,13 +57,13 @@ def restore(
         UsageError: an unknown option or engine, or an array that should be written.
     """
     parameters = Parameters.of(options)
-    _refuse_idle(scan, mask, parameters, output)
+    _refuse_idle(scan, mask, parameters, output, progress)
     secret = secret_of(parameters.write)
     place: AbstractContextManager[Destination | None] = nullcontext()
-    if output is not None and isinstance(scan, str | Path):
-        called = checked_name(name) if name is not None else product_name(Path(scan), parameters.read, secret)
-        drawn = Path(mask) if isinstance(mask, str | Path) else None
-        place = claimed(Path(output), called, scan=Path(scan), mask=drawn, overwrite=overwrite)
+    path, folder = path_of(scan, "scan"), path_of(output, "output")
+    if folder is not None and path is not None:
+        called = checked_name(name) if name is not None else product_name(path, parameters.read, secret)
+        place = claimed(folder, called, scan=path, mask=path_of(mask, "mask"), overwrite=overwrite)
     with place as destination:
         report_progress(progress, "read", 0.0)
         found = read(scan, parameters.read)
@@ -67,7 +71,7 @@ def restore(
         case = mask_scan(found, mask, parameters.mask)
         filled = inpaint(case, parameters.fill, progress=progress)
         report_progress(progress, "blend", 0.0)
-        source = found.source
+        source, image = found.source, found.image
         blended = blend(found.volume, filled, parameters.write)
         del (
             found,
@@ -75,23 +79,32 @@ def restore(
         )  # so that the scan's voxels are not in memory twice while products are written
         report_progress(progress, "write", 0.0)
         if source is None or destination is None:
-            done = finish(blended)
+            done = replace(finish(blended), image=image)
         else:
             done = write(blended, source, destination, secret=secret)
         report_progress(progress, "write", 1.0)
         return done
 
 
-def _refuse_idle(scan: ScanLike, mask: MaskLike, parameters: Parameters, output: str | Path | None) -> None:
+def _refuse_idle(scan: ScanLike, mask: MaskLike, parameters: Parameters, output: object, progress: object) -> None:
     """Refuse options that do not apply."""
+    if output is not None and not isinstance(output, str | os.PathLike):
+        message = f"output: expected the path of a folder, got {type(output).__name__}"
+        raise UsageError(message)
+    if progress is not None and not callable(progress):
+        message = f"progress: expected a function, got {type(progress).__name__}"
+        raise UsageError(message)
     drawn = parameters.mask
     if mask is None and (drawn.labels or drawn.invert_mask or drawn.resample_mask):
         message = "labels, invert_mask and resample_mask are for a mask, but none was given"
         raise UsageError(message)
-    if isinstance(scan, str | Path):
+    if isinstance(scan, str | os.PathLike):
         return
     if output is not None:
-        message = "an array has no file format to be written in: leave output out, or pass the path of a scan"
+        message = (
+            "what is in memory has no file to be written like: leave output out, and save what as_nibabel() or "
+            "as_sitk() of the result returns, or pass the path of a scan"
+        )
         raise UsageError(message)
     if parameters.read.frame is not None or parameters.read.series is not None:
         message = "frame and series are for files, but the scan is an array"

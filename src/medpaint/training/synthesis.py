@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 from scipy.ndimage import gaussian_filter, map_coordinates, zoom
 
+from medpaint.core.geometry import blur_widths
 from medpaint.core.types import FloatArray, Spacing
 
 __all__ = ["deformed", "synthesised"]
@@ -74,7 +75,8 @@ def synthesised(labels: FloatArray, spacing_mm: Spacing, classes: dict[int, int]
     index = index.reshape(labels.shape)
     texture = gaussian_filter(rng.standard_normal(labels.shape).astype(np.float32), 0.7) * 2.0
     image = mean_of[index] + deviation_of[index] * texture
-    image = gaussian_filter(image, [rng.uniform(*_BLUR_MM) / size_mm for size_mm in spacing_mm])
+    blurs = [blur_widths(rng.uniform(*_BLUR_MM), spacing_mm, labels.shape)[axis] for axis in range(3)]
+    image = gaussian_filter(image, blurs)
     image *= np.exp(_BIAS * _smooth_field(labels.shape, spacing_mm, _BIAS_MM, rng))
     image += rng.uniform(*_NOISE) * rng.standard_normal(labels.shape)
     return np.asarray(np.maximum(image, 0.0), dtype=np.float32)
@@ -84,7 +86,8 @@ def _smooth_field(
     shape: tuple[int, ...], spacing_mm: Spacing, reach_mm: float, rng: np.random.Generator
 ) -> FloatArray:
     """Return a random field of deviation 1 that changes over `reach_mm`, (I, J, K)."""
-    knots = [max(2, round(count * size / reach_mm) + 1) for count, size in zip(shape, spacing_mm, strict=True)]
+    spaced = (round(count * size / reach_mm) + 1 for count, size in zip(shape, spacing_mm, strict=True))
+    knots = [max(2, min(count, wanted)) for count, wanted in zip(shape, spaced, strict=True)]
     coarse = rng.standard_normal(knots).astype(np.float32)
     factors = [count / knot for count, knot in zip(shape, knots, strict=True)]
     field: FloatArray = zoom(coarse, factors, order=3, mode="nearest", grid_mode=True)

@@ -12,10 +12,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from medpaint.core.errors import UsageError
+from pydantic import ValidationError
+
+from medpaint.core.errors import UnreadableError, UsageError
 from medpaint.core.types import Progress
-from medpaint.engines.learned.networks.names import NETWORKS
-from medpaint.engines.learned.start import CHANNELS
+from medpaint.engines.learned.tensors import input_channels
 from medpaint.engines.learned.weights import Loaded, WeightsFacts, load_weights, save_weights
 from medpaint.io.atomic import replacing
 from medpaint.record.software import now, software
@@ -89,7 +90,7 @@ def train(
     _require_packages()
     output.mkdir(parents=True, exist_ok=True)
     _claim(output, recipe)
-    first = load_weights(recipe.network.kind, start) if start else None
+    first = _start(recipe, start) if start else None
     scans, skipped = find_scans(recipe, data)
     banks, failed = fill_bank(
         recipe, scans, data, output / "pairs", workers=workers or os.cpu_count() or 1, progress=progress
@@ -106,6 +107,22 @@ def train(
     if not trainer.fabric.is_global_zero:
         return None
     return _written(recipe, trainer, output, scans, (*skipped, *failed), first.sha256 if first else "")
+
+
+def _start(recipe: Recipe, path: Path) -> Loaded:
+    """Return the weights to start from.
+
+    Raises:
+        UnreadableError: not weights of such a network.
+    """
+    loaded, shape = load_weights(recipe.network.kind, path), recipe.network
+    if (loaded.facts.channels, loaded.facts.units) != (shape.channels, shape.units):
+        message = (
+            f"{path}: expected weights of the recipe's network, channels {shape.channels} and {shape.units} "
+            f"units, got channels {loaded.facts.channels} and {loaded.facts.units} units"
+        )
+        raise UnreadableError(message)
+    return loaded
 
 
 def _require_packages() -> None:
@@ -137,7 +154,7 @@ def _quiet() -> Iterator[None]:
 def _claim(output: Path, recipe: Recipe) -> None:
     """Write the recipe into the folder, or refuse a folder with the training of another recipe."""
     path = output / "recipe.json"
-    if path.exists() and Recipe.model_validate_json(path.read_text(encoding="utf-8")) != recipe:
+    if path.exists() and _claimed(path) != recipe:
         message = (
             f"{output}: expected an empty folder or one of this recipe, got the training of another recipe; "
             "name another folder"
@@ -145,6 +162,14 @@ def _claim(output: Path, recipe: Recipe) -> None:
         raise UsageError(message)
     with replacing(path) as part:
         part.write_text(recipe.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+def _claimed(path: Path) -> Recipe | None:
+    """Return the recipe of the training in a folder; None where the file is not one."""
+    try:
+        return Recipe.model_validate_json(path.read_bytes())
+    except ValidationError:
+        return None
 
 
 def _learn(
@@ -168,7 +193,7 @@ def _learn(
         fabric.launch()
     seed_everything(recipe.seed, verbose=False)
     shape = recipe.network
-    network = built(shape.kind, inputs=_inputs(recipe), channels=shape.channels, units=shape.units)
+    network = built(shape.kind, inputs=input_channels(shape.kind), channels=shape.channels, units=shape.units)
     if first is not None:
         network.load_state_dict(first.network.state_dict())
     trainer = Trainer(recipe, banks, fabric, output, network)
@@ -194,11 +219,6 @@ def _pace(step: int, done: float, seconds: float) -> str:
     return f"step {step}, {step / max(seconds, 1e-9):.1f}/s, {minutes}:{rest:02d} left"
 
 
-def _inputs(recipe: Recipe) -> int:
-    """Return the number of the network's input channels."""
-    return len(CHANNELS) * NETWORKS[recipe.network.kind].slices
-
-
 def _written(
     recipe: Recipe,
     trainer: Trainer,
@@ -212,7 +232,7 @@ def _written(
         network=recipe.network.kind,
         channels=recipe.network.channels,
         units=recipe.network.units,
-        inputs=_inputs(recipe),
+        inputs=input_channels(recipe.network.kind),
         size=recipe.loop.crop or recipe.pairs.size,
         recipe=recipe.name,
         recipe_sha256=recipe.sha256,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from medpaint.cohort.config import CohortConfig, EvaluateConfig, PacsConfig, RestoreConfig, read_config
 from medpaint.cohort.schemas import SCHEMAS, schema_text
+from medpaint.core.errors import UsageError
 from medpaint.parameters import FIELDS, Parameters
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -42,3 +44,32 @@ def test_scan_and_cohort_parameters_have_the_same_descriptions(name: str) -> Non
 def test_yaml_lists_and_integers_are_accepted() -> None:
     config = read_config({"restore": {"labels": [1, "tumour"], "dilate_mm": 2}})
     assert (config.restore.labels, config.restore.dilate_mm) == ((1, "tumour"), 2.0)
+
+
+def nested(depth: int) -> Any:
+    """Return lists within lists, each nine times the next: in YAML, aliases of aliases."""
+    return [nested(depth - 1)] * 9 if depth else "x"
+
+
+def itself() -> list[Any]:
+    """Return a list that contains itself, as an alias inside its own anchor does."""
+    made: list[Any] = []
+    made.append(made)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"scans": nested(12)}, "expected far fewer values"),
+        ({"scans": itself()}, "got what JSON cannot hold: Circular"),
+        ({"batch_size": 10**5000}, "got what JSON cannot hold: Exceeds"),
+        ({(1, 2): 3}, "got what JSON cannot hold: keys"),
+        ({"ingest_timeout_s": float("nan")}, "finite number"),
+        ({"restore": {"dilate_mm": float("inf")}}, "less than or equal to 100, got inf"),
+        ([1], r"input should be an object, got \[1\]"),
+    ],
+)
+def test_a_crafted_configuration_is_refused(values: Any, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        read_config(values)

@@ -146,6 +146,35 @@ def test_a_failing_scan_removes_what_a_killed_export_left(tmp_path: Path) -> Non
     assert [path.name for path in out.iterdir()] == ["a_record.json"]
 
 
+@pytest.mark.parametrize("step", ["Destination.fill", "Path.replace", "record_failure"])
+def test_a_scan_that_fails_removes_what_its_own_killed_export_left(tmp_path: Path, step: str) -> None:
+    """The export is killed before its products move into place, between two of them, or while it writes."""
+    scan, mask = save_pair(tmp_path)
+    ingest_scan(scan, mask, Parameters(), tmp_path / "a.npz")
+    inpaint_scans([tmp_path / "a.npz"], {"engine": "nearest"}, tmp_path / "fills")
+    killers = {
+        "Destination.fill": "destination.Destination.fill = die",
+        "Path.replace": "move = Path.replace\n"
+        "Path.replace = lambda *a: (move(*a), a[1].name == 'a_mask.nii.gz' and die())",
+        "record_failure": "write.write_record = die",
+    }
+    script = (
+        "import os, sys; from pathlib import Path\n"
+        "from medpaint.cohort.jobs import export_scan; from medpaint.pipeline import destination, write\n"
+        "die = lambda *_: os.kill(os.getpid(), 9)\n"
+        f"{killers[step]}\n"
+        "export_scan(Path(sys.argv[1]), Path(sys.argv[2]), {}, Path(sys.argv[3]), 'a')"
+    )
+    words = [str(scan), str(tmp_path / "fills" / "a.npz"), str(tmp_path / "out")]
+    assert subprocess.run([sys.executable, "-c", script, *words], check=False).returncode == -9
+    assert list((tmp_path / "out").glob(".part.*"))
+    mask.write_bytes(b"nothing")
+    out = through(tmp_path, scan, mask)
+    assert [path.name for path in out.iterdir()] == ["a_record.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.npz", "fills", "out", mask.name, scan.name]
+    assert [path.name for path in (tmp_path / "fills").iterdir()] == ["a.npz"]
+
+
 def test_a_scan_that_changes_between_jobs_fails(tmp_path: Path) -> None:
     scan, mask = save_pair(tmp_path)
     ingest_scan(scan, mask, Parameters(), tmp_path / "a.npz")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from medpaint.core.text import LONGEST, escaped, known_words
+from medpaint.core.text import LONGEST, apart, escaped, known_words, shown
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,33 @@ def test_numbers_and_known_words_are_shown(text: str) -> None:
 def test_other_text_is_withheld(text: str) -> None:
     shown = known_words(text, {"gzip", "raw"})
     assert shown == f"a text of {len(text)} characters, withheld because it could name a person"
+
+
+@pytest.mark.parametrize(
+    ("value", "other", "expected"),
+    [
+        (0.02, 0.5, "0.02"),
+        (0.0200001, 0.02, "0.0200001"),
+        (20.3, 20.0, "20.3"),
+        (19.99, 20.0, "19.99"),
+        (1234.5, 20.0, "1234"),
+        (0.99999, 1.0, "0.99999"),
+        (1.00000001e-6, 1e-6, "1.00000001e-06"),
+        (3.0, 3.0, "3"),
+    ],
+)
+def test_a_number_is_on_its_side_of_another(value: float, other: float, expected: str) -> None:
+    assert apart(value, other) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (5, "5"),
+        ("a\nb", r"'a\nb'"),
+        pytest.param(10**5000, "a value of type int", id="huge"),
+        ([1] * 1000, "[1, 1, 1, 1, 1, 1, ...]"),
+    ],
+)
+def test_any_value_is_shown_on_one_short_line(value: object, expected: str) -> None:
+    assert shown(value) == expected

@@ -57,7 +57,7 @@ def test_finished_products_are_refused_before_the_scan_is_read(tmp_path: Path) -
     restored(tmp_path)
     before = files_in(tmp_path / "out")
     scan, mask = unreadable_scan(tmp_path)
-    with pytest.raises(InputError, match=r"scan_record\.json is there already.*--overwrite"):
+    with pytest.raises(InputError, match=r"scan_record\.json is there already.*overwrite=True"):
         medpaint.restore(scan, mask, output=tmp_path / "out", engine="nearest")
     assert files_in(tmp_path / "out") == before
 

@@ -242,7 +242,7 @@ def test_a_frame_of_an_array_is_refused() -> None:
         medpaint.restore(phantom(), hole(), frame=2)
 
 
-@pytest.mark.parametrize("dtype", ["bool", "complex64", "object", "longdouble"])
+@pytest.mark.parametrize("dtype", ["bool", "complex64", "longdouble"])
 def test_arrays_of_other_than_real_numbers_are_refused(dtype: str) -> None:
     with pytest.raises(InputError, match="real numbers"):
         medpaint.restore(phantom().astype(dtype), hole())
@@ -264,7 +264,7 @@ def test_impossible_options_are_named(options: dict[str, Any], message: str) -> 
 
 
 def test_an_array_cannot_be_written(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="array"):
+    with pytest.raises(UsageError, match="what is in memory has no file to be written like"):
         medpaint.restore(phantom(), hole(), output=tmp_path)
 
 

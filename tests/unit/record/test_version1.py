@@ -77,7 +77,7 @@ def test_products_of_version_1_are_verified(products: Products) -> None:
 
 def test_products_of_version_1_are_replaced_on_request_only(products: Products, tmp_path: Path) -> None:
     scan, mask = save_pair(tmp_path)
-    with pytest.raises(medpaint.InputError, match="--overwrite"):
+    with pytest.raises(medpaint.InputError, match="overwrite=True"):
         medpaint.restore(scan, mask, output=tmp_path / "out", engine="nearest")
     medpaint.restore(scan, mask, output=tmp_path / "out", engine="nearest", overwrite=True)
     assert read_record(products.record).inpaint is not None

@@ -94,3 +94,41 @@ def test_yaml_that_is_not_a_recipe_is_refused(tmp_path: Path, content: str) -> N
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UnreadableError, match=r"nowhere\.yaml: No such file"):
         read_recipe(tmp_path / "nowhere.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: &a [x, x]\nb: [*a, *a]\n", "expected YAML without aliases"),
+        ("a: &a [*a]\n", "expected YAML without aliases"),
+        ("[" * 20_000, "expected YAML of at most 32 levels"),
+        ("seed: " + "9" * 5000, "a value that its tag does not fit, or that is far too large"),
+        ("seed: !!timestamp x", "a value that its tag does not fit"),
+        ("seed: !!python/object/apply:os.system [ls]", "line 1: expected YAML, got an error: could not determine"),
+        ("a:\tb\n\t- c", "line 1: expected YAML, got an error: found character"),
+        ("seed: \0", "expected YAML, got an error: unacceptable character"),
+        ("- 1\n", "input should be a valid dictionary"),
+        ("", "input should be a valid dictionary"),
+    ],
+)
+def test_a_crafted_file_is_one_line_at_once(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(text)
+    with pytest.raises((UnreadableError, UsageError), match=said) as refused:
+        read_recipe(path)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"seed": 2**32}, "seed: input should be less than 4294967296"),
+        ({"network": {"kind": "unet3d", "channels": [10**9, 8]}}, r"network\.channels\.0: .* 4096"),
+        ({"network": {"kind": "unet3d", "channels": [4, 4, 4, 4, 4]}}, r"pairs\.size: expected a multiple of 16"),
+        ({"holes": [{"kind": "blob", "sizes": [2, 1], "weight": 1}]}, r"holes\.0\.sizes: expected the smaller"),
+        ({"holes": [{"kind": "blob", "sizes": [1, 2], "weight": float("inf")}]}, r"weight: .* finite"),
+    ],
+)
+def test_numbers_out_of_bounds_are_refused(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        read_recipe(written(tmp_path, **changes))

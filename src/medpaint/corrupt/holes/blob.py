@@ -8,6 +8,8 @@ import numpy as np
 from scipy.ndimage import binary_dilation, distance_transform_edt, gaussian_filter, label
 
 from medpaint.core.errors import InputError
+from medpaint.core.geometry import blur_widths
+from medpaint.core.text import apart
 from medpaint.core.types import FloatArray, Mask, Spacing, Window
 
 __all__ = ["lesion_blob"]
@@ -58,7 +60,10 @@ def lesion_blob(
     allowed = _piece(foreground[box], start)
     if np.count_nonzero(allowed) < count:
         held = np.count_nonzero(allowed) * float(np.prod(spacing_mm)) / 1000.0
-        message = f"expected {volume_ml:g} ml of connected foreground around voxel {centre}, got {held:.3g} ml"
+        message = (
+            f"expected {volume_ml:g} ml of connected foreground around voxel {centre}, got "
+            f"{apart(held, volume_ml)} ml"
+        )
         raise InputError(message)
     mask = np.zeros(foreground.shape, dtype=bool)
     mask[box] = _grown(np.where(allowed, rank, np.inf), start, count)
@@ -96,7 +101,7 @@ def _roughened_distance(
     steps = np.ogrid[tuple(slice(0, n) for n in shape)]
     squares = [np.square((axis - s) * size) for axis, s, size in zip(steps, start, spacing_mm, strict=True)]
     distance: FloatArray = np.sqrt(sum(squares, start=np.zeros(shape))) / radius_mm
-    noise = gaussian_filter(rng.standard_normal(shape), [_DETAIL * radius_mm / size for size in spacing_mm])
+    noise = gaussian_filter(rng.standard_normal(shape), blur_widths(_DETAIL * radius_mm, spacing_mm, shape))
     spread = float(noise.std())
     return distance + noise * (_ROUGHNESS / spread) if spread > 0.0 else distance
 

@@ -82,6 +82,8 @@ def lesion_shape(
         if not 1.0 / _STRETCH <= stretch <= _STRETCH:
             continue
         near = True
+        if not _has_room(shape, stretch, spacing_mm, foreground.shape):
+            continue
         voxels = _voxels(shape, spacing_mm, volume_ml, rng)
         for goal in rng.choice(places, _TRIES):
             moved = voxels + np.array(np.unravel_index(int(goal), foreground.shape))
@@ -94,6 +96,12 @@ def lesion_shape(
         f"expected a lesion shape for a hole of {volume_ml:.3g} ml, got {len(shapes)} shapes of which none {why}"
     )
     raise InputError(message)
+
+
+def _has_room(shape: LesionShape, stretch: float, spacing_mm: Spacing, volume: tuple[int, ...]) -> bool:
+    """Return whether a stretched shape is no larger than a volume along any axis."""
+    edges = np.array(shape.mask.shape) * shape.spacing_mm * stretch
+    return bool((edges <= 2.0 * np.array(volume) * spacing_mm).all())
 
 
 def _voxels(shape: LesionShape, spacing_mm: Spacing, volume_ml: float, rng: np.random.Generator) -> Array:

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from medpaint.core.errors import ConvergenceError
+from medpaint.core.text import apart
 from medpaint.engines.classical.stencil import Vector
 
 __all__ = ["conjugate_gradients"]
@@ -62,7 +63,9 @@ def conjugate_gradients(
         if math.sqrt(_dot(residual, residual)) <= goal:
             return solution
     left = math.sqrt(_dot(residual, residual)) * tolerance / goal
-    message = f"expected a relative residual of {tolerance:g} within {most_steps} steps, got {left:.1e}"
+    message = (
+        f"expected a relative residual of {tolerance:g} within {most_steps} steps, got {apart(left, tolerance)}"
+    )
     raise ConvergenceError(message)
 
 

@@ -18,6 +18,8 @@ from medpaint.core.types import FloatArray, Mask
 
 __all__ = ["NavierStokes", "Telea"]
 
+_WIDEST: Final = 100.0
+
 _RANGE: Final = 65535.0
 """Width of the range that OpenCV sees, in its grey levels."""
 
@@ -91,8 +93,8 @@ def _check_radius(radius_mm: float) -> None:
 
 
 def _pixels(radius_mm: float, spacing_mm: tuple[float, float]) -> float:
-    """Return the radius in pixels of the mean size, at least one."""
-    return max(1.0, radius_mm / float(np.sqrt(spacing_mm[0] * spacing_mm[1])))
+    """Return the radius in pixels of the mean size, at least one, and at most OpenCV's own limit."""
+    return min(max(1.0, radius_mm / float(np.sqrt(spacing_mm[0] * spacing_mm[1]))), _WIDEST)
 
 
 def _inpaint(image: FloatArray, mask: Mask, radius: float, method: int) -> FloatArray:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 from threadpoolctl import ThreadpoolController
 
+from medpaint.core.geometry import blur_widths
 from medpaint.core.types import FloatArray, Mask, Spacing, Window
 from medpaint.engines.base import Fill, Hole, known_voxels
 from medpaint.engines.classical.biharmonic import fill_biharmonic
@@ -222,7 +223,7 @@ def _blended(correction: FloatArray, depth_mm: FloatArray, spacing_mm: Spacing) 
     """Return a correction of the smooth fill, (I, J, K), reduced where it is trusted less."""
     start, end = _SEAMS_MM
     rim_mm = min(*spacing_mm, 0.5 * _TRUSTED_MM)
-    smoothed = gaussian_filter(correction, [_SMOOTHED_MM / size for size in spacing_mm])
+    smoothed = gaussian_filter(correction, blur_widths(_SMOOTHED_MM, spacing_mm, correction.shape))
     share = np.clip((depth_mm - start) / (end - start), 0.0, 1.0)
     trust = np.clip((_TRUSTED_MM - depth_mm) / (_TRUSTED_MM - rim_mm), 0.0, 1.0) * (depth_mm > 0.0)
     blended: FloatArray = (trust * (correction + share * (smoothed - correction))).astype(correction.dtype)

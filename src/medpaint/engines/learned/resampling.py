@@ -17,6 +17,9 @@ WORKING_MM: Final = 1.0
 _UNCHANGED_MM: Final = (0.75, 1.5)
 """Voxel sizes close enough to `WORKING_MM` to be left unchanged, from and to, mm."""
 
+_MOST_ZOOM: Final = 16.0
+"""Largest number of voxels that a network sees in place of one of the scan's along an axis."""
+
 
 def working_size(size_mm: float) -> float:
     """Return the voxel size, mm, at which a network sees an axis whose voxels measure `size_mm`."""
@@ -36,7 +39,8 @@ def working_shape(shape: tuple[int, ...], spacing_mm: Spacing, *, kept: int | No
     sizes = []
     for axis, (count, size_mm) in enumerate(zip(shape, spacing_mm, strict=True)):
         unchanged = axis == kept or count == 1
-        sizes.append(count if unchanged else max(2, round(count * size_mm / working_size(size_mm))))
+        factor = min(size_mm / working_size(size_mm), _MOST_ZOOM)
+        sizes.append(count if unchanged else max(2, round(count * factor)))
     return tuple(sizes)
 
 

@@ -10,10 +10,19 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from medpaint.core.errors import UnreadableError, UsageError
-from medpaint.engines.learned.networks.names import NetworkName
+from medpaint.core.text import problem
+from medpaint.engines.learned.networks.names import (
+    MOST_LEVELS,
+    MOST_UNITS,
+    Features,
+    NetworkName,
+    WindowEdge,
+    window_misfit,
+)
+from medpaint.engines.learned.tensors import input_channels, network_of, outline_of
 from medpaint.engines.registry import ENGINES
 
 if TYPE_CHECKING:
@@ -24,6 +33,9 @@ __all__ = ["Loaded", "WeightsFacts", "load_weights", "save_weights", "shipped_pa
 _FOLDER: Final = "shipped"
 _KEY: Final = "medpaint"
 
+_MOST_BYTES: Final = 4 << 30
+"""Largest file that is read as weights; those of a network of medpaint have some megabytes."""
+
 
 class WeightsFacts(BaseModel):
     """The metadata in a file of weights."""
@@ -31,14 +43,27 @@ class WeightsFacts(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     network: NetworkName
-    channels: tuple[int, ...]
-    units: int
+    channels: tuple[Features, ...] = Field(min_length=2, max_length=MOST_LEVELS)
+    units: int = Field(ge=1, le=MOST_UNITS)
     inputs: int
-    size: int
+    size: WindowEdge
     recipe: str
     recipe_sha256: str
     steps: int
     scores: dict[str, float] = {}
+
+    @model_validator(mode="after")
+    def _check(self) -> WeightsFacts:
+        """Refuse inputs and windows that the network cannot have."""
+        inputs = input_channels(self.network)
+        if self.inputs != inputs:
+            message = f"expected {inputs} inputs, got {self.inputs}"
+            raise ValueError(message)
+        misfit = window_misfit(self.network, len(self.channels), self.size)
+        if misfit:
+            message = f"expected a size of {misfit}, got {self.size}"
+            raise ValueError(message)
+        return self
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +114,7 @@ def load_weights(name: NetworkName, path: Path | None = None, *, device: str = "
     expected = "" if path else ENGINES[name].weights_sha256
     path = path or shipped_path(name)
     try:
-        content = path.read_bytes()
+        content = _content(path)
     except OSError as error:
         message = f"{path}: expected weights of {name}: {error.strerror}"
         raise UnreadableError(message) from error
@@ -101,6 +126,23 @@ def load_weights(name: NetworkName, path: Path | None = None, *, device: str = "
         )
         raise UnreadableError(message)
     return _loaded(name, path, content, device)
+
+
+def _content(path: Path) -> bytes:
+    """Return the bytes of a file of weights.
+
+    Raises:
+        OSError: it cannot be read.
+        UnreadableError: it is no regular file, or far too large.
+    """
+    size = path.stat().st_size
+    if not path.is_file():
+        message = f"{path}: expected a file of weights, got a folder, pipe or device"
+        raise UnreadableError(message)
+    if size > _MOST_BYTES:
+        message = f"{path}: expected weights of at most {_MOST_BYTES >> 20:,} MiB, got {size >> 20:,} MiB"
+        raise UnreadableError(message)
+    return path.read_bytes()
 
 
 @lru_cache(maxsize=4)
@@ -122,7 +164,10 @@ def _parsed(content: bytes, path: Path) -> tuple[WeightsFacts, dict[str, Any]]:
         tensors = load(content)
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
         return WeightsFacts.model_validate_json(header["__metadata__"][_KEY]), tensors
-    except (SafetensorError, KeyError, ValueError, ValidationError) as error:
+    except ValidationError as error:
+        message = f"{path}: expected metadata of medpaint train: {problem(error.errors(include_url=False)[0])}"
+        raise UnreadableError(message) from error
+    except (SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:
         message = f"{path}: expected a safetensors file from medpaint train, got something else"
         raise UnreadableError(message) from error
 
@@ -131,13 +176,10 @@ def _built(facts: WeightsFacts, tensors: dict[str, Any], path: Path, device: str
     """Return the network that the metadata describes, with these weights."""
     import torch
 
-    from medpaint.engines.learned.networks.build import built
-
-    network = built(facts.network, inputs=facts.inputs, channels=facts.channels, units=facts.units)
     try:
-        network.load_state_dict({name: value.float() for name, value in tensors.items()})
-    except RuntimeError as error:
-        message = f"{path}: expected weights of a {facts.network} with channels {facts.channels}, got others"
+        network = network_of(outline_of(facts.network, facts.channels, facts.units), tensors)
+    except ValueError as error:
+        message = f"{path}: expected weights of a {facts.network} with channels {facts.channels}, with {error}"
         raise UnreadableError(message) from error
     layout = torch.channels_last_3d if network.architecture.ndim == 3 else torch.channels_last
     try:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import pickle
-from collections.abc import Mapping
+import resource
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -145,7 +146,7 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
         load_weights("unet2d", path)
 
 
-@pytest.mark.parametrize("changes", [{"channels": (8, 16)}, {"inputs": 6}, {"channels": (4, 8, 16)}])
+@pytest.mark.parametrize("changes", [{"channels": (8, 16)}, {"units": 2}, {"channels": (4, 8, 16)}])
 def test_weights_that_do_not_fit_their_metadata_are_refused(tmp_path: Path, changes: dict[str, Any]) -> None:
     path = tmp_path / "w.safetensors"
     written(path, FACTS.model_copy(update=changes))
@@ -156,3 +157,75 @@ def test_weights_that_do_not_fit_their_metadata_are_refused(tmp_path: Path, chan
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UnreadableError, match=r"nowhere\.safetensors: expected weights of unet3d: No such file"):
         load_weights("unet3d", tmp_path / "nowhere.safetensors")
+
+
+def crafted(path: Path, change: Callable[[dict[str, Any]], None]) -> Path:
+    """Write weights whose tensors were changed."""
+    import torch
+    from safetensors.torch import save_file
+
+    tensors: dict[str, Any] = {name: value.clone() for name, value in network().state_dict().items()}
+    change(tensors)
+    assert all(isinstance(value, torch.Tensor) for value in tensors.values())
+    save_file(tensors, path, {"medpaint": FACTS.model_dump_json()})
+    return path
+
+
+BIAS = "head.1.conv.bias"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda tensors: tensors.pop(BIAS), f"with a tensor {BIAS}, found none"),
+        (lambda tensors: tensors.update(more=tensors[BIAS].clone()), "only tensors of this network, found 'more'"),
+        (lambda tensors: tensors.update({BIAS: tensors[BIAS].int()}), f"{BIAS} of type float16, .*, got int32"),
+        (lambda tensors: tensors.update({BIAS: tensors[BIAS] * float("nan")}), f"finite values in {BIAS}"),
+        (lambda tensors: tensors.update({BIAS: tensors[BIAS][:0]}), rf"{BIAS} of shape \(1,\), got \(0,\)"),
+    ],
+    ids=["missing", "extra", "integers", "NaN", "shape"],
+)
+def test_tensors_that_the_network_does_not_have_are_refused(
+    tmp_path: Path, change: Callable[[dict[str, Any]], None], said: str
+) -> None:
+    path = crafted(tmp_path / "w.safetensors", change)
+    with pytest.raises(UnreadableError, match=said):
+        load_weights("unet3d", path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"channels": (10**9, 10**9)}, r"channels\.0: .* 4096"),
+        ({"channels": (4,) * 100_000}, "at most 64 items"),
+        ({"channels": (4096,) * 9}, r"a multiple of 256, at least 512, for 9 levels, got 16"),
+        ({"channels": (4096,) * 4}, r"channels \(4096, 4096, 4096, 4096\), with .* of shape"),
+        ({"units": 10**9}, "units: .* 16"),
+        ({"inputs": 10**9}, "expected 5 inputs"),
+        ({"size": 10**9}, "size: .* 512"),
+        ({"size": 17}, "a multiple of 2"),
+    ],
+)
+def test_metadata_of_a_network_that_cannot_be_is_refused_before_it_is_built(
+    tmp_path: Path, changes: dict[str, Any], said: str
+) -> None:
+    path = tmp_path / "w.safetensors"
+    written(path, FACTS.model_copy(update=changes))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(UnreadableError, match=said):
+        load_weights("unet3d", path)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # kB
+
+
+def test_a_header_of_a_terabyte_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    written(path)
+    path.write_bytes((2**40).to_bytes(8, "little") + path.read_bytes()[8:])
+    with pytest.raises(UnreadableError, match="expected a safetensors file"):
+        load_weights("unet3d", path)
+
+
+@pytest.mark.parametrize("path", ["/dev/zero", "."])
+def test_weights_that_are_no_file_are_refused(path: str) -> None:
+    with pytest.raises(UnreadableError, match="expected a file of weights, got a folder, pipe or device"):
+        load_weights("unet3d", Path(path))

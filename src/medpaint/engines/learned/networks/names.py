@@ -5,11 +5,34 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Annotated, Final, Literal, TypeAlias
 
-__all__ = ["NETWORKS", "NetworkInfo", "NetworkName"]
+from pydantic import Field
+
+__all__ = [
+    "MOST_LEVELS",
+    "MOST_UNITS",
+    "NETWORKS",
+    "Features",
+    "NetworkInfo",
+    "NetworkName",
+    "WindowEdge",
+    "window_misfit",
+]
 
 NetworkName = Literal["unet3d", "unet2d", "resnet2d"]
+
+MOST_LEVELS: Final = 64
+"""Largest number of levels, or of residual units."""
+
+MOST_UNITS: Final = 16
+"""Largest number of convolutions in a residual unit."""
+
+Features: TypeAlias = Annotated[int, Field(ge=1, le=4096)]
+"""A number of channels inside a network."""
+
+WindowEdge: TypeAlias = Annotated[int, Field(ge=16, le=512)]
+"""Edge in voxels of what a network sees at once."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +51,11 @@ class NetworkInfo:
     for_lost_slices: bool = False
 
     @property
+    def halves(self) -> bool:
+        """Whether each level after the first halves the resolution."""
+        return not self.for_lost_slices
+
+    @property
     def reach(self) -> int:
         """Number of slices that it sees on either side of the one to fill."""
         return self.slices // 2
@@ -41,3 +69,14 @@ NETWORKS: Final[Mapping[NetworkName, NetworkInfo]] = MappingProxyType(
     }
 )
 """The networks by name."""
+
+
+def window_misfit(name: NetworkName, levels: int, edge: int) -> str:
+    """Return what is expected of the edge of a network's windows; nothing if this one fits.
+
+    Each level must have two voxels or more, and exactly half of those of the level before it.
+    """
+    step = 2 ** (levels - 1)
+    if not NETWORKS[name].halves or (edge % step == 0 and edge >= 2 * step):
+        return ""
+    return f"a multiple of {step}, at least {2 * step}, for {levels} levels"

@@ -123,3 +123,18 @@ def test_a_value_representation_that_there_is_not_is_refused(tmp_path: Path, syn
     files[1].write_bytes(element.sub(b"\xe0\x7f\x10\x00O\x02", files[1].read_bytes()))
     with pytest.raises(UnreadableError):
         read_series(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("syntax", "secret"), [(ExplicitVRBigEndian, b""), (ExplicitVRLittleEndian, b"0123456789abcdef")]
+)
+def test_an_invalid_attribute_is_refused_as_the_product_is_written(
+    tmp_path: Path, syntax: UID, secret: bytes
+) -> None:
+    for file in Phantom(syntax=syntax).write(tmp_path / "scan"):
+        file.write_bytes(re.sub(rb"(\x00\x08\x00\x70|\x08\x00\x70\x00)LO", b"\\1L\x02", file.read_bytes()))
+    volume, source = read_series(tmp_path / "scan")
+    done = Derivation("done", "key", secret=secret)
+    with pytest.raises(UnreadableError, match=r"can be written back as DICOM, got invalid ones"):
+        source.write(np.array(volume.data), np.ones(volume.shape, bool), tmp_path / "out", done)
+    assert [path.name for path in tmp_path.iterdir()] == ["scan"]

@@ -37,6 +37,7 @@ __all__ = [
     "cause",
     "coded",
     "integer",
+    "invalid_refused",
     "is_implicit",
     "numbers",
     "numbers_of",
@@ -107,6 +108,24 @@ def parsed(content: bytes, path: File) -> FileDataset:
         message = f"expected a DICOM file, got one that cannot be parsed ({cause(error)}): {path}"
         raise UnreadableError(message) from error
     return dataset
+
+
+@contextmanager
+def invalid_refused(path: File) -> Iterator[None]:
+    """Refuse a file over whose attributes the library fails as they are changed or written.
+
+    Raises:
+        UnreadableError: it has invalid attributes.
+    """
+    try:
+        yield
+    except OSError:
+        raise
+    except PARSE_ERRORS as error:
+        message = (
+            f"expected attributes that can be written back as DICOM, got invalid ones ({cause(error)}): {path}"
+        )
+        raise UnreadableError(message) from error
 
 
 def cause(error: BaseException) -> str:

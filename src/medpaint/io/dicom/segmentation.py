@@ -20,7 +20,7 @@ from medpaint.io.dicom.deidentified import deidentify
 from medpaint.io.dicom.derived import SERIES_NUMBER_STEP, STATEMENT, derived_uid
 from medpaint.io.dicom.frames import GROUP_KEYWORDS, is_multi_frame
 from medpaint.io.dicom.mosaic import is_mosaic
-from medpaint.io.dicom.parsing import PARSE_ERRORS, cause, integer, parsed, quiet, text, unchanged
+from medpaint.io.dicom.parsing import PARSE_ERRORS, cause, integer, invalid_refused, parsed, quiet, text, unchanged
 from medpaint.io.source import Derivation
 
 __all__ = ["write_segmentation"]
@@ -201,7 +201,8 @@ def _read(source: _Series, number: int, secret: bytes) -> FileDataset:
     file = source.instances[number]
     dataset = parsed(unchanged(file, source.digests[number]), file)
     if secret:
-        deidentify(dataset, secret)
+        with invalid_refused(file):
+            deidentify(dataset, secret)
     return dataset
 
 

@@ -12,7 +12,7 @@ from pydicom import FileDataset, dcmread, dcmwrite
 
 from medpaint.core.checksum import checksum_outside
 from medpaint.core.encoding import Encoding
-from medpaint.core.errors import InputError, UnreadableError, UnsupportedError, UsageError
+from medpaint.core.errors import InputError, UnsupportedError, UsageError
 from medpaint.core.geometry import LPS_TO_RAS
 from medpaint.core.types import Affine, Array, Mask
 from medpaint.io.archive import File, on_disk
@@ -21,7 +21,7 @@ from medpaint.io.dicom.deidentified import PROFILE, deidentify, replaced_uid
 from medpaint.io.dicom.derived import count_slices, derived_uid, mark_derived, place_slice
 from medpaint.io.dicom.gaps import neighbour_of
 from medpaint.io.dicom.mosaic import is_mosaic
-from medpaint.io.dicom.parsing import PARSE_ERRORS, cause, parsed, quiet, unchanged
+from medpaint.io.dicom.parsing import invalid_refused, parsed, quiet, unchanged
 from medpaint.io.dicom.pixels import stored_slices, with_slices
 from medpaint.io.dicom.segmentation import write_segmentation
 from medpaint.io.dicom.slices import differing_slices
@@ -210,7 +210,8 @@ class DicomSource:
         """Return a file of a product, parsed and, with a secret, de-identified."""
         dataset = parsed(content, file)
         if derivation.secret:
-            deidentify(dataset, derivation.secret)
+            with invalid_refused(file):
+                deidentify(dataset, derivation.secret)
         return dataset
 
     def _names(self) -> list[str]:
@@ -223,7 +224,8 @@ class DicomSource:
         number = neighbour_of(k, self.slots)
         file = self.instances[number]
         dataset = self._dataset(unchanged(file, self.digests[number]), file, derivation)
-        to_plain_syntax(dataset)
+        with invalid_refused(file):
+            to_plain_syntax(dataset)
         values = change.data[:, :, k].T[np.newaxis]
         set_stored_values(dataset, values)
         if derivation.compress != "none":
@@ -276,7 +278,9 @@ def _change_pixels(
             filled.add(0 if is_mosaic(dataset) else place)
     frames = with_slices(dataset, file, stored)
     if filled or not is_compressed_by(dataset, how):
-        if not to_plain_syntax(dataset) or filled or how != "none":
+        with invalid_refused(file):
+            suits = to_plain_syntax(dataset)
+        if not suits or filled or how != "none":
             set_stored_values(dataset, frames)
         if how != "none":
             compress(dataset, how)
@@ -301,13 +305,6 @@ def _save(
     dataset: FileDataset, derivation: Derivation, file: File, target: Path, *, filled: frozenset[int]
 ) -> None:
     """Mark a dataset as derived and write it."""
-    try:
+    with invalid_refused(file):
         mark_derived(dataset, derivation, filled=filled)
         dcmwrite(target, dataset, enforce_file_format=True)
-    except OSError:
-        raise
-    except PARSE_ERRORS as error:
-        message = (
-            f"expected attributes that can be written back as DICOM, got invalid ones ({cause(error)}): {file}"
-        )
-        raise UnreadableError(message) from error

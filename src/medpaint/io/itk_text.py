@@ -13,11 +13,11 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from math import prod
+from math import inf, prod
 from pathlib import Path
 from typing import Final, Literal
 
-from medpaint.core.errors import InputError, UnreadableError, UnsupportedError
+from medpaint.core.errors import GeometryError, InputError, UnreadableError, UnsupportedError
 from medpaint.core.text import known_words
 from medpaint.io.header import refuse_empty
 from medpaint.io.header_words import FIELDS, NRRD_WORDS
@@ -194,6 +194,10 @@ def _metaimage(text: str, path: Path) -> HeaderText:
         raise UnsupportedError(message)
     sizes = _sizes(fields["NDims"], fields["DimSize"], path)
     _refuse_miscounted(fields, len(sizes))
+    spacing = fields.get("ElementSpacing", "1")
+    if not all(0.0 < float(size) < inf for size in spacing.split()):
+        message = f"{path}: expected a positive ElementSpacing, got {known_words(spacing, {'nan', 'inf'})}"
+        raise GeometryError(message)
     name = "" if fields["ElementDataFile"].upper() == "LOCAL" else fields["ElementDataFile"]
     packing: Packing = "zlib" if _is_true(fields.get("CompressedData", "False")) else "none"
     skipped = int(fields.get("HeaderSize", "0"))

@@ -7,7 +7,7 @@ Source: https://nifti.nimh.nih.gov/nifti-1, "methods" 1 to 3.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -18,7 +18,7 @@ from medpaint.core.errors import GeometryError
 from medpaint.core.geometry import LPS_TO_RAS, checked_affine, contradictory, corner_distance_mm
 from medpaint.core.types import Affine
 
-__all__ = ["FormsFound", "forms_of"]
+__all__ = ["FormsFound", "forms_of", "refuse_sizes"]
 
 _NibabelHeader: TypeAlias = Any
 """nibabel does not say what types its methods take."""
@@ -72,6 +72,17 @@ def forms_of(fields: _NibabelHeader, shape: tuple[int, int, int], path: Path) ->
     return FormsFound(
         affine, positions, codes, tuple(_broken(name, used) for name in stated if name not in positions)
     )
+
+
+def refuse_sizes(sizes: Sequence[float], shape: tuple[int, int, int], path: Path) -> None:
+    """Refuse voxel sizes that are zero, negative or not finite, along axes of more than one voxel.
+
+    Raises:
+        GeometryError: one of them is.
+    """
+    if any(count > 1 and not 0.0 < size < np.inf for size, count in zip(sizes, shape, strict=True)):
+        message = f"{path}: expected positive voxel sizes in the header's pixdim, got {list(sizes)}"
+        raise GeometryError(message)
 
 
 def _conflict(used: str, other: str, millimetres: str) -> str:

@@ -19,7 +19,7 @@ from medpaint.core.errors import UnreadableError, UnsupportedError
 from medpaint.core.geometry import spacing_of
 from medpaint.core.types import Affine
 from medpaint.io.header import Header, shape_of, without_trailing_ones
-from medpaint.io.nifti_forms import forms_of
+from medpaint.io.nifti_forms import forms_of, refuse_sizes
 from medpaint.io.nifti_intent import LABELS, refused_intent
 from medpaint.io.stored import Packing
 
@@ -82,9 +82,10 @@ def parse_nifti(block: bytes, path: Path, packing: Packing) -> Header:
     Raises:
         UnreadableError: not a NIfTI header, truncated, or contradictory.
         UnsupportedError: the header of a pair of files.
-        GeometryError: the qform is not a rotation.
+        GeometryError: the qform is not a rotation, or voxel sizes that it needs are not positive.
     """
     fields = _fields(block, path)
+    stated_mm = [float(size) for size in fields["pixdim"][1:4]]  # before nibabel makes positive numbers of them
     try:
         fields.check_fix(_LOG)
         slope, intercept = fields.get_slope_inter()
@@ -95,6 +96,8 @@ def parse_nifti(block: bytes, path: Path, packing: Packing) -> Header:
     dtype = fields.get_data_dtype()
     _refuse_early(fields, offset, path)
     sizes = without_trailing_ones(tuple(map(int, fields.get_data_shape())))
+    if int(fields["sform_code"]) <= 0:
+        refuse_sizes(stated_mm, shape_of(sizes), path)
     forms = forms_of(fields, shape_of(sizes), path)
     return Header(
         path=path,

@@ -390,3 +390,12 @@ def test_what_a_header_says_is_not_quoted_in_messages(tmp_path: Path, suffix: st
     assert "smit" not in str(caught.value).lower()
     assert "\x1b" not in str(caught.value)
     assert len(str(caught.value)) < 300 + len(str(path))
+
+
+@pytest.mark.parametrize("size", ["0", "-1", "nan", "inf"])
+def test_a_metaimage_of_impossible_voxels_is_refused(tmp_path: Path, size: str) -> None:
+    path = tmp_path / "scan.mha"
+    sitk.WriteImage(sitk.GetImageFromArray(np.zeros((4, 5, 6), np.int16)), str(path))
+    path.write_bytes(path.read_bytes().replace(b"ElementSpacing = 1 1 1", f"ElementSpacing = {size} 1 1".encode()))
+    with pytest.raises(GeometryError, match=f"expected a positive ElementSpacing, got {size} 1 1"):
+        read_itk(path)

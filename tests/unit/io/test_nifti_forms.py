@@ -91,3 +91,20 @@ def test_a_header_without_forms_is_read_as_nibabel_reads_it(tmp_path: Path) -> N
     volume, source = read_nifti(path)
     np.testing.assert_array_equal(volume.affine, nib.load(path).affine)
     assert len(source.positions) == 3
+
+
+@pytest.mark.parametrize("size", [0.0, -1.0, np.nan, np.inf])
+def test_voxel_sizes_that_cannot_be_are_refused_where_they_are_needed(tmp_path: Path, size: float) -> None:
+    path = tmp_path / "scan.nii"
+    image = nib.Nifti1Image(np.zeros((4, 5, 6), np.int16), np.eye(4))
+    for codes in ((0, 1), (0, 0), (1, 0)):
+        image.set_sform(np.eye(4), codes[0])
+        image.set_qform(np.eye(4), codes[1])
+        content = bytearray(image.to_bytes())
+        content[80:84] = np.float32(size).tobytes()
+        path.write_bytes(content)
+        if codes[0]:
+            assert read_nifti(path)[0].spacing_mm == (1.0, 1.0, 1.0)
+        else:
+            with pytest.raises(GeometryError, match="expected positive voxel sizes in the header's pixdim"):
+                read_nifti(path)

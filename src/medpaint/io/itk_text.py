@@ -2,8 +2,8 @@
 
 ITK reads the headers, but some damaged ones make it crash the process. It never reads the voxels: where their
 packed part is damaged, or its length is not stated, ITK hands over whatever was in memory. What is taken from the
-text is what that needs: number and sizes of the axes, where the voxels are, and how they are packed. Sources: https://teem.sourceforge.net/nrrd/format.html,
-https://itk.org/Wiki/ITK/MetaIO/Documentation.
+text is what that needs: number and sizes of the axes, where the voxels are, and how they are packed. Sources:
+https://teem.sourceforge.net/nrrd/format.html, https://itk.org/Wiki/ITK/MetaIO/Documentation.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from medpaint.core.errors import GeometryError, InputError, UnreadableError, Uns
 from medpaint.core.text import known_words
 from medpaint.io.header import refuse_empty
 from medpaint.io.header_words import FIELDS, NRRD_WORDS
+from medpaint.io.nrrd_axes import refuse_axes
 from medpaint.io.stored import Packing, check_length, check_regular, read_errors
 
 __all__ = ["HeaderText", "header_end", "read_header_text", "stand_in"]
@@ -172,11 +173,15 @@ def _nrrd(text: str, path: Path) -> HeaderText:
         message = f"{path} is truncated: its header has no end"
         raise UnreadableError(message)
     packing = _NRRD_PACKINGS.get(fields["encoding"].lower())
-    if packing is None or int(fields.get("lineskip", "0")) or fields["type"] == "block":
+    if int(fields.get("lineskip", "0")):
+        message = f"{path}: expected voxels right after the header, got lines to skip: use byte skip instead"
+        raise UnsupportedError(message)
+    if packing is None or fields["type"] == "block":
         got = " in ".join(known_words(fields[name], NRRD_WORDS) for name in ("type", "encoding"))
         message = f"{path}: expected numbers in encoding raw or gzip, got {got}"
         raise UnsupportedError(message)
     sizes = _sizes(fields["dimension"], fields["sizes"], path)
+    refuse_axes(fields, path)
     skipped = int(fields.get("byteskip", "0"))
     return _located(path, "nrrd", head, fields, sizes, name, packing, skipped)
 

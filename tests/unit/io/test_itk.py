@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -264,6 +265,32 @@ def test_voxels_after_a_foreign_header_are_read(tmp_path: Path, key: str) -> Non
     np.testing.assert_array_equal(volume.data, data)
     source.write(volume.data, np.ones(data.shape, bool), tmp_path / "out" / "scan.nhdr", DONE)
     np.testing.assert_array_equal(read_itk(tmp_path / "out" / "scan.nhdr")[0].data, data)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        (b"kinds: domain", b"kinds: vector", "expected one real number per voxel, got an axis of kind vector"),
+        (b"endian: little\n", b"", "no endian, which values of type short need"),
+        (b"kinds: ", b'space units: "mm"\nkinds: ', "3 axes of space, but 1 space units"),
+        (b"directions: (", b"directions: (nan,0,0) (", "3 axes, but 4 space directions"),
+        (b"directions: (1", b"directions: (nan", "space directions that are not finite numbers"),
+        (
+            b"directions: (1,0,0)",
+            b"directions: none",
+            "for each axis of a volume, got 2 of 3",
+        ),
+        (b"encoding: raw", b"encoding: raw\nline skip: 3", "got lines to skip: use byte skip instead"),
+    ],
+)
+def test_axes_that_are_no_volume_are_named(tmp_path: Path, old: bytes, new: bytes, reason: str) -> None:
+    path = tmp_path / "scan.nrrd"
+    sitk.WriteImage(sitk.GetImageFromArray(np.zeros((5, 3, 4), np.int16)), str(path))
+    content = path.read_bytes()
+    assert old in content
+    path.write_bytes(content.replace(old, new))
+    with pytest.raises(InputError, match=re.escape(reason)):
+        read_itk(path)
 
 
 @pytest.mark.parametrize("suffix", [".nrrd", ".mha"])

@@ -16,6 +16,7 @@ rule fetch:
         server=PLAN.server_flags(),
     params:
         which=PLAN.fetch_flags,
+        state=PLAN.fetched_state,
     shell:
         "medpaint pacs fetch {params.which} --output={output.folder:q} --status={output.status:q} {resources.server}"
         " > {log:q} 2>&1"

@@ -17,7 +17,7 @@ from typing import Any, Final, Protocol
 from medpaint.cohort.batches import batches_of, fill_of
 from medpaint.cohort.config import CohortConfig, PacsConfig, read_config
 from medpaint.cohort.table import OF_FILES, ScanRow, read_table
-from medpaint.cohort.watch import state_of, watched_files
+from medpaint.cohort.watch import keyed_hash, state_of, watched_files
 from medpaint.core.errors import UsageError
 from medpaint.io.selection import Selection
 from medpaint.parameters import MaskParameters, WriteParameters
@@ -90,6 +90,12 @@ class Plan:
         """Return what changes when the row or files of a scan do, whose names are withheld; empty for others."""
         row = self.scans[wildcards.scan]
         return state_of(row, self._secret_file(row)) if self.is_withheld(row) else ""
+
+    def fetched_state(self, wildcards: ScanWildcards) -> str:
+        """Return what changes when the series to fetch does, if its identifier is withheld; empty for others."""
+        row = self.scans[wildcards.scan]
+        fetched = [row.study, row.series.partition("#")[0]]
+        return keyed_hash(fetched, self._secret_file(row)) if self.is_withheld(row) else ""
 
     def is_withheld(self, row: ScanRow) -> bool:
         """Return whether neither Snakemake nor a log may learn what the files and the series of a scan are called.

@@ -16,7 +16,7 @@ from medpaint.core.errors import MedpaintError
 from medpaint.io.private import read_secret
 from medpaint.io.reading import outline
 
-__all__ = ["state_of", "watched_files"]
+__all__ = ["keyed_hash", "state_of", "watched_files"]
 
 _UNWATCHABLE: Final = re.compile(r"[{}\x00-\x1f\x7f\ud800-\udfff]")
 """Characters in names that Snakemake takes for wildcards or cannot write into its log."""
@@ -37,12 +37,17 @@ def state_of(row: ScanRow, secret_file: str) -> str:
     It is a keyed hash of the row and of the names, sizes and times of the files. Without a readable secret the
     scan fails, and the text is always the same.
     """
+    files = [_stamp(Path(file)) for path in (row.image, row.mask) for file in _all_files(path)]
+    return keyed_hash([row.model_dump(), files], secret_file)
+
+
+def keyed_hash(content: object, secret_file: str) -> str:
+    """Return a hash of plain values that reveals nothing without the secret in a file; without one, a constant."""
     try:
         secret = read_secret(Path(secret_file))
     except MedpaintError:
         return "no secret"
-    files = [_stamp(Path(file)) for path in (row.image, row.mask) for file in _all_files(path)]
-    return hmac.new(secret, json.dumps([row.model_dump(), files]).encode(), hashlib.sha256).hexdigest()
+    return hmac.new(secret, json.dumps(content).encode(), hashlib.sha256).hexdigest()
 
 
 def _all_files(path: str) -> Iterable[Path]:

@@ -118,6 +118,24 @@ def test_the_jobs_of_a_deidentified_scan_read_its_row_themselves(folder: Path) -
     assert open_plan.withheld_state(scan) == ""
 
 
+def test_a_deidentified_scan_is_fetched_by_its_row(folder: Path) -> None:
+    (folder / "key").write_text("sixteen letters!\n")
+    (folder / "key").chmod(0o600)
+    scan = Wildcards(scan="a")
+    config = {"pacs": {"url": "https://pacs.example"}, "restore": {"deidentify": "key"}}
+    states = set()
+    for series, mask in (("1.2.840.7", ""), ("1.2.840.8", ""), ("1.2.840.8#time=1", "m.nii")):
+        plan = plan_of(f"a\t\t1.2.840.1\t{series}\t{mask}\t\t", **config)
+        assert plan.fetch_flags(scan) == "--table=config/scans.tsv --row=a"
+        assert plan.image_path(scan) == "results/fetched/a"
+        flags = plan.ingest_flags(scan)
+        assert flags.startswith("--fetched=results/fetched/a.json --table=config/scans.tsv --row=a ")
+        assert "1.2.840" not in flags + plan.fetched_state(scan) + plan.withheld_state(scan)
+        states.add(plan.fetched_state(scan))
+    assert len(states) == 2
+    assert plan_of("a\t\t1.2.840.1\t1.2.840.7\t\t\t", pacs=config["pacs"]).fetched_state(scan) == ""
+
+
 @pytest.mark.parametrize(
     ("head", "row"),
     [

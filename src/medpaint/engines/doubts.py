@@ -8,14 +8,34 @@ from typing import Final
 from medpaint.core.text import apart
 from medpaint.core.types import Mask, Spacing
 from medpaint.engines.learned.gaps import MOST_LOST, gap_axes
+from medpaint.engines.learned.networks.names import NETWORKS
 
-__all__ = ["doubts"]
+__all__ = ["doubts", "unfamiliar"]
 
 _TRUSTED: Final = ("resnet2d", "interpolation")
 """What fills lost slices no worse than the mean of the slices on either side."""
 
 _TRUSTED_MM: Final = 7.0
 """Thickness of slices up to which that was measured for the network, in CT."""
+
+
+_FAMILIAR: Final = ("MR", "CT")
+"""Modalities that the shipped networks were trained or measured on, as DICOM names them."""
+
+
+def unfamiliar(filled_by: Mapping[str, int], modality: str) -> tuple[str, ...]:
+    """Return a warning where a network filled a scan of a modality that it has not been measured on.
+
+    Args:
+        filled_by: masked voxels by what filled them.
+        modality: as DICOM names it; empty where the format does not say.
+    """
+    networks = [name for name in filled_by if name in NETWORKS]
+    if not networks or modality in ("", *_FAMILIAR):
+        return ()
+    weights = f"the shipped weights of {', '.join(networks)}"
+    remedy = "compare the result with that of another engine, such as biharmonic"
+    return (f"{weights} were not measured on modality {modality}: {remedy}",)
 
 
 def doubts(filled_by: Mapping[str, int], mask: Mask, spacing_mm: Spacing, void: Mask | None) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from medpaint.core.types import Progress
 from medpaint.engines.choice import choose
-from medpaint.engines.doubts import doubts
+from medpaint.engines.doubts import doubts, unfamiliar
 from medpaint.engines.filling import fill
 from medpaint.engines.showing import void_of
 from medpaint.parameters import FillParameters
@@ -40,7 +40,10 @@ def inpaint(case: Case, parameters: FillParameters, *, progress: Progress | None
         weights_sha256=filling.weights_sha256,
         options=dict(chosen.options),
         windows=filling.windows,
-        warnings=doubts(filling.filled_by, case.mask, case.volume.spacing_mm, void),
+        warnings=(
+            *doubts(filling.filled_by, case.mask, case.volume.spacing_mm, void),
+            *unfamiliar(filling.filled_by, str(case.draft.read.facts.get("modality", ""))),
+        ),
         seconds=round(perf_counter() - started, 4),
     )
     return Filled(case.mask, filling.values[0], case.draft.inpainted(entry, parameters))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from dicom_phantom import Phantom
 
 import medpaint
 from medpaint.core.types import Mask, Spacing
-from medpaint.engines.doubts import doubts
+from medpaint.engines.doubts import doubts, unfamiliar
 
 SHAPE = (12, 14, 20)
 THIN: Spacing = (1.0, 1.0, 1.0)
@@ -51,3 +54,20 @@ def test_the_record_has_the_warning() -> None:
     assert record.inpaint is not None
     assert record.inpaint.warnings == record.warnings
     assert "filled by biharmonic" in record.warnings[0]
+
+
+def test_a_network_on_a_modality_that_it_was_not_measured_on_is_doubted() -> None:
+    (warning,) = unfamiliar({"unet3d": 5, "biharmonic": 2}, "PT")
+    assert warning.startswith("the shipped weights of unet3d were not measured on modality PT")
+    assert unfamiliar({"biharmonic": 2, "interpolation": 1}, "PT") == ()
+    assert unfamiliar({"unet3d": 5}, "MR") == unfamiliar({"unet3d": 5}, "") == ()
+
+
+def test_the_record_of_a_pet_scan_has_the_warning(tmp_path: Path) -> None:
+    Phantom(modality="PT", bits_stored=16, shape=(14, 12, 9)).write(tmp_path / "pet")
+    mask = np.zeros((12, 14, 9), dtype=bool)
+    mask[:, :, 4] = True
+    record = medpaint.restore(tmp_path / "pet", mask, engine="resnet2d", max_fraction=1.0).record
+    assert record.inpaint is not None
+    assert "resnet2d" in record.inpaint.filled_by
+    assert "not measured on modality PT" in record.inpaint.warnings[-1]

@@ -156,11 +156,13 @@ class Plan:
         of_row = self._row_flags(row) if self.is_withheld(row) else {}
         return flags(of_row | self._chosen(_EXPORT, row))
 
-    def evaluate_flags(self, wildcards: ScanWildcards) -> str:
-        """Return the flags that evaluate engines on the scan; no hole is made in its mask.
+    @property
+    def evaluated(self) -> tuple[str, ...]:
+        """The scans that an evaluation may name: those whose products are not de-identified."""
+        return tuple(name for name, row in self.scans.items() if not self.is_withheld(row))
 
-        Scans whose names are withheld are left out of an evaluation, which names them.
-        """
+    def evaluate_flags(self, wildcards: ScanWildcards) -> str:
+        """Return the flags that evaluate engines on the scan; no hole is made in its mask."""
         row = self.scans[wildcards.scan]
         avoid = "" if self.is_withheld(row) else row.mask
         return flags({"avoid": avoid} | self._chosen(_EVALUATE, row) | self.config.evaluate.model_dump())

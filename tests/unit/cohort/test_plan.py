@@ -118,6 +118,11 @@ def test_the_jobs_of_a_deidentified_scan_read_its_row_themselves(folder: Path) -
     assert open_plan.withheld_state(scan) == ""
 
 
+def test_an_evaluation_leaves_out_deidentified_scans() -> None:
+    Path("config/scans.tsv").write_text("scan\timage\tdeidentify\na\tx.nii\t\nb\ty.nii\tkey\n")
+    assert make_plan({}).evaluated == ("a",)
+
+
 def test_a_deidentified_scan_is_fetched_by_its_row(folder: Path) -> None:
     (folder / "key").write_text("sixteen letters!\n")
     (folder / "key").chmod(0o600)

@@ -10,10 +10,11 @@ from importlib import import_module
 from typing import Final
 
 from medpaint.__about__ import __version__
+from medpaint.cli.lines import print_line
 from medpaint.cli.streams import flush_output, prepare, say, silence
 from medpaint.cli.subcommands import EXIT_CODES, add_command, add_json
 from medpaint.core.errors import MedpaintError
-from medpaint.core.text import described_os, one_line
+from medpaint.core.text import described_os
 
 __all__ = ["COMMANDS", "guarded", "main"]
 
@@ -75,7 +76,7 @@ def _explained(error: BaseException) -> tuple[str, int]:
     if is_out_of_memory(error):
         return "this takes more memory than there is: use a machine with more", 1
     for line in trace_of(error).splitlines():
-        say(one_line(line), sys.stderr)
+        print_line(line, to_stderr=True)
     return f"internal error, please report it: {described(error)}", 1
 
 
@@ -113,13 +114,13 @@ def _unwritten(error: OSError) -> int:
     """Report that the output could not be written, unless nobody reads it; return the exit code."""
     silence(sys.stdout)
     if not isinstance(error, BrokenPipeError):
-        say(f"medpaint: {described_os(error)}", sys.stderr)
+        print_line(f"medpaint: {described_os(error)}", to_stderr=True)
     return 1
 
 
 def _fail(parsed: argparse.Namespace, error: BaseException, message: str, code: int) -> int:
     """Report an error: a line on stderr, and with --json an object on stdout."""
-    say(f"medpaint: {one_line(message)}", sys.stderr)
+    print_line(f"medpaint: {message}", to_stderr=True)
     if parsed.json:
         answer = {"status": "error", "error": type(error).__name__, "message": message, "exit_code": code}
         say(json.dumps(answer), sys.stdout)

@@ -145,7 +145,7 @@ def test_reports_without_an_end_end(fail: Callable[..., str], monkeypatch: pytes
             time.sleep(0.001)
 
     start = time.monotonic()
-    assert fail(send).endswith("its reports that the transfer goes on do not end")
+    assert fail(send).endswith("it reports progress without end")
     assert time.monotonic() - start < 5.0
 
 
@@ -219,7 +219,7 @@ def test_an_instance_for_another_request_is_refused(fail: Callable[..., str]) ->
     ("options", "message"),
     [
         ({"title": "STRANGER"}, "an association with another title than OTHER"),
-        ({"address": "127.0.0.2"}, "a connection from 127.0.0.2, which is no address of 127.0.0.1"),
+        ({"address": "127.0.0.2"}, "a connection from 127.0.0.2, which is not an address of 127.0.0.1"),
         ({"kind": SecondaryCaptureImageStorage}, "Secondary Capture Image Storage"),
         ({"kind": "1.2.99.1"}, "an unknown kind of object"),
     ],

@@ -22,7 +22,7 @@ rule evaluate_scan:
 
 rule evaluate:
     input:
-        expand("results/work/evaluation/{scan}", scan=PLAN.evaluated),
+        PLAN.evaluated_parts,
     output:
         directory("results/evaluation"),
     log:

@@ -63,7 +63,7 @@ def refuse_outside(products: Sequence[Product], folder: Path) -> Iterator[str]:
                 yield f"{product.path} leads out of its folder by a link, which is not followed"
                 break
             if not (one.is_file() or one is place):
-                yield f"{product.path} has something else than files in it"
+                yield f"{product.path} contains something other than files"
                 break
         if not (place.is_file() or place.is_dir()):
             yield f"{product.path} is neither a file nor a folder"
@@ -83,7 +83,7 @@ def refuse_other_shape(place: Path, record: Record) -> None:
         raise InputError(message) from error
     shapes = [(*one.shape, 1, 1, 1)[:3] for one in found]
     if wanted not in shapes:
-        message = f"{place.name} has not the size of the scan: the record says {_by(wanted)} voxels"
+        message = f"{place.name} does not have the size of the scan: the record says {_by(wanted)} voxels"
         raise InputError(message)
 
 

@@ -92,7 +92,7 @@ def verify(path: str | Path, *, within: Iterable[str | Path] | None = None) -> V
     except MemoryError:
         problems.append("the products need more memory than this machine has")
     except ArithmeticError:
-        problems.append("a number in the record is out of all bounds")
+        problems.append("a number in the record is out of range")
     except Exception as error:  # noqa: BLE001 - one record must not stop the check of the others
         problems.append(f"internal error, please report it: {described(error)}")
     return Verdict(path, record.status, tuple(problems), tuple(notes))

@@ -29,6 +29,9 @@ _EXPORT: Final = (*WriteParameters.model_fields,)
 _EVALUATE: Final = ("series", "frame", "effort", "seed", "membrane")
 """Parameters that each job takes from the scan's row or the configuration."""
 
+_NAMED: Final = "expected a scan whose products are not de-identified: an evaluation names its scans"
+"""Why an evaluation is refused."""
+
 _SERVER: Final = tuple(name for name in PacsConfig.model_fields if name != "url")
 
 
@@ -156,16 +159,28 @@ class Plan:
         of_row = self._row_flags(row) if self.is_withheld(row) else {}
         return flags(of_row | self._chosen(_EXPORT, row))
 
-    @property
-    def evaluated(self) -> tuple[str, ...]:
-        """The scans that an evaluation may name: those whose products are not de-identified."""
-        return tuple(name for name, row in self.scans.items() if not self.is_withheld(row))
+    def evaluated_parts(self, _wildcards: object = None) -> list[str]:
+        """Return the evaluations of all scans that one may name: those whose products are not de-identified.
+
+        Raises:
+            UsageError: there are none.
+        """
+        named = [name for name, row in self.scans.items() if not self.is_withheld(row)]
+        if not named:
+            raise UsageError(_NAMED)
+        return [f"results/work/evaluation/{name}" for name in named]
 
     def evaluate_flags(self, wildcards: ScanWildcards) -> str:
-        """Return the flags that evaluate engines on the scan; no hole is made in its mask."""
+        """Return the flags that evaluate engines on the scan; no hole is made in its mask.
+
+        Raises:
+            UsageError: its products are de-identified, and an evaluation would name it.
+        """
         row = self.scans[wildcards.scan]
-        avoid = "" if self.is_withheld(row) else row.mask
-        return flags({"avoid": avoid} | self._chosen(_EVALUATE, row) | self.config.evaluate.model_dump())
+        if self.is_withheld(row):
+            message = f"{row.scan}: {_NAMED}"
+            raise UsageError(message)
+        return flags({"avoid": row.mask} | self._chosen(_EVALUATE, row) | self.config.evaluate.model_dump())
 
     def server_flags(self) -> str:
         """Return the flags that say how to connect to the server, and behind them its address."""

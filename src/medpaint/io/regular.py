@@ -14,7 +14,7 @@ def open_regular(path: Path) -> int:
     """Open a regular file for reading and return its descriptor; it never waits for a writer.
 
     Raises:
-        OSError: no such file, something else than a file, or it may not be read.
+        OSError: no such file, something other than a file, or it may not be read.
     """
     _check(path.stat().st_mode, path)
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -34,7 +34,7 @@ def regular_bytes(path: Path, most: int | None = None) -> bytes:
         most: largest size in bytes; None: any.
 
     Raises:
-        OSError: no such file, something else than a file, larger, or it cannot be read.
+        OSError: no such file, something other than a file, larger, or it cannot be read.
     """
     with os.fdopen(open_regular(path), "rb") as file:
         content = file.read() if most is None else file.read(most + 1)

@@ -179,7 +179,7 @@ class Contact:
     def _by_others(self) -> Failure:
         """Return what the other side speaks instead of DICOM."""
         if not self.foreign:
-            return PermanentError("it answers the request for an association by something else")
+            return PermanentError("it answers the request for an association with something else")
         known = next((why for start, why in _OTHERS.items() if self.foreign.startswith(start)), "")
         if known and self.foreign == self.header:
             return PermanentError(known)

@@ -189,7 +189,7 @@ class Dimse:
             if status.Status not in PENDING:
                 check_counts(status, intake.count)
             elif number >= MOST_REPORTS + intake.count:
-                message = "its reports that the transfer goes on do not end"
+                message = "it reports progress without end"
                 raise PermanentError(message)
         intake.close()
 

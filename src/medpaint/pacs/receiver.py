@@ -66,16 +66,19 @@ def _refusing(entity: Entity, refused: dict[str, None]) -> list[Any]:
     def check_address(event: Any) -> None:  # noqa: ANN401 - of pynetdicom
         address = event.address[0]
         if addresses and address not in addresses:
-            refused[f"a connection from {address}, which is no address of {entity.host}"] = None
+            refused[f"a connection from {address}, which is not an address of {entity.host}"] = None
             peer = event.assoc.dul.socket
             peer.recv = lambda _count: b""  # nothing that it sends counts towards the transfer
             peer.socket.shutdown(socket.SHUT_RDWR)
 
     def note_title(event: Any) -> None:  # noqa: ANN401 - of pynetdicom
-        if event.assoc.requestor.primitive.calling_ae_title != entity.title:
+        asked = event.assoc.requestor.primitive
+        if asked.calling_ae_title != entity.title:
             refused[f"an association with another title than {entity.title}"] = None
-        else:
+        elif asked.called_ae_title != entity.calling:
             refused[f"an association that does not call {entity.calling}"] = None
+        else:
+            refused["an association, because too many were open"] = None
 
     def note_services(event: Any) -> None:  # noqa: ANN401 - of pynetdicom
         for one in event.assoc.rejected_contexts:

@@ -9,7 +9,7 @@ import numpy as np
 from medpaint.core.types import Progress
 from medpaint.engines.choice import choose
 from medpaint.engines.doubts import doubts, unfamiliar
-from medpaint.engines.filling import fill
+from medpaint.engines.filling import Filling, fill
 from medpaint.engines.showing import void_of
 from medpaint.parameters import FillParameters
 from medpaint.pipeline.case import Case, Filled
@@ -42,8 +42,15 @@ def inpaint(case: Case, parameters: FillParameters, *, progress: Progress | None
         windows=filling.windows,
         warnings=(
             *doubts(filling.filled_by, case.mask, case.volume.spacing_mm, void),
-            *unfamiliar(filling.filled_by, str(case.draft.read.facts.get("modality", ""))),
+            *_unfamiliar(filling, case, parameters),
         ),
         seconds=round(perf_counter() - started, 4),
     )
     return Filled(case.mask, filling.values[0], case.draft.inpainted(entry, parameters))
+
+
+def _unfamiliar(filling: Filling, case: Case, parameters: FillParameters) -> tuple[str, ...]:
+    """Return a warning where the shipped weights of a network filled a modality that they do not know."""
+    if parameters.weights:
+        return ()
+    return unfamiliar(filling.filled_by, str(case.draft.read.facts.get("modality", "")))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from itertools import chain
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
 from pydantic_core import PydanticSerializationError
@@ -27,13 +27,14 @@ __all__ = [
     "WriteEntry",
 ]
 
-
 FileName = Annotated[str, Field(pattern=r"^[^./\\][^/\\]*$")]
 """Name of a file next to the record: no path leads elsewhere."""
 
-
 Line = Annotated[str, AfterValidator(one_line)]
 """A sentence for people: on one line, without control characters, of bounded length."""
+
+_MODALITIES: Final = ("CT", "MR", "PT")
+"""Modalities of the images that can be restored, as DICOM names them. Any other word could be a name."""
 
 
 class _Entry(BaseModel):
@@ -174,8 +175,10 @@ class Draft(_Entry):
         return Draft(read=self.read, mask=self.mask, inpaint=self.inpaint, blend=entry, parameters=own)
 
     def withheld(self) -> Draft:
-        """Return the draft without what could name a person: paths, facts, and some parameters."""
-        read = self.read.model_copy(update={"path": "", "facts": {}})
+        """Return the draft without what could name a person: paths, some parameters, facts but the modality."""
+        facts = self.read.facts
+        modality = {"modality": facts["modality"]} if facts.get("modality") in _MODALITIES else {}
+        read = self.read.model_copy(update={"path": "", "facts": modality})
         mask = self.mask and self.mask.model_copy(update={"path": ""})
         return self.model_copy(update={"read": read, "mask": mask, "parameters": self.parameters.withheld()})
 

@@ -279,7 +279,7 @@ def test_a_pipe_in_place_of_a_file_is_not_opened(products: Products, role: str) 
 def test_a_product_of_another_size_is_refused_by_its_header(products: Products) -> None:
     save(np.zeros((200, 200, 200), np.int16), products.restored, AFFINE)
     (problem,) = verify(products.record).problems
-    assert problem.startswith("scan_restored.nii.gz has not the size of the scan: the record says ")
+    assert problem.startswith("scan_restored.nii.gz does not have the size of the scan: the record says ")
 
 
 HUGE = "9" * 4000

@@ -20,7 +20,7 @@ from snakemake.exceptions import WorkflowError
 from medpaint.cohort.config import RestoreConfig
 from medpaint.cohort.plan import Plan, make_plan
 from medpaint.cohort.table import COLUMNS
-from medpaint.core.errors import MedpaintError
+from medpaint.core.errors import MedpaintError, UsageError
 from medpaint.parameters import FIELDS
 
 HEAD = "scan\timage\tstudy\tseries\tmask\tengine\tframe\n"
@@ -107,7 +107,7 @@ def test_the_jobs_of_a_deidentified_scan_read_its_row_themselves(folder: Path) -
             (folder / name).write_bytes(bytes(size))
         plan = plan_of(row, restore={"deidentify": "key", "engine": "nearest"})
         told = [plan.image_path(scan), *plan.image_files(scan), *plan.mask_files(scan), plan.ingest_flags(scan)]
-        told += [plan.export_flags(scan), plan.evaluate_flags(scan), plan.withheld_state(scan)]
+        told += [plan.export_flags(scan), plan.withheld_state(scan)]
         assert "DOE" not in " ".join(told)
         assert "1.2.333" not in plan.ingest_flags(scan)
         assert plan.ingest_flags(scan).startswith("--table=config/scans.tsv --row=a ")
@@ -120,7 +120,13 @@ def test_the_jobs_of_a_deidentified_scan_read_its_row_themselves(folder: Path) -
 
 def test_an_evaluation_leaves_out_deidentified_scans() -> None:
     Path("config/scans.tsv").write_text("scan\timage\tdeidentify\na\tx.nii\t\nb\ty.nii\tkey\n")
-    assert make_plan({}).evaluated == ("a",)
+    plan = make_plan({})
+    assert plan.evaluated_parts() == ["results/work/evaluation/a"]
+    with pytest.raises(UsageError, match="b: expected a scan whose products are not de-identified"):
+        plan.evaluate_flags(Wildcards(scan="b"))
+    Path("config/scans.tsv").write_text("scan\timage\tdeidentify\nb\ty.nii\tkey\n")
+    with pytest.raises(UsageError, match="expected a scan whose products are not de-identified"):
+        make_plan({}).evaluated_parts()
 
 
 def test_a_deidentified_scan_is_fetched_by_its_row(folder: Path) -> None:

@@ -7,10 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from dicom_phantom import Phantom
+from networks import tiny_weights
 
 import medpaint
 from medpaint.core.types import Mask, Spacing
 from medpaint.engines.doubts import doubts, unfamiliar
+from medpaint.io.selection import Selection
+from medpaint.pipeline.read import read
 
 SHAPE = (12, 14, 20)
 THIN: Spacing = (1.0, 1.0, 1.0)
@@ -61,6 +64,25 @@ def test_a_network_on_a_modality_that_it_was_not_measured_on_is_doubted() -> Non
     assert warning.startswith("the shipped weights of unet3d were not measured on modality PT")
     assert unfamiliar({"biharmonic": 2, "interpolation": 1}, "PT") == ()
     assert unfamiliar({"unet3d": 5}, "MR") == unfamiliar({"unet3d": 5}, "") == ()
+
+
+def test_weights_of_the_user_are_not_doubted(tmp_path: Path) -> None:
+    Phantom(modality="PT", bits_stored=16, shape=(14, 12, 9)).write(tmp_path / "pet")
+    mask = np.zeros((12, 14, 9), dtype=bool)
+    mask[:, :, 4] = True
+    weights = str(tiny_weights("resnet2d", tmp_path, output=0.1))
+    record = medpaint.restore(tmp_path / "pet", mask, engine="resnet2d", weights=weights, max_fraction=1.0).record
+    assert record.inpaint is not None
+    assert "resnet2d" in record.inpaint.filled_by
+    assert record.inpaint.warnings == ()
+
+
+def test_a_deidentified_record_keeps_the_modality_and_no_other_word(tmp_path: Path) -> None:
+    Phantom(modality="PT", bits_stored=16).write(tmp_path / "pet")
+    draft = read(tmp_path / "pet", Selection()).draft
+    assert draft.withheld().read.facts == {"modality": "PT"}
+    named = draft.model_copy(update={"read": draft.read.model_copy(update={"facts": {"modality": "JANE"}})})
+    assert named.withheld().read.facts == {}
 
 
 def test_the_record_of_a_pet_scan_has_the_warning(tmp_path: Path) -> None:

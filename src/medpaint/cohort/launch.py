@@ -15,6 +15,8 @@ from types import FrameType
 from typing import Final
 
 from medpaint.core.errors import InputError
+from medpaint.io.regular import regular_bytes
+from medpaint.io.stored import read_errors
 
 __all__ = ["run_snakemake", "snakemake_command", "working_folder"]
 
@@ -31,7 +33,11 @@ def run_snakemake(options: Sequence[str], *, to_stderr: bool = False) -> int:
     Args:
         options: options of Snakemake.
         to_stderr: send Snakemake's stdout to stderr.
+
+    Raises:
+        InputError: a file with the configuration cannot be read.
     """
+    _check_configuration(options)
     places = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
     environment = {**os.environ, "PATH": os.pathsep.join(places)}
     out = sys.stderr if to_stderr else None
@@ -61,6 +67,14 @@ def working_folder(options: Sequence[str]) -> Path:
     """Return the folder that Snakemake works in."""
     parsed = _parsed([*_defaults(), *options])
     return Path((parsed.directory if parsed else None) or ".")
+
+
+def _check_configuration(options: Sequence[str]) -> None:
+    """Refuse files with the configuration that cannot be read, for which Snakemake prints a traceback."""
+    parsed = _parsed([*_defaults(), *options])
+    for path in map(Path, (parsed and parsed.configfile) or ()):
+        with read_errors(path):
+            regular_bytes(path)
 
 
 def _defaults() -> list[str]:

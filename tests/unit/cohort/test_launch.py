@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from medpaint.cohort.launch import snakemake_command, working_folder
+from medpaint.cohort.launch import run_snakemake, snakemake_command, working_folder
+from medpaint.core.errors import InputError
 
 
 @pytest.fixture(autouse=True)
@@ -49,3 +50,11 @@ def test_options_that_snakemake_refuses_are_left_to_it(capsys: pytest.CaptureFix
     assert working_folder(["--help"]) == Path()
     captured = capsys.readouterr()
     assert captured.out + captured.err == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"), [("gone.yaml", "No such file"), ("n" * 300, "too long"), ("default", "a regular file")]
+)
+def test_a_configuration_that_cannot_be_read_is_refused_before_the_run(name: str, reason: str) -> None:
+    with pytest.raises(InputError, match=f"cannot read {name}: .*{reason}"):
+        run_snakemake(["-n", "--configfile", name])

@@ -61,7 +61,7 @@ def outcome(finding: Inspection) -> str:
     if not finding.restorable:
         return f"refused: {finding.reason}"
     try:
-        volume, source = read_series(finding.path, series=finding.name)
+        volume, source = read_series(finding.path, series=finding.series)
     except MedpaintError as error:
         return f"refused: {str(error).partition(': ')[0]}"
     compared = against_reference(finding, volume.intensities(), volume.affine)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,17 @@ STORAGE: Final = {"CT": CTImageStorage, "MR": MRImageStorage, "PT": PositronEmis
 
 def _unchanged(_dataset: FileDataset, _index: int) -> None:
     """Change nothing."""
+
+
+def in_series(uid: str) -> Callable[[FileDataset, int], None]:
+    """Return a change to a series whose UID need not be valid."""
+
+    def change(dataset: FileDataset, _index: int) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            dataset.SeriesInstanceUID = uid
+
+    return change
 
 
 @dataclass(frozen=True)

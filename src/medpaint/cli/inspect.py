@@ -69,7 +69,7 @@ def _print(findings: Sequence[Inspection]) -> None:
         spacing = "x".join(f"{size:.3g}" for size in found.spacing_mm)
         print_line(f"{found.path}")
         if found.series:
-            print_line(f"  series    {found.series}")
+            print_line(f"  series    {found.name}")
         words = (found.axes, found.dtype, str(found.facts.get("unit", "")))
         print_line(
             f"  {found.kind:<9} {found.modality or '-'}  {grid or '?'} voxels of {spacing or '?'} mm"

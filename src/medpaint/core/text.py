@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 import reprlib
 from collections.abc import Collection, Mapping
@@ -78,9 +79,11 @@ def problem(error: Mapping[str, Any], skip: int = 0) -> str:
 
 
 def described_os(error: OSError) -> str:
-    """Return an error of the operating system on one line."""
+    """Return an error of the operating system on one line; words of our own about no file stand alone."""
     if error.errno == errno.ENOENT and error.filename is None:
         return "the current folder was deleted: change to another one (cd)"
+    if error.filename is None and error.errno and error.strerror not in {None, os.strerror(error.errno)}:
+        return escaped(str(error.strerror))
     where = f" {escaped(str(error.filename), _LONGEST_NAME)}" if error.filename else ""
     return f"cannot read or write{where}: {error.strerror or error}"
 

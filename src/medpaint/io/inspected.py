@@ -33,7 +33,7 @@ class Inspection:
     Attributes:
         path: the file, or the folder of the series.
         kind: ``nifti``, ``nrrd``, ``metaimage`` or ``dicom``.
-        name: the file's name, or the series instance UID.
+        name: the file's name, or the series instance UID as far as it may be shown.
         shape: voxels along each stored axis; empty where unknown.
         spacing_mm: voxel size along each spatial axis, in millimetres; empty where unknown.
         dtype: type of the stored values, such as ``int16``; empty where unknown.
@@ -41,7 +41,8 @@ class Inspection:
         axes: direction that each voxel axis points to, such as ``RAS``; empty where unknown.
         restorable: whether it can be read as one volume.
         reason: why not; empty where it can.
-        series: name of the DICOM series or of one of its volumes, which selects it; empty for other formats.
+        series: what selects the DICOM series or one of its volumes; empty for other formats. Not to be shown,
+            unlike the name: what stands in the place of its UID could name a person.
         facts: further details. No patient data.
         warnings: what the header says that users should know, a sentence each.
         is_mask: whether it is a mask, and not a scan, by its header or its name.
@@ -58,7 +59,7 @@ class Inspection:
     axes: str = ""
     restorable: bool = True
     reason: str = ""
-    series: str = ""
+    series: str = field(default="", repr=False)
     facts: Mapping[str, str | int | float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     is_mask: bool = False

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from medpaint.core.crash import is_out_of_memory
 from medpaint.core.errors import InputError, MedpaintError
+from medpaint.core.text import described_os
 from medpaint.core.types import Progress
 from medpaint.io.archive import ENDINGS, is_archive
 from medpaint.io.formats import FORMATS
-from medpaint.io.inspected import Inspection
+from medpaint.io.inspected import Inspection, Pixels
 from medpaint.io.naming import own_name
 from medpaint.io.pixel_facts import joined, pixels_of
-from medpaint.io.reading import read_selected
+from medpaint.io.reading import read_frames, read_selected
 from medpaint.io.selection import Selection
 from medpaint.io.sniff import Kind, files_below, kind_of, kind_of_content
 from medpaint.io.stored import read_errors
@@ -48,12 +51,10 @@ def inspect(path: str | Path, *, deep: bool = False, progress: Progress | None =
     found = [replace(one, is_mask=True) if _is_named_mask(one) else one for one in found]
     if not (deep or (path.is_file() and not is_archive(path))):
         return found
-    whole = []
-    for number, one in enumerate(found):
-        if progress is not None:
-            progress("voxels", number / len(found))
-        whole.append(_read_whole(one))
-    return whole
+    return [
+        _read_whole(one, deep=deep, progress=_part_of(progress, number, len(found)))
+        for number, one in enumerate(found)
+    ]
 
 
 def _is_named_mask(found: Inspection) -> bool:
@@ -108,19 +109,59 @@ def _from_headers(path: Path, kind: Kind) -> list[Inspection]:
 
 def _refused(path: Path, kind: str, error: Exception) -> Inspection:
     """Return the inspection of a file that cannot be restored."""
-    return Inspection(path, kind, path.name, restorable=False, reason=str(error))
+    return Inspection(path, kind, path.name, restorable=False, reason=_reason(error))
 
 
-def _read_whole(found: Inspection) -> Inspection:
-    """Return an inspection with what its voxels are; refused where reading them shows that it is damaged."""
+def _reason(error: Exception) -> str:
+    """Return why an image cannot be restored."""
+    return described_os(error) if isinstance(error, OSError) else str(error)
+
+
+def _part_of(progress: Progress | None, number: int, count: int) -> Callable[[float], None]:
+    """Return what to call with the fraction of one image's voxels that were read.
+
+    Args:
+        progress: called with the fraction of those of all images.
+        number: of the image, from 0.
+        count: of all images.
+    """
+
+    def report(fraction: float) -> None:
+        if progress is not None:
+            progress("voxels", (number + fraction) / count)
+
+    return report
+
+
+def _read_whole(found: Inspection, *, deep: bool, progress: Callable[[float], None]) -> Inspection:
+    """Return an inspection with what its voxels are; refused where reading them shows that it is damaged.
+
+    The first of several frames is read in any case, which shows whether the file holds all; the others if `deep`.
+    """
     frames = int(found.facts.get("frames", 1))
     if not (found.restorable or frames > 1):
         return found
-    chosen: list[Selection] = [Selection(series=found.series or None)]
-    if frames > 1:
-        chosen = [Selection(frame=frame) for frame in range(frames)]
+    progress(0.0)
     try:
-        pixels = joined(pixels_of(read_selected(found.path, one)[0]) for one in chosen)
-    except MedpaintError as error:
-        return replace(found, restorable=False, reason=str(error))
+        pixels = _pixels(found, frames, deep=deep, progress=progress)
+    except (MedpaintError, OSError) as error:
+        return replace(found, restorable=False, reason=_reason(error))
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        return replace(found, restorable=False, reason="reading its voxels takes more memory than there is")
     return replace(found, pixels=pixels)
+
+
+def _pixels(found: Inspection, frames: int, *, deep: bool, progress: Callable[[float], None]) -> Pixels | None:
+    """Return what the voxels of an image are; None where it has several frames, and only the first was read."""
+    selection = Selection(frame=0) if frames > 1 else Selection(series=found.series or None)
+    first, _ = read_selected(found.path, selection)
+    if frames == 1:
+        return pixels_of(first)
+    del first  # so that two frames are not in memory at once
+    parts = []
+    for number, frame in enumerate(read_frames(found.path) if deep else (), start=1):
+        parts.append(pixels_of(frame))
+        progress(number / frames)
+    return joined(parts) if parts else None

@@ -7,7 +7,7 @@ Comments and other fields are lost, the byte order becomes the machine's, and th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from math import prod
@@ -189,6 +189,15 @@ def read_itk(path: Path, *, frame: int | None = None) -> tuple[Volume, ItkSource
     return Volume(data, header.affine, encoding), source
 
 
+def _frames(path: Path) -> Iterator[Volume]:
+    """Yield every frame of a file of which one was read, so that it is known to hold all."""
+    text, header = _parsed(path)
+    stored, encoding = restorable(header)
+    with read_errors(text.data_path), text.data_path.open("rb") as file:
+        for data in frames_in(file, stored):
+            yield Volume(data, header.affine, encoding)
+
+
 def inspect_itk(path: Path) -> Inspection:
     """Return what the header of a NRRD or MetaImage file says; the voxels are not read.
 
@@ -223,7 +232,7 @@ def _files(path: Path) -> tuple[Path, ...]:
     return tuple(dict.fromkeys((path, read_header_text(path, _form(path)).data_path)))
 
 
-FORMAT: Final = Format(read=_read, inspect=_inspect, endings=_endings, files=_files)
+FORMAT: Final = Format(read=_read, inspect=_inspect, endings=_endings, files=_files, frames=_frames)
 
 
 def _form(path: Path) -> str:

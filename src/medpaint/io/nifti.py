@@ -5,7 +5,7 @@ Header, extensions, byte order and everything else around the voxels are written
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -50,6 +50,7 @@ from medpaint.io.stored import (
     between,
     bytes_with,
     check_regular,
+    frames_in,
     pack,
     read_errors,
     read_frame,
@@ -181,6 +182,15 @@ def read_nifti(path: Path, *, frame: int | None = None) -> tuple[Volume, NiftiSo
     return volume, source
 
 
+def _frames(path: Path) -> Iterator[Volume]:
+    """Yield every frame of a file of which one was read, so that it is known to hold all."""
+    with read_errors(path), path.open("rb") as file:
+        header, _ = _parsed(file, path)
+        stored, encoding = restorable(header)
+        for data in frames_in(file, stored):
+            yield Volume(data, header.affine, encoding)
+
+
 def inspect_nifti(path: Path) -> Inspection:
     """Return what the header of a NIfTI file says; the voxels are not read.
 
@@ -278,4 +288,4 @@ def _files(path: Path) -> tuple[Path, ...]:
     return (path,)
 
 
-FORMAT: Final = Format(read=_read, inspect=_inspect, endings=_endings, files=_files)
+FORMAT: Final = Format(read=_read, inspect=_inspect, endings=_endings, files=_files, frames=_frames)

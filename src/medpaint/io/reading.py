@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +24,7 @@ from medpaint.io.source import Source
 if TYPE_CHECKING:
     from medpaint.core.volume import Volume
 
-__all__ = ["Outline", "outline", "product_name", "read_mask", "read_scan", "read_selected"]
+__all__ = ["Outline", "outline", "product_name", "read_frames", "read_mask", "read_scan", "read_selected"]
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,19 @@ def read_selected(path: str | Path, selection: Selection) -> tuple[Volume, Sourc
     """Read the selected volume of a file, folder or archive; otherwise as `read_scan`."""
     path = Path(path)
     return FORMATS[kind_of(path)]().read(path, selection)
+
+
+def read_frames(path: Path) -> Iterator[Volume]:
+    """Yield every frame of a file, one after the other in one pass; none of a format without frames.
+
+    Args:
+        path: of which `read_selected` has read a frame, so that it is known to hold all.
+
+    Raises:
+        InputError: it has changed, or cannot be read any more.
+    """
+    frames = FORMATS[kind_of(path)]().frames
+    return iter(()) if frames is None else frames(path)
 
 
 def read_mask(path: Path, scan: Volume, source: Source | None, labels: Sequence[int | str]) -> MaskImage:

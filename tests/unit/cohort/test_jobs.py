@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from codestreams import broken_decoder, series
+from pydicom.uid import JPEGLSLossless
 from scans import save_pair
 
 from medpaint.audit.find import find_records
@@ -234,6 +236,15 @@ def test_a_withheld_reason_is_the_kind_of_failure(
     monkeypatch.undo()
     sys.stdout.write("heard\n")
     assert capfd.readouterr().out == "heard\n"
+
+
+def test_a_killed_decoder_is_no_failure_of_the_scan(tmp_path: Path) -> None:
+    series(tmp_path / "scan", JPEGLSLossless)
+    with (
+        broken_decoder("os.kill(os.getpid(), 9)"),
+        pytest.raises(OSError, match=r"decoder was killed \(SIGKILL\)"),
+    ):
+        ingest_scan(tmp_path / "scan", None, Parameters(), tmp_path / "a.npz")
 
 
 def test_a_failure_of_the_machine_names_no_file_of_a_withheld_scan(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 import pytest
 
-from medpaint.core.text import LONGEST, apart, escaped, known_words, shown
+from medpaint.core.text import LONGEST, apart, described_os, escaped, known_words, shown
 
 
 @pytest.mark.parametrize(
@@ -73,3 +76,16 @@ def test_a_number_is_on_its_side_of_another(value: float, other: float, expected
 )
 def test_any_value_is_shown_on_one_short_line(value: object, expected: str) -> None:
     assert shown(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(errno.EIO, os.strerror(errno.EIO), "a.nii"), "cannot read or write a.nii: Input/output error"),
+        (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), "cannot read or write: No space left on device"),
+        (OSError("closed"), "cannot read or write: closed"),
+        (OSError(errno.ENOMEM, "the decoder was killed"), "the decoder was killed"),
+    ],
+)
+def test_errors_of_the_system_name_their_file_and_words_of_our_own_stand_alone(error: OSError, words: str) -> None:
+    assert described_os(error) == words

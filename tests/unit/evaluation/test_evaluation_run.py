@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dicom_phantom import Phantom
+from dicom_phantom import Phantom, in_series
 from scans import hole, phantom, save
 
 from medpaint.core.errors import MedpaintError, UsageError
@@ -187,3 +187,13 @@ def test_dicom_series_is_scored(tmp_path: Path) -> None:
     Phantom(shape=(40, 36, 20)).write(tmp_path / "series")
     subjects = list(find_subjects([tmp_path / "series"]))
     assert len(rows_of(list(evaluate(subjects, replace(ONE, kinds=hole_kinds(["slices:1"])))))) == 1
+
+
+@pytest.mark.parametrize("uid", ["1.2." + "3" * 67, "DOE^JANE"])
+def test_a_series_with_an_invalid_uid_is_scored_and_not_named(tmp_path: Path, uid: str) -> None:
+    Phantom(shape=(40, 36, 20), change=in_series(uid)).write(tmp_path / "a")
+    Phantom(shape=(40, 36, 20), series="1.2.3").write(tmp_path / "b")
+    found = list(evaluate(list(find_subjects([tmp_path])), replace(ONE, kinds=hole_kinds(["slices:1"]))))
+    assert not left_out_of(found)
+    assert len(rows_of(found)) == 2
+    assert "DOE" not in repr(found)

@@ -172,6 +172,18 @@ def real_world(slope: float, intercept: float, scheme: str = "UCUM") -> Dataset:
     return line
 
 
+def test_a_unit_with_a_long_code_is_shown(tmp_path: Path) -> None:
+    def change(dataset: FileDataset, _index: int) -> None:
+        line = real_world(0.5, -3.0)
+        unit = line.MeasurementUnitsCodeSequence[0]
+        del unit.CodeValue
+        unit.LongCodeValue = "g/ml{SUVlbm(Janma)}"
+        dataset.RealWorldValueMappingSequence = [line]
+
+    Phantom(modality="MR", dtype="uint16", change=change).write(tmp_path)
+    assert read_series(tmp_path)[1].facts["unit"] == "g/ml{SUVlbm(Janma)}"
+
+
 def test_real_world_values_are_intensities_without_a_rescaling(tmp_path: Path) -> None:
     def change(dataset: FileDataset, _index: int) -> None:
         dataset.RealWorldValueMappingSequence = [real_world(0.5, -3.0)]

@@ -113,6 +113,7 @@ def test_other_classes_are_refused_by_name_with_the_way_out(
     (found,) = list_series(tmp_path)
     assert not found.restorable
     assert re.match(reason, found.reason)
+    assert found.reason.startswith(str(found.facts["sop_class"]))
 
 
 @pytest.mark.parametrize(

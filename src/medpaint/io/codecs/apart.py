@@ -136,6 +136,6 @@ def _fate(code: int) -> DecodingError | OSError:
         return DecodingError("it took too much time")
     if -code in _FROM_OUTSIDE:
         name = signal.Signals(-code).name
-        return OSError(errno.ENOMEM, f"the process that decodes pixels was killed ({name}): is memory short?")
+        return OSError(errno.ENOMEM, f"the decoder was killed ({name}), probably because memory ran out")
     how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
     return DecodingError(f"it crashed: {how}")

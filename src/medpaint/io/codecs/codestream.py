@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Codestream", "Plane", "number"]
+__all__ = ["Codestream", "Plane", "number", "value_limits"]
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,13 @@ class Plane:
     @property
     def limits(self) -> tuple[int, int]:
         """Smallest and largest value that BitsStored can represent."""
-        count = 2**self.stored
-        return (-count // 2, count // 2 - 1) if self.signed else (0, count - 1)
+        return value_limits(self.stored, signed=bool(self.signed))
+
+
+def value_limits(stored: int, *, signed: bool) -> tuple[int, int]:
+    """Return the smallest and largest value that a number of bits can represent."""
+    count = 2**stored
+    return (-count // 2, count // 2 - 1) if signed else (0, count - 1)
 
 
 def number(content: bytes, at: int, size: int) -> int:

@@ -8,7 +8,7 @@ from typing import Final
 
 from medpaint.io.codecs.codestream import Plane
 
-__all__ = ["check_rle"]
+__all__ = ["MOST_EXPANDED", "check_rle"]
 
 _HEADER: Final = 64
 _MOST_SEGMENTS: Final = 15
@@ -16,8 +16,8 @@ _MOST_SEGMENTS: Final = 15
 _SLACK: Final = 1024
 """Bytes by which the code of a segment may exceed the two for each value that it needs at most."""
 
-_RUN: Final = 64
-"""Two bytes of code stand for 128 at most."""
+MOST_EXPANDED: Final = 64
+"""Largest number of bytes that one byte of code can expand to: two stand for 128 at most (DICOM PS3.5, G.3)."""
 
 
 def check_rle(frame: bytes, plane: Plane) -> None:
@@ -43,6 +43,6 @@ def check_rle(frame: bytes, plane: Plane) -> None:
         raise ValueError(message)
     size = plane.rows * plane.columns
     for number, (start, end) in enumerate(pairwise(places), start=1):
-        if not size <= (end - start) * _RUN or end - start > 2 * size + _SLACK:
+        if not size <= (end - start) * MOST_EXPANDED or end - start > 2 * size + _SLACK:
             message = f"its segment {number} has {end - start} bytes for {plane.rows}x{plane.columns} values"
             raise ValueError(message)

@@ -30,7 +30,7 @@ def chosen(groups: Mapping[str, Sequence[Header]], path: Path, name: str | None)
     if not groups:
         message = f"expected DICOM images, found none: {path}"
         raise UnreadableError(message)
-    uid, words = split_name(name or "")
+    uid, words = split_name(name or "", groups)
     headers = _chosen_series(groups, path, uid)
     if words:
         return chosen_part(headers, words, in_product=not uid)

@@ -17,6 +17,7 @@ from medpaint.io.codecs.apart import DecodingError, decoded_apart
 from medpaint.io.codecs.check import fault_of, starts_image
 from medpaint.io.codecs.codestream import Plane
 from medpaint.io.codecs.decoding import Task, decoded
+from medpaint.io.codecs.rle import MOST_EXPANDED
 from medpaint.io.dicom.parsing import PARSE_ERRORS, cause, integer
 
 __all__ = ["compressed_frames", "decoder_of", "implausible", "size_in_words"]
@@ -40,9 +41,6 @@ _WIDTHS: Final = {8, 16, 32}
 _ITEM_BYTES: Final = 8
 """Least size of a frame of compressed pixel data: the header of its item."""
 
-_RLE_RATIO: Final = 64
-"""Two bytes of RLE code stand for 128 at most (DICOM PS3.5, G.3)."""
-
 _LARGEST_RATIO: Final = 1000
 _SMALL: Final = 2**26
 """Compressed pixels may claim this many bytes, or so many times their own size: empty images compress well."""
@@ -63,7 +61,7 @@ def implausible(there: int, shape: tuple[int, int, int, int], syntax: UID) -> st
     """
     frames, rows, columns, bits = shape
     claimed = frames * rows * columns * bits // 8
-    most = there * _RLE_RATIO if syntax == RLELossless else max(_SMALL, there * _LARGEST_RATIO)
+    most = there * MOST_EXPANDED if syntax == RLELossless else max(_SMALL, there * _LARGEST_RATIO)
     if claimed <= most and frames * _ITEM_BYTES <= there:
         return ""
     return (
@@ -152,7 +150,8 @@ def _check(dataset: FileDataset, count: int, plane: Plane, path: File) -> None:
                 raise UnreadableError(message)
     except PARSE_ERRORS as error:
         message = (
-            f"expected {count} compressed frames, got pixel data that cannot be parted ({cause(error)}): {path}"
+            f"expected {count} compressed frames, got pixel data that cannot be split into frames "
+            f"({cause(error)}): {path}"
         )
         raise UnreadableError(message) from error
     if found != count:

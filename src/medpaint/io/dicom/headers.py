@@ -11,13 +11,14 @@ from pydicom import Dataset, FileDataset
 from pydicom.uid import UID
 
 from medpaint.io.archive import File
+from medpaint.io.codecs.codestream import value_limits
 from medpaint.io.dicom.classes import PET_CLASSES
 from medpaint.io.dicom.extent import Extent
 from medpaint.io.dicom.facets import FACET_KEYWORDS, facets_of, order_of
 from medpaint.io.dicom.frames import GROUP_KEYWORDS, frame_datasets
 from medpaint.io.dicom.mosaic import CSA_TAGS, is_mosaic, mosaic_of
 from medpaint.io.dicom.parsing import Contradiction, integer, numbers, text, transfer_syntax_of, words
-from medpaint.io.dicom.scaling import Scaling, limits_of, padding_of, scaling_of
+from medpaint.io.dicom.scaling import Scaling, padding_of, scaling_of
 from medpaint.io.dicom.shown import shown_code, shown_uid
 
 __all__ = ["KEYWORDS", "Header", "agreed", "headers_of"]
@@ -112,7 +113,8 @@ class Header:
     @property
     def limits(self) -> tuple[float, float]:
         """Smallest and largest value that BitsStored can represent."""
-        return limits_of(self.bits[1], self.bits[3])
+        lowest, highest = value_limits(self.bits[1], signed=bool(self.bits[3]))
+        return float(lowest), float(highest)
 
 
 def agreed(headers: Sequence[Header]) -> tuple[Header, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Final
@@ -41,16 +41,30 @@ class Part:
     note: str = ""
 
     @property
+    def selector(self) -> str:
+        """What selects it: the series instance UID, and after a ``#`` the words. Not to be shown; see `name`."""
+        return self._after(self.assessment.headers[0].series_uid)
+
+    @property
     def name(self) -> str:
-        """The name to select it by: the series instance UID, and after a ``#`` the words."""
-        uid = shown_uid(self.assessment.headers[0].series_uid)
+        """The selector as it may be shown: of what is no UID, only that it is none."""
+        return self._after(shown_uid(self.assessment.headers[0].series_uid))
+
+    def _after(self, uid: str) -> str:
+        """Return the words after an identifier of the series."""
         return f"{uid}{_MARK}{self.words}" if self.words else uid
 
 
-def split_name(name: str) -> tuple[str, str]:
-    """Return the identifier of a series and the words of its part; either may be empty."""
-    uid, _, words = name.partition(_MARK)
-    return uid, words
+def split_name(name: str, known: Collection[str] = ()) -> tuple[str, str]:
+    """Return the identifier of a series and the words of its part; either may be empty.
+
+    Args:
+        name: what selects the part.
+        known: identifiers of series; one that is no valid UID may contain the mark.
+    """
+    mine = [uid for uid in known if name == uid or name.startswith(f"{uid}{_MARK}")]
+    uid = max(mine, key=len, default=name.partition(_MARK)[0])
+    return uid, name[len(uid) :].removeprefix(_MARK)
 
 
 def parts_of(headers: Sequence[Header]) -> list[Part]:

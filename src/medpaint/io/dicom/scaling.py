@@ -8,10 +8,11 @@ from typing import Final
 
 from pydicom import Dataset
 
+from medpaint.io.codecs.codestream import value_limits
 from medpaint.io.dicom.parsing import integer, numbers, stored_values, text
 from medpaint.io.dicom.shown import shown_unit
 
-__all__ = ["Scaling", "limits_of", "padding_of", "scaling_of"]
+__all__ = ["Scaling", "padding_of", "scaling_of"]
 
 _UNITS: Final = {
     "CNTS": "{counts}",
@@ -101,14 +102,14 @@ def _real_world(dataset: Dataset) -> Scaling | None:
     if not (slope and intercept and slope[0] and _is_for_all(line, dataset)):
         return None
     units = [one for one in line.get("MeasurementUnitsCodeSequence") or () if _is_unit(one)]
-    unit = shown_unit(text(units[0], "CodeValue")) if units else ""
+    unit = shown_unit(text(units[0], "CodeValue") or text(units[0], "LongCodeValue")) if units else ""
     return Scaling(slope[0], intercept[0], unit, has_real_world=True, is_rescaled=True, has_slope=True)
 
 
 def _is_for_all(line: Dataset, dataset: Dataset) -> bool:
     """Return whether a real-world value mapping covers all stored values that the bits can hold."""
     signed = integer(dataset, "PixelRepresentation", 0)
-    lowest, highest = limits_of(integer(dataset, "BitsStored", 0), signed)
+    lowest, highest = value_limits(integer(dataset, "BitsStored", 0), signed=bool(signed))
     first = stored_values(line, "RealWorldValueFirstValueMapped", signed) or (lowest,)
     last = stored_values(line, "RealWorldValueLastValueMapped", signed) or (highest,)
     return first[0] <= lowest and highest <= last[0]
@@ -117,11 +118,6 @@ def _is_for_all(line: Dataset, dataset: Dataset) -> bool:
 def _is_unit(code: Dataset) -> bool:
     """Return whether a code belongs to the Unified Code for Units of Measure, and is not free text."""
     return text(code, "CodingSchemeDesignator") == "UCUM"
-
-
-def limits_of(stored: int, signed: int) -> tuple[float, float]:
-    """Return the smallest and largest value that a number of bits can represent."""
-    return (-(2.0 ** (stored - 1)), 2.0 ** (stored - 1) - 1) if signed else (0.0, 2.0**stored - 1)
 
 
 def padding_of(dataset: Dataset) -> tuple[float, float] | None:

@@ -13,7 +13,7 @@ from medpaint.core.volume import Volume
 from medpaint.io.archive import File, on_disk
 from medpaint.io.dicom.assessment import Assessment, with_gaps
 from medpaint.io.dicom.chosen import chosen, refuse_damaged
-from medpaint.io.dicom.classes import MASK_CLASSES
+from medpaint.io.dicom.classes import MASK_CLASSES, class_name
 from medpaint.io.dicom.differences import difference_warnings, encoding_of
 from medpaint.io.dicom.headers import Header
 from medpaint.io.dicom.inventory import take_inventory
@@ -141,7 +141,7 @@ def _facts(headers: Sequence[Header]) -> dict[str, str | int | float]:
     first = headers[0]
     return {
         "modality": first.modality,
-        "sop_class": shown_uid(first.sop_class),
+        "sop_class": class_name(first.sop_class),
         "series_uid": shown_uid(first.series_uid),
         "transfer_syntax": ", ".join(sorted({shown_uid(header.transfer_syntax) for header in headers})),
         "instances": len({header.path for header in headers}),
@@ -176,7 +176,7 @@ def _inspection(part: Part) -> Inspection:
         path=_place(headers),
         kind="dicom",
         name=part.name,
-        series=part.name,
+        series=part.selector,
         shape=(first.columns, first.rows, len(headers)) if same_size else (),
         spacing_mm=spacing_of(affine) if affine is not None and is_volume else (),
         dtype=str(first.dtype) if first.bits[0] in {8, 16, 32} else "",

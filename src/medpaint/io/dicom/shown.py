@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from pydicom.config import IGNORE
 from pydicom.uid import UID
 
 from medpaint.core.text import withheld
@@ -14,13 +15,13 @@ __all__ = ["is_code", "shown_code", "shown_uid", "shown_unit"]
 _CODE: Final = re.compile(r"[A-Z0-9_ .-]{1,16}|[+-]?[0-9.]{1,16}([eE][+-]?[0-9]{1,4})?")
 """A code string (DICOM PS3.5, 6.2, VR CS), in which some devices write dots and dashes, or a number."""
 
-_UID: Final = re.compile(r"[0-9]{1,39}(\.[0-9]{1,39})+")
-"""An identifier. Leading zeros are not allowed, but are written by some devices."""
+_UID: Final = re.compile(r"[0-9]+(\.[0-9]+)+")
+"""An identifier. Leading zeros and more than 64 characters are not allowed, but are written by some devices."""
 
-_UNIT: Final = re.compile(r"[A-Za-z0-9\[\]{}'_/.*%+-]{1,16}")
+_UNIT: Final = re.compile(r"[A-Za-z0-9\[\](){}'_/.*%+-]{1,32}")
 """A unit in the Unified Code for Units of Measure."""
 
-_LONGEST_UID: Final = 64
+_LONGEST_UID: Final = 128
 
 
 def is_code(value: str) -> bool:
@@ -44,5 +45,5 @@ def shown_uid(value: str) -> str:
     Of a value that is no identifier, what may be said; empty stays empty.
     """
     if not value or (len(value) <= _LONGEST_UID and _UID.fullmatch(value)):
-        return UID(value).name
+        return UID(value, IGNORE).name
     return f"{withheld(value)} (no valid UID)"

@@ -15,7 +15,7 @@ import numpy as np
 from medpaint.core.encoding import Encoding
 from medpaint.core.errors import GeometryError, InputError, UnsupportedError, UsageError
 from medpaint.core.geometry import LPS_TO_RAS, spacing_of
-from medpaint.core.text import escaped, shown
+from medpaint.core.text import escaped, short_repr
 from medpaint.core.types import Affine, Array
 from medpaint.core.volume import Volume
 
@@ -58,7 +58,7 @@ def path_of(value: object, argument: str) -> Path | None:
         return None
     name = os.fsdecode(value)
     if "\0" in name:
-        message = f"{argument}: expected a path, got one with a null character: {shown(name)}"
+        message = f"{argument}: expected a path, got one with a null character: {short_repr(name)}"
         raise UsageError(message)
     return Path(name)
 
@@ -119,7 +119,7 @@ def _as_array(value: object, argument: str) -> Array:
     try:
         array = np.asarray(_from_tensor(value))
     except (ValueError, TypeError, RuntimeError, OverflowError, NotImplementedError) as error:
-        message = f"{argument}: expected {_READABLE}, got {kind} that is no array: {escaped(str(error))}"
+        message = f"{argument}: expected {_READABLE}, got {kind} that is not an array: {escaped(str(error))}"
         raise UsageError(message) from error
     if array.dtype.kind not in "biufc" or array.ndim == 0:
         of = f" of {array.dtype.name} values" if array.ndim else ""

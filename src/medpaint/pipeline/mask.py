@@ -11,7 +11,7 @@ import numpy as np
 
 from medpaint.core.errors import MaskError
 from medpaint.core.geometry import checked_affine
-from medpaint.core.text import apart
+from medpaint.core.text import distinct_digits
 from medpaint.core.types import Mask
 from medpaint.core.volume import Volume
 from medpaint.detectors.detect import detect
@@ -147,4 +147,5 @@ def _check_resampling(before_ml: float, after_ml: float) -> tuple[str, ...]:
         raise MaskError(message)
     if abs(after_ml - before_ml) <= RESAMPLING_SHARE * before_ml:
         return ()
-    return (f"resampling changed the mask from {apart(before_ml, after_ml)} to {apart(after_ml, before_ml)} ml",)
+    before, after = distinct_digits(before_ml, after_ml), distinct_digits(after_ml, before_ml)
+    return (f"resampling changed the mask from {before} to {after} ml",)

@@ -124,7 +124,7 @@ class Placed:
 
 
 UNCLEAR: dict[str, tuple[Callable[[], Any], str]] = {
-    "ragged": (lambda: [[1, 2], [3]], "got list that is no array"),
+    "ragged": (lambda: [[1, 2], [3]], "got list that is not an array"),
     "objects": (lambda: stored().astype(object), "got numpy.ndarray of object values"),
     "texts": (lambda: [["a", "b"]], "got list of str32 values"),
     "bytes": (lambda: b"scan.nii", "got bytes"),
@@ -132,7 +132,7 @@ UNCLEAR: dict[str, tuple[Callable[[], Any], str]] = {
     "None": (lambda: None, "got NoneType"),
     "number": (lambda: 5, "got int"),
     "huge integers": (lambda: [[10**30]], "got list of object values"),
-    "no": (Unwilling, r"Unwilling that is no array: no\\nway"),
+    "no": (Unwilling, r"Unwilling that is not an array: no\\nway"),
     "an affine": (Placed, r"Placed: pass medpaint\.Volume\.of\(array, affine\) instead"),
     "masked": (lambda: np.ma.masked_array(stored(), hole()), r"without masked values: fill them"),
     "complex": (lambda: stored() * 1j, "expected real numbers of at most 64 bits, got values of type complex128"),
@@ -156,7 +156,7 @@ def test_what_is_no_scan_is_refused_by_the_name_of_the_argument(name: str) -> No
 def test_a_tensor_without_values_is_refused() -> None:
     import torch
 
-    with pytest.raises(medpaint.UsageError, match=r"scan: .*torch\.Tensor that is no array: it has no values"):
+    with pytest.raises(medpaint.UsageError, match=r"scan: .*torch\.Tensor that is not an array: it has no values"):
         restored(torch.zeros(SHAPE, device="meta"))
 
 
@@ -300,6 +300,8 @@ def test_an_image_whose_file_is_gone_is_refused(tmp_path: Path) -> None:
         ({"dilate_mm": float("nan")}, "dilate_mm: "),
         ({"output": 5}, "output: expected the path of a folder, got int"),
         ({"output": "folder"}, r"leave output out, and save what as_nibabel\(\)"),
+        ({"deidentify": "key"}, "deidentify: only written products can be de-identified: .* output"),
+        ({"compress": "rle"}, "compress: only written products can be compressed: .* output"),
         ({"progress": 3}, "progress: expected a function, got int"),
     ],
 )

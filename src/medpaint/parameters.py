@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
 from medpaint.core.errors import UsageError
-from medpaint.core.text import problem, shown
+from medpaint.core.text import problem, short_repr
 from medpaint.io.selection import Selection
 
 __all__ = [
@@ -129,7 +129,7 @@ class Parameters(BaseModel):
             return cls.model_validate(nested)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
-            message = f"{problem(first, skip=1)}, got {shown(first['input'])}"
+            message = f"{problem(first, skip=1)}, got {short_repr(first['input'])}"
             raise UsageError(message) from error
 
     def withheld(self) -> Parameters:

@@ -86,7 +86,7 @@ def restored(scan: Path, mask: Path, output: Path) -> Products:
     restoration = medpaint.restore(scan, mask, output=output)
     assert restoration.products is not None
     assert restoration.record.status == "restored"
-    verdict = medpaint.verify(restoration.products.record)
+    verdict = medpaint.verify(restoration.products.record, within=(output, scan.parent, mask.parent))
     assert verdict.holds, verdict.problems
     assert verdict.notes == ()
     changed = restoration.volume.intensities()[restoration.mask]

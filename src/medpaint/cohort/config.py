@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from medpaint.core.errors import UsageError
-from medpaint.core.text import escaped, problem, shown
+from medpaint.core.text import escaped, problem, short_repr
 from medpaint.parameters import ENGINE_NAME, FIELDS, FillParameters, MaskParameters, WriteParameters
 
 __all__ = ["CohortConfig", "EvaluateConfig", "PacsConfig", "RestoreConfig", "read_config"]
@@ -118,7 +118,7 @@ def read_config(values: Mapping[str, Any]) -> CohortConfig:
         return CohortConfig.model_validate_json(_as_json(values), strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        message = f"the configuration, {problem(first)}, got {shown(first['input'])}"
+        message = f"the configuration, {problem(first)}, got {short_repr(first['input'])}"
         raise UsageError(message) from error
     except (ValueError, TypeError, RecursionError) as error:
         message = f"the configuration: expected plain values, got what JSON cannot hold: {escaped(str(error))}"

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from medpaint.core.errors import UsageError
-from medpaint.core.text import escaped
+from medpaint.core.text import escaped, problem
 from medpaint.io.naming import SCAN_ID
 from medpaint.io.tables import Row, read_rows
 from medpaint.parameters import FIELDS, Parameters
@@ -193,8 +193,7 @@ def _checked(path: Path, row: Row, *, quoting: bool) -> ScanRow:
         first = error.errors(include_url=False)[0]
         column = f", column {first['loc'][0]}" if first["loc"] else ""
         is_misspelt = first["type"] == "string_pattern_mismatch"
-        reason = _SPELLED[str(first["loc"][0])] if is_misspelt else first["msg"].removeprefix("Value error, ")
-        reason = f"{reason[0].lower()}{reason[1:]}"
+        reason = _SPELLED[str(first["loc"][0])] if is_misspelt else problem(first, skip=1)
     except UsageError as error:
         name, _, reason = str(error).partition(": ")
         column = f", column {name}"

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from medpaint.core.errors import GeometryError
-from medpaint.core.text import shown
+from medpaint.core.text import short_repr
 from medpaint.core.types import Affine, Spacing
 
 __all__ = [
@@ -56,7 +56,7 @@ def checked_affine(affine: Affine) -> Affine:
     try:
         checked = np.asarray(affine).astype(np.float64, casting="same_kind")
     except (ValueError, TypeError) as error:
-        message = f"expected a 4x4 affine of real numbers, got {shown(affine)}"
+        message = f"expected a 4x4 affine of real numbers, got {short_repr(affine)}"
         raise GeometryError(message) from error
     if checked.shape != (4, 4) or not np.isfinite(checked).all():
         message = f"expected a finite 4x4 affine, got {checked.tolist()}"

@@ -12,13 +12,13 @@ from typing import Any, Final
 __all__ = [
     "LONGEST",
     "LONGEST_LINE",
-    "apart",
     "described_os",
+    "distinct_digits",
     "escaped",
     "known_words",
     "one_line",
     "problem",
-    "shown",
+    "short_repr",
     "withheld",
 ]
 
@@ -27,8 +27,12 @@ LONGEST: Final = 80
 
 LONGEST_LINE: Final = 10_000
 """Characters of a line of a message, a log, a record or a table, at most."""
+
 _LONGEST_NAME: Final = 300
 """Characters of a file's name that are shown, at most."""
+
+_LONGEST_REASON: Final = 500
+"""Characters of the reason why a value is wrong, at most; it can list the values that are allowed."""
 
 _NUMBER: Final = re.compile(r"[+-]?[0-9.]{1,25}([eE][+-]?[0-9]{1,4})?")
 
@@ -49,7 +53,7 @@ def one_line(text: str) -> str:
     return escaped(text, LONGEST_LINE)
 
 
-def apart(value: float, other: float) -> str:
+def distinct_digits(value: float, other: float) -> str:
     """Return a number as briefly as it can be written and still be on its side of another."""
     for digits in range(max(2, len(f"{abs(value):.0f}")), 18):
         text = f"{value:.{digits}g}"
@@ -58,7 +62,7 @@ def apart(value: float, other: float) -> str:
     return repr(value)
 
 
-def shown(value: object) -> str:
+def short_repr(value: object) -> str:
     """Return how Python writes a value, on one line and of bounded length."""
     try:
         return escaped(" ".join(reprlib.repr(value).split()))
@@ -67,15 +71,16 @@ def shown(value: object) -> str:
 
 
 def problem(error: Mapping[str, Any], skip: int = 0) -> str:
-    """Return where a value is wrong and why, from one of the errors that pydantic lists.
+    """Return where a value is wrong and why, on one line, from one of the errors that pydantic lists.
 
     Args:
         error: the item of the list.
         skip: leading parts of the place that are left out.
     """
-    where = ".".join(str(part) for part in error["loc"][skip:])
-    why = str(error["msg"]).removeprefix("Value error, ")
-    return f"{where}: {why[0].lower()}{why[1:]}" if where else f"{why[0].lower()}{why[1:]}"
+    where = escaped(".".join(str(part) for part in error["loc"][skip:]))
+    why = escaped(str(error["msg"]).removeprefix("Value error, "), _LONGEST_REASON)
+    reason = f"{why[:1].lower()}{why[1:]}"
+    return f"{where}: {reason}" if where else reason
 
 
 def described_os(error: OSError) -> str:

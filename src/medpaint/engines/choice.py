@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import JsonValue
 
 from medpaint.core.errors import UnreadableError, UsageError
-from medpaint.core.text import apart
+from medpaint.core.text import distinct_digits
 from medpaint.core.types import Mask, Spacing
 from medpaint.engines.base import Engine
 from medpaint.engines.classical.biharmonic import takes_longer
@@ -127,7 +127,7 @@ def _suited(mask: Mask, void: Mask | None, spacing_mm: Spacing, effort: Effort) 
     if seconds is None:
         return "biharmonic", "auto: the hole is too large to learn from the rest of the scan"
     if seconds > allowed:
-        estimate = f"about {apart(seconds, allowed)} s (estimated)"
+        estimate = f"about {distinct_digits(seconds, allowed)} s (estimated)"
         return "biharmonic", f"auto: exemplars would take {estimate}, effort {effort} allows {allowed:g} s"
     in_plane = sorted(spacing_mm)[1]
     thick = 1 in mask.shape or max(spacing_mm) > _THICK * in_plane

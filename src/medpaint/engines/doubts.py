@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from medpaint.core.text import apart
+from medpaint.core.text import distinct_digits
 from medpaint.core.types import Mask, Spacing
 from medpaint.engines.learned.gaps import MOST_LOST, gap_axes
 from medpaint.engines.learned.networks.names import NETWORKS
@@ -60,6 +60,6 @@ def doubts(filled_by: Mapping[str, int], mask: Mask, spacing_mm: Spacing, void: 
         return (f"lost slices were filled by {', '.join(others)}: {worse}; {remedy}",)
     thickest = max(spacing_mm[axis] for axis in axes)
     if "resnet2d" in filled_by and thickest > _TRUSTED_MM:
-        thick = f"lost slices {apart(thickest, _TRUSTED_MM)} mm thick"
+        thick = f"lost slices {distinct_digits(thickest, _TRUSTED_MM)} mm thick"
         return (f"{thick} were filled by resnet2d: above {_TRUSTED_MM:g} mm {worse}",)
     return ()

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from medpaint.core.crash import described, print_trace
+from medpaint.core.crash import described, is_out_of_memory, print_trace
 from medpaint.core.errors import MedpaintError
 from medpaint.core.types import FloatArray, Progress
 from medpaint.datasets.clean import Clean, read_clean
@@ -160,6 +160,8 @@ def _filled(hole: EvaluationHole, name: str, plan: Plan, warm_up: WarmUp) -> Cos
     except MedpaintError as error:
         return str(error)
     except Exception as error:  # noqa: BLE001 - one engine's failure must not stop the others
+        if is_out_of_memory(error):
+            return "the engine needs more memory than there is"
         print_trace(error)
         return f"internal error: {described(error)}"
     return Cost(cost.result.intensities(), cost.seconds, cost.peak_mb)

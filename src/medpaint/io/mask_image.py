@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from medpaint.core.errors import UsageError
 from medpaint.core.types import Affine, Array
 
-__all__ = ["MaskImage", "numbered"]
+__all__ = ["MaskImage", "mask_warnings", "numbered"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +31,11 @@ class MaskImage:
     warnings: tuple[str, ...] = ()
     labels: tuple[int, ...] = ()
     positions: Mapping[str, Affine] = field(default_factory=dict)
+
+
+def mask_warnings(warnings: Sequence[str]) -> tuple[str, ...]:
+    """Return warnings about an image, as those about a mask."""
+    return tuple(f"mask: {warning}" for warning in warnings)
 
 
 def numbered(labels: Sequence[int | str]) -> tuple[int, ...]:

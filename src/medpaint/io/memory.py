@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -15,9 +15,10 @@ import numpy as np
 from medpaint.core.encoding import Encoding
 from medpaint.core.errors import GeometryError, InputError, UnsupportedError, UsageError
 from medpaint.core.geometry import LPS_TO_RAS, spacing_of
-from medpaint.core.text import escaped, shown
+from medpaint.core.text import escaped, short_repr
 from medpaint.core.types import Affine, Array
 from medpaint.core.volume import Volume
+from medpaint.io.nifti_forms import FormsFound
 
 __all__ = ["Given", "given", "nibabel_image", "path_of", "sitk_image"]
 
@@ -34,6 +35,9 @@ class Given:
         slope: of the stored values.
         intercept: likewise.
         image: the image that the caller has; None for an array.
+        positions: where its header says that the voxels are, see `medpaint.io.source.Source.positions`.
+        facts: of the header.
+        warnings: what was noticed, a sentence each.
     """
 
     values: Array
@@ -41,6 +45,9 @@ class Given:
     slope: float = 1.0
     intercept: float = 0.0
     image: Any = None
+    positions: Mapping[str, Affine] = field(default_factory=dict)
+    facts: Mapping[str, str | int | float] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
     def volume(self) -> Volume:
         """Return it as a scan, an array on a 1 mm grid."""
@@ -58,7 +65,7 @@ def path_of(value: object, argument: str) -> Path | None:
         return None
     name = os.fsdecode(value)
     if "\0" in name:
-        message = f"{argument}: expected a path, got one with a null character: {shown(name)}"
+        message = f"{argument}: expected a path, got one with a null character: {short_repr(name)}"
         raise UsageError(message)
     return Path(name)
 
@@ -84,7 +91,7 @@ def given(value: object, argument: str) -> Given:
             break
     else:
         found = Given(_as_array(value, argument))
-    return Given(_as_volume(found.values, argument), found.affine, found.slope, found.intercept, found.image)
+    return replace(found, values=_as_volume(found.values, argument))
 
 
 def _as_volume(values: Array, argument: str) -> Array:
@@ -119,7 +126,7 @@ def _as_array(value: object, argument: str) -> Array:
     try:
         array = np.asarray(_from_tensor(value))
     except (ValueError, TypeError, RuntimeError, OverflowError, NotImplementedError) as error:
-        message = f"{argument}: expected {_READABLE}, got {kind} that is no array: {escaped(str(error))}"
+        message = f"{argument}: expected {_READABLE}, got {kind} that is not an array: {escaped(str(error))}"
         raise UsageError(message) from error
     if array.dtype.kind not in "biufc" or array.ndim == 0:
         of = f" of {array.dtype.name} values" if array.ndim else ""
@@ -142,7 +149,17 @@ def _from_tensor(value: Any) -> Any:  # noqa: ANN401 - anything that a caller ma
 
 
 def _from_nibabel(image: Any, argument: str) -> Given:  # noqa: ANN401 - nibabel is not imported here
-    """Return the stored values of an image of nibabel."""
+    """Return the stored values of an image of nibabel; a NIfTI image's header is checked like a file's."""
+    import nibabel as nib
+
+    if image.affine is None:
+        message = f"{argument}: expected an image with an affine, got none: say where its voxels are"
+        raise GeometryError(message)
+    forms = FormsFound(np.asarray(image.affine, np.float64), {})
+    if isinstance(image, nib.Nifti1Pair):
+        from medpaint.io.nifti_image import forms_in_memory
+
+        forms = forms_in_memory(image, argument)
     proxy, slope, intercept = image.dataobj, 1.0, 0.0
     try:
         if hasattr(proxy, "get_unscaled") and np.ndim(proxy.slope) == np.ndim(proxy.inter) == 0:
@@ -152,10 +169,9 @@ def _from_nibabel(image: Any, argument: str) -> Given:  # noqa: ANN401 - nibabel
     except (OSError, EOFError, ValueError) as error:
         message = f"{argument}: the image's voxels cannot be read: {escaped(str(error))}"
         raise InputError(message) from error
-    if image.affine is None:
-        message = f"{argument}: expected an image with an affine, got none: say where its voxels are"
-        raise GeometryError(message)
-    return Given(values, np.asarray(image.affine, np.float64), slope, intercept, image)
+    return Given(
+        values, forms.affine, slope, intercept, image, forms.positions, forms.facts, warnings=forms.warnings
+    )
 
 
 def _from_sitk(image: Any, argument: str) -> Given:  # noqa: ANN401 - SimpleITK is not imported here
@@ -185,11 +201,12 @@ def nibabel_image(volume: Volume, like: Any = None) -> Any:  # noqa: ANN401 - ni
     """Return a volume as a NIfTI image of nibabel.
 
     Stored values keep their type and scaling, except for a scaling that differs from slice to slice: then the
-    image has the intensities.
+    image has the intensities. NIfTI-1 stores slope and intercept as float32.
 
     Args:
         volume: what the image is to have.
-        like: the image that the volume came from; a NIfTI image gives its header and class.
+        like: the image that the volume came from; a NIfTI image gives its header and version. Other classes of
+            nibabel come back as `Nifti1Image`, with the place of the volume.
     """
     import nibabel as nib
 
@@ -199,7 +216,8 @@ def nibabel_image(volume: Volume, like: Any = None) -> Any:  # noqa: ANN401 - ni
     data = np.array(data, np.float32) if data.dtype == np.float16 else np.array(data)
     kind: Any = nib.Nifti1Image
     if isinstance(like, nib.Nifti1Pair):
-        kind = type(like) if isinstance(like, nib.Nifti1Image) else kind
+        single = nib.Nifti2Image if isinstance(like, nib.Nifti2Pair) else nib.Nifti1Image
+        kind = type(like) if isinstance(like, nib.Nifti1Image) else single
         image = kind(data.reshape(like.shape, order="F"), like.affine, like.header, like.extra, dtype=data.dtype)
     else:
         image = kind(data, volume.affine, dtype=data.dtype)

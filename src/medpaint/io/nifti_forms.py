@@ -43,7 +43,7 @@ class FormsFound:
     warnings: tuple[str, ...] = ()
 
 
-def forms_of(fields: _NibabelHeader, shape: tuple[int, int, int], path: Path) -> FormsFound:
+def forms_of(fields: _NibabelHeader, shape: tuple[int, int, int], path: Path | str) -> FormsFound:
     """Return where a header puts its voxels.
 
     The sform counts if it is set and spans a volume, else the qform, else a guess from the voxel sizes.
@@ -51,7 +51,7 @@ def forms_of(fields: _NibabelHeader, shape: tuple[int, int, int], path: Path) ->
     Args:
         fields: of the header.
         shape: voxels along I, J, K.
-        path: the file.
+        path: the file, or what messages call an image in memory.
 
     Raises:
         GeometryError: the qform is the only form that is set, and is not a rotation.
@@ -74,7 +74,7 @@ def forms_of(fields: _NibabelHeader, shape: tuple[int, int, int], path: Path) ->
     )
 
 
-def refuse_sizes(sizes: Sequence[float], shape: tuple[int, int, int], path: Path) -> None:
+def refuse_sizes(sizes: Sequence[float], shape: tuple[int, int, int], path: Path | str) -> None:
     """Refuse voxel sizes that are zero, negative or not finite, along axes of more than one voxel.
 
     Raises:
@@ -120,7 +120,7 @@ def _spans(affine: Affine) -> bool:
     return True
 
 
-def _unusable(fields: _NibabelHeader, path: Path) -> Affine:
+def _unusable(fields: _NibabelHeader, path: Path | str) -> Affine:
     """Return the affine of a header none of whose forms can be used, for the message about it.
 
     Raises:

@@ -31,6 +31,7 @@ __all__ = [
     "note_in",
     "parse_nifti",
     "refuse_overlap",
+    "unit_warnings",
     "without_texts",
 ]
 
@@ -112,7 +113,7 @@ def parse_nifti(block: bytes, path: Path, packing: Packing) -> Header:
         slope=1.0 if slope is None else slope,
         intercept=0.0 if slope is None else intercept,
         facts=forms.facts,
-        warnings=forms.warnings + _warnings(fields),
+        warnings=forms.warnings + unit_warnings(fields),
         is_mask=int(fields["intent_code"]) == LABELS or fields["descrip"].item().startswith(MASK_NOTE),
         refusal=refused_intent(int(fields["intent_code"])),
         positions=forms.positions,
@@ -272,7 +273,7 @@ def _fields(block: bytes, path: Path) -> _NibabelHeader:
     return fields
 
 
-def _warnings(fields: _NibabelHeader) -> tuple[str, ...]:
-    """Return what users should know about the header, a sentence each."""
+def unit_warnings(fields: _NibabelHeader) -> tuple[str, ...]:
+    """Return what users should know about the unit of a header, a sentence each."""
     unit = int(fields["xyzt_units"]) & _SPATIAL_UNIT
     return (f"The header states {_UNITS_NOT_MM[unit]}: treated as millimetres.",) if unit in _UNITS_NOT_MM else ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from medpaint.core.geometry import contradictory
 from medpaint.io.digest import combined_digest, file_digest
 from medpaint.io.formats import FORMATS
 from medpaint.io.header import frame_name
-from medpaint.io.mask_image import MaskImage, numbered
+from medpaint.io.mask_image import MaskImage, mask_warnings, numbered
 from medpaint.io.naming import own_name
 from medpaint.io.private import keyed_name
 from medpaint.io.selection import Selection
@@ -22,6 +22,7 @@ from medpaint.io.sniff import kind_of
 from medpaint.io.source import Source
 
 if TYPE_CHECKING:
+    from medpaint.core.types import Affine
     from medpaint.core.volume import Volume
 
 __all__ = ["Outline", "outline", "product_name", "read_frames", "read_mask", "read_scan", "read_selected"]
@@ -86,7 +87,14 @@ def read_frames(path: Path) -> Iterator[Volume]:
     return iter(()) if frames is None else frames(path)
 
 
-def read_mask(path: Path, scan: Volume, source: Source | None, labels: Sequence[int | str]) -> MaskImage:
+def read_mask(
+    path: Path,
+    scan: Volume,
+    source: Source | None,
+    labels: Sequence[int | str],
+    *,
+    positions: Mapping[str, Affine] | None = None,
+) -> MaskImage:
     """Read a mask: an image of one volume, or a DICOM segmentation or structure set.
 
     Args:
@@ -94,6 +102,8 @@ def read_mask(path: Path, scan: Volume, source: Source | None, labels: Sequence[
         scan: what the mask belongs to.
         source: where the scan came from; None for an array.
         labels: which labels are wanted, by number; of DICOM segments and regions also by name.
+        positions: where a scan without a source says that its voxels are, see
+            `medpaint.io.source.Source.positions`.
 
     Returns:
         The mask on its own grid.
@@ -108,8 +118,9 @@ def read_mask(path: Path, scan: Volume, source: Source | None, labels: Sequence[
     read_drawn = FORMATS[kind_of(path)]().read_drawn
     drawn = read_drawn(path, scan, source, labels) if read_drawn else None
     if drawn is not None:
-        if source is not None and contradictory(source.positions, scan.shape):
-            _refuse_placeless(path, drawn, scan, source)
+        stated = source.positions if source is not None else positions or {}
+        if contradictory(stated, scan.shape):
+            _refuse_placeless(path, drawn, scan, stated)
         return drawn
     try:
         image, file = read_selected(path, Selection())
@@ -117,11 +128,11 @@ def read_mask(path: Path, scan: Volume, source: Source | None, labels: Sequence[
         message = f"expected a mask of one volume: {error}"
         raise MaskError(message) from error
     values = image.data if image.encoding.is_identity else image.intensities()
-    warnings = tuple(f"mask: {warning}" for warning in file.warnings)
+    warnings = mask_warnings(file.warnings)
     return MaskImage(values, image.affine, file.sha256, warnings, numbered(labels), file.positions)
 
 
-def _refuse_placeless(path: Path, drawn: MaskImage, scan: Volume, source: Source) -> None:
+def _refuse_placeless(path: Path, drawn: MaskImage, scan: Volume, stated: Mapping[str, Affine]) -> None:
     """Refuse contours, which have nothing but a place in space, on a scan that states several.
 
     Raises:
@@ -130,7 +141,7 @@ def _refuse_placeless(path: Path, drawn: MaskImage, scan: Volume, source: Source
     if np.array_equal(drawn.affine, scan.affine):
         message = (
             f"{path}: contours have only a place in space, and the scan states several "
-            f"({', '.join(source.positions)}): make its header state one place, or use a mask on its voxels"
+            f"({', '.join(stated)}): make its header state one place, or use a mask on its voxels"
         )
         raise MaskError(message)
 

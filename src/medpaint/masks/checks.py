@@ -9,7 +9,7 @@ import numpy as np
 from medpaint.core.boxes import bounding_box, distance_mm
 from medpaint.core.errors import MaskError
 from medpaint.core.foreground import foreground_of
-from medpaint.core.text import apart
+from medpaint.core.text import distinct_digits
 from medpaint.core.types import Mask
 from medpaint.core.volume import Volume
 
@@ -46,7 +46,7 @@ def check_against_scan(mask: Mask, scan: Volume, *, max_fraction: float) -> tupl
         message = "the scan has no finite values to restore from"
         raise MaskError(message)
     if foreground.masked_share > max_fraction:
-        share = apart(100.0 * foreground.masked_share, 100.0 * max_fraction)
+        share = distinct_digits(100.0 * foreground.masked_share, 100.0 * max_fraction)
         message = (
             f"mask covers {share}% of the foreground, more than {100.0 * max_fraction:g}%: "
             "use --invert-mask if black means repair, or raise --max-fraction if this is intended"
@@ -55,6 +55,7 @@ def check_against_scan(mask: Mask, scan: Volume, *, max_fraction: float) -> tupl
     box = bounding_box(mask)
     distance = 0.0 if box is None else distance_mm(box, foreground.box, scan.spacing_mm)
     if distance > NEAR_MM:
-        message = f"mask and scan do not overlap: the mask is {apart(distance, NEAR_MM)} mm away from all tissue"
+        away = distinct_digits(distance, NEAR_MM)
+        message = f"mask and scan do not overlap: the mask is {away} mm away from all tissue"
         raise MaskError(message)
     return (f"mask has only {count} voxels",) if count <= TINY_VOXELS else ()

@@ -6,7 +6,7 @@ import numpy as np
 
 from medpaint.core.errors import MaskError
 from medpaint.core.geometry import GRID_TOLERANCE_VOXELS, axis_codes, index_map
-from medpaint.core.text import apart
+from medpaint.core.text import distinct_digits
 from medpaint.core.types import Affine, Mask
 from medpaint.core.volume import Volume
 
@@ -106,7 +106,7 @@ def _difference(scan: Volume, affine: Affine, shape: tuple[int, ...]) -> str:
     corners = np.array(np.meshgrid(*([0, n - 1] for n in scan.shape))).reshape(3, -1)
     homogeneous = np.vstack([corners, np.ones(corners.shape[1])])
     largest = float(np.abs((exact - _whole_grid(linear, shape)) @ homogeneous).max())
-    most = apart(largest, GRID_TOLERANCE_VOXELS)
+    most = distinct_digits(largest, GRID_TOLERANCE_VOXELS)
     return f"; they differ by up to {most} voxels, {GRID_TOLERANCE_VOXELS:g} are allowed"
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from medpaint.blend import alpha_in_mask, blended, clipped
 from medpaint.core.boxes import bounding_box, grown
 from medpaint.core.checksum import checksum_outside
-from medpaint.core.text import apart
+from medpaint.core.text import distinct_digits
 from medpaint.core.types import FloatArray, Mask
 from medpaint.core.volume import Volume
 from medpaint.metrics.seam import REACH, seam_score
@@ -45,7 +45,7 @@ def _weak_blend(alpha: FloatArray) -> tuple[str, ...]:
     """Warn where the fill has its full weight nowhere."""
     if not alpha.size or alpha.max() >= 1.0:
         return ()
-    most = apart(float(alpha.max()), 1.0)
+    most = distinct_digits(float(alpha.max()), 1.0)
     return (f"the soft edge is wider than the mask: the fill weighs {most} at most, the scan the rest",)
 
 

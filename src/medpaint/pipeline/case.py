@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from medpaint.core.errors import UsageError
-from medpaint.core.types import FloatArray, Mask, Progress
+from medpaint.core.types import Affine, FloatArray, Mask, Progress
 from medpaint.core.volume import Volume
 from medpaint.io.memory import nibabel_image, sitk_image
 from medpaint.io.source import Source
@@ -32,12 +33,14 @@ class Scan:
         source: where it came from; None for what was in memory.
         image: the image of SimpleITK or nibabel that it was given as; None for anything else.
         draft: the record so far.
+        positions: where its header says that the voxels are, see `medpaint.io.source.Source.positions`.
     """
 
     volume: Volume
     source: Source | None
     draft: Draft
     image: Any = None
+    positions: Mapping[str, Affine] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +111,10 @@ class Restoration:
     def as_given(self) -> Any:  # noqa: ANN401 - the types of other packages
         """Return the restored scan as the kind of image that the scan was given as.
 
+        An image of SimpleITK comes back as one. A NIfTI image of nibabel comes back with its class and header, one
+        of a .hdr/.img pair as a single file of its version; other classes of nibabel, such as `MGHImage`, come
+        back as `Nifti1Image`.
+
         Raises:
             UsageError: the scan was not an image of SimpleITK or nibabel.
         """
@@ -117,7 +124,11 @@ class Restoration:
         return self.as_nibabel() if hasattr(self.image, "dataobj") else self.as_sitk()
 
     def as_nibabel(self) -> Any:  # noqa: ANN401 - nibabel has no types
-        """Return the restored scan as a NIfTI image of nibabel; with the header of the scan if that was one."""
+        """Return the restored scan as a NIfTI image of nibabel; with the header of the scan if that was one.
+
+        NIfTI-1 stores the slope and the intercept of the values as float32, which can round those of another
+        format.
+        """
         return nibabel_image(self.volume, self.image if hasattr(self.image, "dataobj") else None)
 
     def as_sitk(self) -> Any:  # noqa: ANN401 - SimpleITK has no types

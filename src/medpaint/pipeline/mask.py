@@ -11,11 +11,11 @@ import numpy as np
 
 from medpaint.core.errors import MaskError
 from medpaint.core.geometry import checked_affine
-from medpaint.core.text import apart
+from medpaint.core.text import distinct_digits
 from medpaint.core.types import Mask
 from medpaint.core.volume import Volume
 from medpaint.detectors.detect import detect
-from medpaint.io.mask_image import MaskImage, numbered
+from medpaint.io.mask_image import MaskImage, mask_warnings, numbered
 from medpaint.io.memory import given, path_of
 from medpaint.io.reading import read_mask
 from medpaint.masks.checks import check_against_scan
@@ -90,13 +90,20 @@ def _drawn(scan: Scan, mask: MaskLike, parameters: MaskParameters) -> _Drawn:
         return _detected(scan.volume)
     path = path_of(mask, "mask")
     if path is not None:
-        read = read_mask(path, scan.volume, scan.source, parameters.labels)
+        read = read_mask(path, scan.volume, scan.source, parameters.labels, positions=scan.positions)
         return _placed(read, scan, parameters, path)
     found = given(mask, "mask")
     if found.affine is not None:
         scaled = (found.slope, found.intercept) != (1.0, 0.0)
         values = found.values * found.slope + found.intercept if scaled else found.values
-        image = MaskImage(values, checked_affine(found.affine), "", labels=numbered(parameters.labels))
+        image = MaskImage(
+            values,
+            checked_affine(found.affine),
+            sha256="",
+            warnings=mask_warnings(found.warnings),
+            labels=numbered(parameters.labels),
+            positions=found.positions,
+        )
         return _placed(image, scan, parameters)
     if found.values.shape != scan.volume.shape:
         message = f"expected a mask of the scan's shape {scan.volume.shape}, got {found.values.shape}"
@@ -107,9 +114,8 @@ def _drawn(scan: Scan, mask: MaskLike, parameters: MaskParameters) -> _Drawn:
 def _placed(read: MaskImage, scan: Scan, parameters: MaskParameters, path: Path | None = None) -> _Drawn:
     """Return a mask that has a place, on the scan's grid."""
     drawn = binarised(read.values, read.labels, invert=parameters.invert_mask)
-    positions = scan.source.positions if scan.source is not None else {}
     mask = Positioned(drawn, read.affine, read.positions)
-    found, grid, placing = placed(mask, scan.volume, positions, resample=parameters.resample_mask)
+    found, grid, placing = placed(mask, scan.volume, scan.positions, resample=parameters.resample_mask)
     warnings = read.warnings + placing
     if grid == "resampled":
         voxel_ml = float(abs(np.linalg.det(read.affine[:3, :3]))) / 1000.0
@@ -147,4 +153,5 @@ def _check_resampling(before_ml: float, after_ml: float) -> tuple[str, ...]:
         raise MaskError(message)
     if abs(after_ml - before_ml) <= RESAMPLING_SHARE * before_ml:
         return ()
-    return (f"resampling changed the mask from {apart(before_ml, after_ml)} to {apart(after_ml, before_ml)} ml",)
+    before, after = distinct_digits(before_ml, after_ml), distinct_digits(after_ml, before_ml)
+    return (f"resampling changed the mask from {before} to {after} ml",)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 
 from medpaint.core.volume import Volume
-from medpaint.io.memory import given, path_of
+from medpaint.io.memory import Given, given, path_of
 from medpaint.io.reading import read_selected
 from medpaint.io.selection import Selection
 from medpaint.io.source import Source
@@ -31,24 +30,28 @@ def read(scan: ScanLike, selection: Selection) -> Scan:
         InputError: the scan is refused.
     """
     started = perf_counter()
-    volume, source, image = _volume(scan, selection)
-    entry = _entry(volume, source, round(perf_counter() - started, 4))
-    return Scan(volume, source, Draft(read=entry, parameters=Parameters(read=selection)), image)
+    volume, source, held = _volume(scan, selection)
+    entry = _entry(volume, source, held, round(perf_counter() - started, 4))
+    draft = Draft(read=entry, parameters=Parameters(read=selection))
+    if source is not None:
+        return Scan(volume, source, draft, positions=source.positions)
+    return Scan(volume, None, draft, held.image, held.positions) if held else Scan(volume, None, draft)
 
 
-def _volume(scan: ScanLike, selection: Selection) -> tuple[Volume, Source | None, Any]:
-    """Return the scan as a volume, and its source or the image that it was given as, if it has one."""
+def _volume(scan: ScanLike, selection: Selection) -> tuple[Volume, Source | None, Given | None]:
+    """Return the scan as a volume, and its source or what it was given as, if it has one."""
     if isinstance(scan, Volume):
         return scan, None, None
     path = path_of(scan, "scan")
     if path is not None:
         return *read_selected(path, selection), None
-    found = given(scan, "scan")
-    return found.volume(), None, found.image
+    held = given(scan, "scan")
+    return held.volume(), None, held
 
 
-def _entry(volume: Volume, source: Source | None, seconds: float) -> ReadEntry:
+def _entry(volume: Volume, source: Source | None, held: Given | None, seconds: float) -> ReadEntry:
     """Return the record's entry of the scan."""
+    header = source or held
     return ReadEntry(
         path=str(source.path) if source else "",
         sha256=source.sha256 if source else _digest(volume),
@@ -56,8 +59,8 @@ def _entry(volume: Volume, source: Source | None, seconds: float) -> ReadEntry:
         shape=volume.shape,
         spacing_mm=volume.spacing_mm,
         dtype=volume.data.dtype.name,
-        facts=dict(source.facts) if source else {},
-        warnings=source.warnings if source else (),
+        facts=dict(header.facts) if header else {},
+        warnings=header.warnings if header else (),
         seconds=seconds,
     )
 

@@ -59,12 +59,7 @@ def restore(
     parameters = Parameters.of(options)
     _refuse_idle(scan, mask, parameters, output, progress)
     secret = secret_of(parameters.write)
-    place: AbstractContextManager[Destination | None] = nullcontext()
-    path, folder = path_of(scan, "scan"), path_of(output, "output")
-    if folder is not None and path is not None:
-        called = checked_name(name) if name is not None else product_name(path, parameters.read, secret)
-        place = claimed(folder, called, scan=path, mask=path_of(mask, "mask"), overwrite=overwrite)
-    with place as destination:
+    with _place(scan, mask, output, name, parameters, secret, overwrite=overwrite) as destination:
         report_progress(progress, "read", 0.0)
         found = read(scan, parameters.read)
         report_progress(progress, "mask", 0.0)
@@ -73,10 +68,7 @@ def restore(
         report_progress(progress, "blend", 0.0)
         source, image = found.source, found.image
         blended = blend(found.volume, filled, parameters.write)
-        del (
-            found,
-            case,
-        )  # so that the scan's voxels are not in memory twice while products are written
+        del found, case  # so that the scan's voxels are not in memory twice while products are written
         report_progress(progress, "write", 0.0)
         if source is None or destination is None:
             done = replace(finish(blended), image=image)
@@ -84,6 +76,24 @@ def restore(
             done = write(blended, source, destination, secret=secret)
         report_progress(progress, "write", 1.0)
         return done
+
+
+def _place(
+    scan: ScanLike,
+    mask: MaskLike,
+    output: str | Path | None,
+    name: str | None,
+    parameters: Parameters,
+    secret: bytes,
+    *,
+    overwrite: bool,
+) -> AbstractContextManager[Destination | None]:
+    """Return the claim of the place of the products; None in it where nothing is to be written."""
+    path, folder = path_of(scan, "scan"), path_of(output, "output")
+    if folder is None or path is None:
+        return nullcontext()
+    called = checked_name(name) if name is not None else product_name(path, parameters.read, secret)
+    return claimed(folder, called, scan=path, mask=path_of(mask, "mask"), overwrite=overwrite)
 
 
 def _refuse_idle(scan: ScanLike, mask: MaskLike, parameters: Parameters, output: object, progress: object) -> None:
@@ -98,6 +108,8 @@ def _refuse_idle(scan: ScanLike, mask: MaskLike, parameters: Parameters, output:
     if mask is None and (drawn.labels or drawn.invert_mask or drawn.resample_mask):
         message = "labels, invert_mask and resample_mask are for a mask, but none was given"
         raise UsageError(message)
+    if output is None:
+        _refuse_unwritten(parameters)
     if isinstance(scan, str | os.PathLike):
         return
     if output is not None:
@@ -109,3 +121,13 @@ def _refuse_idle(scan: ScanLike, mask: MaskLike, parameters: Parameters, output:
     if parameters.read.frame is not None or parameters.read.series is not None:
         message = "frame and series are for files, but the scan is an array"
         raise UsageError(message)
+
+
+def _refuse_unwritten(parameters: Parameters) -> None:
+    """Refuse options of written products where nothing is written: the record would say that they took effect."""
+    done = {"deidentify": "de-identified", "compress": "compressed"}
+    defaults = type(parameters.write)()
+    for name, what in done.items():
+        if getattr(parameters.write, name) != getattr(defaults, name):
+            message = f"{name}: only written products can be {what}: pass the path of a scan, and output"
+            raise UsageError(message)

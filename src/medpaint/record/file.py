@@ -8,7 +8,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from medpaint.core.errors import UnreadableError
-from medpaint.core.text import escaped
+from medpaint.core.text import problem
 from medpaint.io.atomic import replacing
 from medpaint.io.regular import regular_bytes
 from medpaint.record.entries import Record
@@ -35,8 +35,7 @@ def read_record(path: Path) -> Record:
         raise UnreadableError(message) from error
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        message = f"{path}: expected a record, got something else ({escaped(where)}: {escaped(first['msg'])})"
+        message = f"{path}: expected a record, got something else ({problem(first)})"
         raise UnreadableError(message) from error
 
 

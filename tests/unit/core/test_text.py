@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from medpaint.core.text import LONGEST, apart, described_os, escaped, known_words, shown
+from medpaint.core.text import LONGEST, described_os, distinct_digits, escaped, known_words, problem, short_repr
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_other_text_is_withheld(text: str) -> None:
     ],
 )
 def test_a_number_is_on_its_side_of_another(value: float, other: float, expected: str) -> None:
-    assert apart(value, other) == expected
+    assert distinct_digits(value, other) == expected
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_a_number_is_on_its_side_of_another(value: float, other: float, expected
     ],
 )
 def test_any_value_is_shown_on_one_short_line(value: object, expected: str) -> None:
-    assert shown(value) == expected
+    assert short_repr(value) == expected
 
 
 @pytest.mark.parametrize(
@@ -89,3 +89,18 @@ def test_any_value_is_shown_on_one_short_line(value: object, expected: str) -> N
 )
 def test_errors_of_the_system_name_their_file_and_words_of_our_own_stand_alone(error: OSError, words: str) -> None:
     assert described_os(error) == words
+
+
+@pytest.mark.parametrize(
+    ("loc", "skip", "msg", "expected"),
+    [
+        (("fill", "seed"), 1, "Value error, Expected a seed", "seed: expected a seed"),
+        ((), 0, "Invalid JSON", "invalid JSON"),
+        (("a\x1b[2J\n",), 0, "Bad\nvalue \x1b", r"a\x1b[2J\n: bad\nvalue \x1b"),
+        (("a",), 0, "Value error, ", "a: "),
+    ],
+)
+def test_what_is_wrong_with_a_value_stays_on_one_line(
+    loc: tuple[str, ...], skip: int, msg: str, expected: str
+) -> None:
+    assert problem({"loc": loc, "msg": msg}, skip=skip) == expected

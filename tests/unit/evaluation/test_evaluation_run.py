@@ -144,15 +144,20 @@ class Faulty:
     def fill(self, hole: Hole, *, seed: int) -> Fill:
         if hole.spacing_mm != (1.0, 1.0, 1.0):
             message = "out of luck"
-            raise MedpaintError(message) if seed == 0 else RuntimeError(message)
+            raise (MedpaintError, RuntimeError, MemoryError)[seed](message)
         return Fill.by("faulty", np.zeros(np.count_nonzero(hole.mask), np.float32))
 
 
 @pytest.mark.parametrize(
-    ("seed", "reason"), [(0, "out of luck"), (1, "internal error: RuntimeError: out of luck")]
+    ("seed", "reason"),
+    [
+        (0, "out of luck"),
+        (1, "internal error: RuntimeError: out of luck"),
+        (2, "the engine needs more memory than there is"),
+    ],
 )
 def test_failing_engine_does_not_stop_the_others(
-    clean: Path, monkeypatch: pytest.MonkeyPatch, seed: int, reason: str
+    clean: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], seed: int, reason: str
 ) -> None:
     def choice(parameters: FillParameters, mask: Mask, spacing_mm: Spacing, *, void: Mask | None = None) -> Chosen:
         chosen = choose(parameters, mask, spacing_mm, void=void)
@@ -162,6 +167,7 @@ def test_failing_engine_does_not_stop_the_others(
     found = list(evaluate([Subject.of(clean)], replace(PLAN, kinds=hole_kinds(["blob:1"]), seed=seed)))
     assert [one.reason for one in left_out_of(found)] == [reason]
     assert [row.engine for row in rows_of(found)] == ["harmonic"]
+    assert ("Traceback" in capsys.readouterr().err) == reason.startswith("internal error")
 
 
 def test_unknown_engine_is_refused_before_a_scan_is_read(tmp_path: Path) -> None:

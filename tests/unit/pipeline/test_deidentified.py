@@ -159,7 +159,7 @@ def test_a_weak_or_readable_secret_is_refused_before_the_work(tmp_path: Path) ->
     path = Path(key(tmp_path / "open"))
     path.chmod(0o640)
     with pytest.raises(UsageError, match="only its owner can read"):
-        restore(tmp_path / "scan", deidentify=str(path))
+        restore(tmp_path / "scan", output=tmp_path / "out", deidentify=str(path))
 
 
 def test_unnamed_products_are_named_by_a_keyed_hash(tmp_path: Path) -> None:

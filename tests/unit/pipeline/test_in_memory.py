@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -124,7 +125,7 @@ class Placed:
 
 
 UNCLEAR: dict[str, tuple[Callable[[], Any], str]] = {
-    "ragged": (lambda: [[1, 2], [3]], "got list that is no array"),
+    "ragged": (lambda: [[1, 2], [3]], "got list that is not an array"),
     "objects": (lambda: stored().astype(object), "got numpy.ndarray of object values"),
     "texts": (lambda: [["a", "b"]], "got list of str32 values"),
     "bytes": (lambda: b"scan.nii", "got bytes"),
@@ -132,7 +133,7 @@ UNCLEAR: dict[str, tuple[Callable[[], Any], str]] = {
     "None": (lambda: None, "got NoneType"),
     "number": (lambda: 5, "got int"),
     "huge integers": (lambda: [[10**30]], "got list of object values"),
-    "no": (Unwilling, r"Unwilling that is no array: no\\nway"),
+    "no": (Unwilling, r"Unwilling that is not an array: no\\nway"),
     "an affine": (Placed, r"Placed: pass medpaint\.Volume\.of\(array, affine\) instead"),
     "masked": (lambda: np.ma.masked_array(stored(), hole()), r"without masked values: fill them"),
     "complex": (lambda: stored() * 1j, "expected real numbers of at most 64 bits, got values of type complex128"),
@@ -156,7 +157,7 @@ def test_what_is_no_scan_is_refused_by_the_name_of_the_argument(name: str) -> No
 def test_a_tensor_without_values_is_refused() -> None:
     import torch
 
-    with pytest.raises(medpaint.UsageError, match=r"scan: .*torch\.Tensor that is no array: it has no values"):
+    with pytest.raises(medpaint.UsageError, match=r"scan: .*torch\.Tensor that is not an array: it has no values"):
         restored(torch.zeros(SHAPE, device="meta"))
 
 
@@ -209,6 +210,80 @@ def test_an_image_in_memory_is_restored_like_its_file(tmp_path: Path) -> None:
     from_itk = medpaint.restore(SimpleITK.ReadImage(str(scan)), SimpleITK.ReadImage(str(mask)), engine="harmonic")
     assert np.array_equal(from_itk.volume.data, from_file.volume.data)
     assert np.allclose(from_itk.volume.affine, from_file.volume.affine, atol=1e-4)
+
+
+def test_a_nifti_image_whose_numbers_are_no_intensities_is_refused() -> None:
+    for kind in (nib.Nifti1Image, nib.Nifti2Image, nib.Nifti1Pair):
+        image = kind(stored(), oblique())
+        image.header["intent_code"] = 1006
+        with pytest.raises(medpaint.InputError, match=r"^scan: .* got displacement vectors \(intent code 1006\)"):
+            restored(image)
+        with pytest.raises(medpaint.InputError, match=r"^mask: .* got displacement vectors"):
+            restored(stored(), image)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda image: image.header.set_xyzt_units("micron"), "states micrometres: treated as millimetres"),
+        (lambda image: image.header.set_xyzt_units("meter"), "states metres: treated as millimetres"),
+        (lambda image: image.set_qform(np.diag([1.0, 1, 1, 1]), 1), "The sform .* and the qform .* differ by"),
+    ],
+)
+def test_the_header_of_a_nifti_image_is_warned_of_as_that_of_its_file(
+    tmp_path: Path, change: Callable[[Any], None], said: str
+) -> None:
+    image, drawn = nifti(), nib.Nifti1Image(hole().astype(np.uint8), oblique())
+    change(image)
+    change(drawn)
+    image.to_filename(tmp_path / "scan.nii")
+    drawn.to_filename(tmp_path / "mask.nii")
+    found = restored(image, drawn).record
+    assert found.read is not None
+    (warning,) = found.read.warnings
+    assert re.search(said, warning)
+    assert found.warnings == restored(tmp_path / "scan.nii", tmp_path / "mask.nii").record.warnings
+    assert any(one.startswith("mask: ") for one in found.warnings)
+
+
+def test_the_affine_of_an_image_counts_where_it_was_changed() -> None:
+    image = nifti()
+    image.set_qform(np.eye(4), 1)
+    image.affine[:3, 3] = (1.0, 2.0, 3.0)
+    done = restored(image)
+    assert np.array_equal(done.volume.affine, image.affine)
+    assert done.record.read is not None
+    assert done.record.read.warnings == ()
+
+
+def test_an_sform_in_memory_that_spans_no_volume_gives_way_to_the_qform() -> None:
+    image = nifti()
+    image.set_qform(np.diag([2.0, 2.0, 2.0, 1.0]), 1)
+    image.set_sform(np.zeros((4, 4)), 2)
+    done = restored(image)
+    assert done.volume.spacing_mm == (2.0, 2.0, 2.0)
+    assert done.record.read is not None
+    assert "spans no volume: the qform (code 1) is used" in done.record.read.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("given", "returned"),
+    [
+        (nib.Nifti1Image, nib.Nifti1Image),
+        (nib.Nifti2Image, nib.Nifti2Image),
+        (nib.Nifti1Pair, nib.Nifti1Image),
+        (nib.Nifti2Pair, nib.Nifti2Image),
+        (nib.MGHImage, nib.Nifti1Image),
+        (nib.Spm99AnalyzeImage, nib.Nifti1Image),
+        (nib.Minc1Image, nib.Nifti1Image),
+    ],
+)
+def test_an_image_of_nibabel_comes_back_as_nifti(given: Any, returned: Any) -> None:
+    image = given(stored(), np.diag([1.0, 2.0, 3.0, 1.0]))
+    back = restored(image).as_given()
+    assert type(back) is returned
+    assert np.allclose(back.affine, image.affine)
+    assert np.array_equal(np.asarray(back.dataobj)[~hole()], stored()[~hole()])
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int16", "uint32", "float32", "float64"])
@@ -300,6 +375,8 @@ def test_an_image_whose_file_is_gone_is_refused(tmp_path: Path) -> None:
         ({"dilate_mm": float("nan")}, "dilate_mm: "),
         ({"output": 5}, "output: expected the path of a folder, got int"),
         ({"output": "folder"}, r"leave output out, and save what as_nibabel\(\)"),
+        ({"deidentify": "key"}, "deidentify: only written products can be de-identified: .* output"),
+        ({"compress": "rle"}, "compress: only written products can be compressed: .* output"),
         ({"progress": 3}, "progress: expected a function, got int"),
     ],
 )

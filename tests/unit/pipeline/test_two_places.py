@@ -76,8 +76,33 @@ def test_a_mask_on_a_coarser_grid_is_refused_even_to_resample(scan: Path, tmp_pa
 
 
 def test_contours_are_refused(scan: Path, tmp_path: Path) -> None:
-    with pytest.raises(MaskError, match="contours have only a place in space, and the scan states several"):
-        restore(scan, contours(tmp_path / "rt.dcm"))
+    for given in (scan, nib.load(scan)):
+        with pytest.raises(MaskError, match="contours have only a place in space, and the scan states several"):
+            restore(given, contours(tmp_path / "rt.dcm"))
+
+
+def test_images_in_memory_are_treated_like_their_files(scan: Path, tmp_path: Path) -> None:
+    drawn = sitk.GetImageFromArray(HOLE.T)
+    drawn.CopyInformation(sitk.ReadImage(str(scan)))
+    mirrored = nib.load(scan)
+    mask = nib.Nifti1Image(HOLE, mirrored.affine, mirrored.header)
+    nib.save(mask, tmp_path / "mask.nii.gz")
+    sitk.WriteImage(drawn, str(tmp_path / "drawn.nii.gz"))
+    for in_memory, path in ((drawn, "drawn.nii.gz"), (mask, "mask.nii.gz")):
+        found = restore(mirrored, in_memory, engine="biharmonic")
+        expected = restore(scan, tmp_path / path, engine="biharmonic")
+        np.testing.assert_array_equal(found.mask, HOLE == 1)
+        np.testing.assert_array_equal(found.volume.data, expected.volume.data)
+        assert found.record.read is not None
+        assert found.record.read.facts["forms"] == "differ by 19 mm"
+        assert any("differ by up to 19 mm" in warning for warning in found.record.read.warnings)
+        assert found.record.warnings == expected.record.warnings
+
+
+def test_a_mask_in_memory_that_fits_neither_place_is_refused(scan: Path) -> None:
+    coarse = nib.Nifti1Image(HOLE[::2, ::2, ::2], HERE @ np.diag([2.0, 2, 2, 1]))
+    with pytest.raises(MaskError, match="does not state one place"):
+        restore(nib.load(scan), coarse, resample_mask=True)
 
 
 def contours(path: Path) -> Path:

@@ -9,7 +9,7 @@ from scipy.ndimage import binary_dilation, distance_transform_edt, gaussian_filt
 
 from medpaint.core.errors import InputError
 from medpaint.core.geometry import blur_widths
-from medpaint.core.text import apart
+from medpaint.core.text import distinct_digits
 from medpaint.core.types import FloatArray, Mask, Spacing, Window
 
 __all__ = ["lesion_blob"]
@@ -62,7 +62,7 @@ def lesion_blob(
         held = np.count_nonzero(allowed) * float(np.prod(spacing_mm)) / 1000.0
         message = (
             f"expected {volume_ml:g} ml of connected foreground around voxel {centre}, got "
-            f"{apart(held, volume_ml)} ml"
+            f"{distinct_digits(held, volume_ml)} ml"
         )
         raise InputError(message)
     mask = np.zeros(foreground.shape, dtype=bool)

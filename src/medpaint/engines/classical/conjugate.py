@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from medpaint.core.errors import ConvergenceError
-from medpaint.core.text import apart
+from medpaint.core.text import distinct_digits
 from medpaint.engines.classical.stencil import Vector
 
 __all__ = ["conjugate_gradients"]
@@ -63,9 +63,8 @@ def conjugate_gradients(
         if math.sqrt(_dot(residual, residual)) <= goal:
             return solution
     left = math.sqrt(_dot(residual, residual)) * tolerance / goal
-    message = (
-        f"expected a relative residual of {tolerance:g} within {most_steps} steps, got {apart(left, tolerance)}"
-    )
+    reached = distinct_digits(left, tolerance)
+    message = f"expected a relative residual of {tolerance:g} within {most_steps} steps, got {reached}"
     raise ConvergenceError(message)
 
 

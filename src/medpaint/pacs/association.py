@@ -66,7 +66,9 @@ class Entity:
         """Return our application entity."""
         net: Any = import_module("pynetdicom")
         ours = net.AE(ae_title=self.calling)
-        ours.connection_timeout = ours.acse_timeout = ours.dimse_timeout = ours.network_timeout = self.timeout_s
+        ours.connection_timeout = ours.acse_timeout = ours.dimse_timeout = self.timeout_s
+        # An association that waits for an answer is idle: how long it may wait is `dimse_timeout`'s business.
+        ours.network_timeout = None
         return ours
 
     @contextmanager

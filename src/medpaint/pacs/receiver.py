@@ -35,6 +35,7 @@ def receiving(entity: Entity, port: int, handlers: Sequence[Any]) -> Iterator[No
     """
     refused: dict[str, None] = {}
     ours = entity.application()
+    ours.network_timeout = entity.timeout_s
     ours.require_called_aet, ours.require_calling_aet = True, [entity.title]
     contexts = [context_of(one, *SYNTAXES) for one in CLASSES]
     try:

@@ -73,6 +73,7 @@ ENGINES: Final[Mapping[str, EngineInfo]] = MappingProxyType(
             summary="network that corrects a quick exemplar fill, slice by slice, for thick slices",
             weights_sha256="f6500d3f228a7cf3d3cb1558c732b688f33020ffeb0871b66830c4bb10d2aa92",
             draws=True,
+            revision=2,
         ),
         "resnet2d": EngineInfo(
             target="medpaint.engines.learned.engine:resnet2d",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -34,8 +37,8 @@ _OVERLAP: Final = 0.4
 
 _HOLE: Final = CHANNELS.index("hole")
 
-_AT_ONCE: Final = {2: 32, 3: 4}
-"""Number of windows in a batch, by the number of axes that the network convolves along."""
+_AT_ONCE: Final = {2: 8, 3: 4}
+"""Number of windows in a batch, which one thread computes, by the number of axes of the network."""
 
 
 @final
@@ -238,10 +241,11 @@ def _windowed(loaded: Loaded, batch: Tensor, hole: int) -> Tensor:
         if bool(padded[number, hole][place].any())
     ]
     total, weight = torch.zeros_like(padded[:, :1]), torch.zeros_like(padded[:, :1])
-    for first in range(0, len(places), _AT_ONCE[batch.ndim - 2]):
-        part = places[first : first + _AT_ONCE[batch.ndim - 2]]
-        seen = torch.stack([padded[(one[0], slice(None), *one[1:])] for one in part])
-        for one, output in zip(part, _run(loaded, seen), strict=True):
+    at_once = _AT_ONCE[batch.ndim - 2]
+    parts = [places[first : first + at_once] for first in range(0, len(places), at_once)]
+    seen = (torch.stack([padded[(one[0], slice(None), *one[1:])] for one in part]) for part in parts)
+    for part, outputs in zip(parts, _run(loaded, seen), strict=True):
+        for one, output in zip(part, outputs, strict=True):
             total[(one[0], slice(None), *one[1:])] += importance * output
             weight[(one[0], slice(None), *one[1:])] += importance
     whole: Tensor = total / weight.clamp_min(1e-9)
@@ -257,21 +261,30 @@ def _padded(batch: Tensor, size: list[int]) -> Tensor:
     return torch.nn.functional.pad(batch, pairs, mode="replicate") if any(missing) else batch
 
 
-def _run(loaded: Loaded, windows: Tensor) -> Tensor:
-    """Return the network's outputs for a batch of windows, on the CPU, in single precision.
+def _run(loaded: Loaded, batches: Iterable[Tensor]) -> Iterator[Tensor]:
+    """Yield the network's outputs for batches of windows, in their order, on the CPU, in single precision.
 
-    Networks in 3D run on one thread: sums in their convolutions depend on the number of threads.
+    Each batch is computed by one thread, and as many of them at once as torch may use threads: sums in
+    convolutions depend on the number of threads that share them.
     """
     import torch
 
+    def output(windows: Tensor) -> Tensor:
+        with torch.inference_mode(), torch.autocast("cuda", torch.float16, enabled=on_cuda):
+            found: Tensor = loaded.network(windows.to(loaded.device))
+        return found.float().cpu()
+
     on_cuda = loaded.device.startswith("cuda")
     threads = torch.get_num_threads()
-    volumetric = windows.ndim - 2 == 3
+    torch.set_num_threads(1)  # new threads take it over
     try:
-        if volumetric:
-            torch.set_num_threads(1)
-        with torch.autocast("cuda", torch.float16, enabled=on_cuda):
-            output: Tensor = loaded.network(windows.to(loaded.device))
+        with ThreadPoolExecutor(1 if on_cuda else threads) as pool:
+            waiting: deque[Future[Tensor]] = deque()
+            for windows in batches:
+                waiting.append(pool.submit(output, windows))
+                if len(waiting) > threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
     finally:
         torch.set_num_threads(threads)
-    return output.float().cpu()

@@ -74,7 +74,7 @@ def _missing_below(folder: Path) -> list[Path]:
 
 
 def _named(path: Path) -> str:
-    """Return the name of the scan whose restored file or series this is, by its name; empty where it is none."""
+    """Return the name of the scan whose restored file or series this is, by its name; empty for anything else."""
     found = _RESTORED.fullmatch(path.name)
     has_instances = path.is_dir() and any(is_instance(one.name) for one in path.iterdir())
     is_file = path.is_file() and bool(found and found[2])

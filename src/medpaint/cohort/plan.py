@@ -163,7 +163,7 @@ class Plan:
         """Return the evaluations of all scans that one may name: those whose products are not de-identified.
 
         Raises:
-            UsageError: there are none.
+            UsageError: all products are de-identified.
         """
         named = [name for name, row in self.scans.items() if not self.is_withheld(row)]
         if not named:

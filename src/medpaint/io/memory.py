@@ -78,7 +78,7 @@ def given(value: object, argument: str) -> Given:
         argument: its name, for messages.
 
     Raises:
-        UsageError: it is none of these, or its meaning is not clear.
+        UsageError: anything else, or its meaning is not clear.
         InputError: it is not one volume of real numbers.
     """
     if isinstance(value, Volume):

@@ -99,7 +99,7 @@ def _broken(name: str, used: str) -> str:
 
 
 def _stated(fields: _NibabelHeader) -> dict[str, Affine | None]:
-    """Return the forms that are set by their names, the sform first; None for a qform that is no rotation."""
+    """Return the forms that are set by their names, the sform first; None for a qform that is not a rotation."""
     stated: dict[str, Affine | None] = {}
     for form, get in (("sform", fields.get_sform), ("qform", fields.get_qform)):
         code = int(fields[f"{form}_code"])

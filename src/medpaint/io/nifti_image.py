@@ -50,5 +50,5 @@ def _agrees(fields: Any, affine: Affine) -> bool:  # noqa: ANN401 - likewise
     """Return whether a header puts its voxels where the image says, as nibabel decides it when it saves."""
     try:
         return bool(np.allclose(affine, fields.get_best_affine(), equal_nan=True))
-    except ValueError:  # a qform that is no rotation
+    except ValueError:  # a qform that is not a rotation
         return False

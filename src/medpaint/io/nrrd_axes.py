@@ -29,7 +29,7 @@ _OF_VALUES: Final = frozenset(
         *("3d-masked-symmetric-matrix",),
     }
 )
-"""Kinds of axes that number the parts of a value that is no single number."""
+"""Kinds of axes that number the parts of a value with several components."""
 
 _DIRECTION: Final = re.compile(r"\([^()]*\)|none")
 _QUOTED: Final = re.compile(r'"[^"]*"')
@@ -81,7 +81,7 @@ def _fault(fields: Mapping[str, str], axes: int, directions: list[str]) -> str:
 
 
 def _is_finite(direction: str) -> bool:
-    """Return whether a direction consists of finite numbers, or is none."""
+    """Return whether a direction consists of finite numbers, or is the word none."""
     try:
         return direction == "none" or all(isfinite(float(part)) for part in direction[1:-1].split(","))
     except ValueError:

@@ -41,7 +41,7 @@ def checked_uid(value: object, keyword: str) -> str:
 
 
 def checked_modality(value: object) -> str:
-    """Return a modality; empty if there is none, `WITHHELD` if it is not one of DICOM's: it could be a name."""
+    """Return a modality; empty if not stated, `WITHHELD` if DICOM does not define it: it could be a name."""
     found = value.strip(" ") if isinstance(value, str) else value
     if found in (None, "", []):
         return ""

@@ -84,7 +84,7 @@ class Contact:
         failure: why there is no connection.
         reached: whether the host accepted the connection, on which TLS may still fail.
         header: the first bytes that came.
-        foreign: the first bytes that came where a PDU should begin, and are none.
+        foreign: the first bytes that came where a PDU should begin, but that do not begin one.
         end: how the connection ended; an empty error if the other side closed it.
         pdu: the last rejection or abort that came.
         connection: what it came over.

@@ -239,7 +239,7 @@ def _sent(association: Any, file: Path) -> Any:  # noqa: ANN401 - of pynetdicom
     try:
         return _established(association).send_c_store(file)
     except PARSE_ERRORS as error:
-        _established(association)  # it may have ended in between, which is no fault of the file
+        _established(association)  # it may have ended in between, which is not the fault of the file
         message = f"{file}: expected a DICOM file to store"
         raise InputError(message) from error
 

@@ -76,7 +76,7 @@ class _Worker:
         return values
 
     def _running(self) -> subprocess.Popen[bytes]:
-        """Return the process, a new one if there is none or it was ended between two frames."""
+        """Return the process, a new one if none runs or it ended between two frames."""
         if self._process is not None and self._process.poll() is not None:
             self._forget(self._process)
         self._process = self._process or _started()

@@ -47,7 +47,7 @@ class Part:
 
     @property
     def name(self) -> str:
-        """The selector as it may be shown: of what is no UID, only that it is none."""
+        """The selector as it may be shown: an invalid UID is described, not quoted."""
         return self._after(shown_uid(self.assessment.headers[0].series_uid))
 
     def _after(self, uid: str) -> str:
@@ -60,7 +60,7 @@ def split_name(name: str, known: Collection[str] = ()) -> tuple[str, str]:
 
     Args:
         name: what selects the part.
-        known: identifiers of series; one that is no valid UID may contain the mark.
+        known: identifiers of series; an invalid UID may contain the mark.
     """
     mine = [uid for uid in known if name == uid or name.startswith(f"{uid}{_MARK}")]
     uid = max(mine, key=len, default=name.partition(_MARK)[0])

@@ -30,19 +30,19 @@ def is_code(value: str) -> bool:
 
 
 def shown_code(value: str) -> str:
-    """Return a code string as it is; what may be said of a value that is none. Empty stays empty."""
+    """Return a code string as it is, and a description of any other value. Empty stays empty."""
     return value if not value or is_code(value) else withheld(value)
 
 
 def shown_unit(value: str) -> str:
-    """Return a unit of measure as it is; what may be said of a value that is none. Empty stays empty."""
+    """Return a unit of measure as it is, and a description of any other value. Empty stays empty."""
     return value if not value or _UNIT.fullmatch(value) else withheld(value)
 
 
 def shown_uid(value: str) -> str:
     """Return the name of an identifier that the standard assigns, another one as it is.
 
-    Of a value that is no identifier, what may be said; empty stays empty.
+    Any other value is described; empty stays empty.
     """
     if not value or (len(value) <= _LONGEST_UID and _UID.fullmatch(value)):
         return UID(value, IGNORE).name

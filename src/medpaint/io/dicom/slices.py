@@ -27,7 +27,7 @@ __all__ = ["differing_slices", "digest_of", "load"]
 def load(assessment: Assessment) -> tuple[Array, dict[File, str]]:
     """Read and hash each file once; return stored values (I, J, K) and the SHA-256 of each file.
 
-    Slices that are to be put back hold padding, or zeros where there is none.
+    Slices that are to be put back hold padding, or zeros in a series without padding.
     """
     first, slots = assessment.headers[0], np.array(assessment.slots)
     stack = np.zeros((int(slots[-1]) + 1, first.rows, first.columns), first.dtype)

@@ -48,3 +48,15 @@ def test_fills_do_not_depend_on_threads_or_on_other_scans(name: str) -> None:
     alone = filled(name, 1)
     assert filled(name, 2) == alone
     assert filled(name, 2, before=2) == alone
+
+
+@pytest.mark.parametrize("name", ["harmonic", "biharmonic"])
+def test_smooth_fills_of_large_holes_do_not_depend_on_threads(name: str) -> None:
+    image = np.random.default_rng(0).random((40, 40, 40), dtype=np.float32)
+    mask = np.zeros(image.shape, dtype=bool)
+    mask[9:30, 9:30, 9:30] = True  # seven blocks of three a side: a coarsest grid of 343 unknowns
+    fills = []
+    for threads in (1, 2):
+        with threadpool_limits(threads):
+            fills.append(fill(Volume.of(image), mask, load_engine(name)).values.tobytes())
+    assert fills[0] == fills[1]

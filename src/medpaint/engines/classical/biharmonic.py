@@ -7,6 +7,7 @@ from typing import Final, final
 
 import numpy as np
 from scipy.ndimage import distance_transform_edt
+from threadpoolctl import threadpool_limits
 
 from medpaint.core.boxes import bounding_box, grown
 from medpaint.core.types import FloatArray, Mask, Spacing
@@ -58,7 +59,6 @@ def fill_biharmonic(image: FloatArray, mask: Mask, spacing_mm: Spacing) -> Float
     """
     equations = laplacian(image, mask, spacing_mm, rim=True)
     outward, inward = equations.unknown, equations.unknown.T.tocsr()
-    inverse = Multigrid(outward[: outward.shape[1]], np.argwhere(mask), spacing_mm)
 
     def squared(values: Vector) -> Vector:
         return product(inward, product(outward, values))
@@ -67,7 +67,9 @@ def fill_biharmonic(image: FloatArray, mask: Mask, spacing_mm: Spacing) -> Float
         return inverse(inverse(residual))
 
     target = -product(inward, equations.known)
-    solution = conjugate_gradients(squared, target, unsquared, tolerance=RESIDUAL_TOLERANCE)
+    with threadpool_limits(1, "blas"):  # its sums depend on the number of threads
+        inverse = Multigrid(outward[: outward.shape[1]], np.argwhere(mask), spacing_mm)
+        solution = conjugate_gradients(squared, target, unsquared, tolerance=RESIDUAL_TOLERANCE)
     filled = image.copy()
     filled[mask] = equations.intensities(solution)
     return filled

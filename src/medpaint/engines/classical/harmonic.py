@@ -7,6 +7,7 @@ from functools import partial
 from typing import Final, final
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from medpaint.core.types import FloatArray, Mask, Spacing
 from medpaint.engines.base import Fill, Hole
@@ -48,9 +49,10 @@ def fill_harmonic(image: FloatArray, mask: Mask, spacing_mm: Spacing) -> FloatAr
         ConvergenceError: the equations are not solved to `RESIDUAL_TOLERANCE`.
     """
     equations = laplacian(image, mask, spacing_mm, rim=False)
-    inverse = Multigrid(equations.unknown, np.argwhere(mask), spacing_mm)
     apply = partial(product, equations.unknown)
-    solution = conjugate_gradients(apply, -equations.known, inverse, tolerance=RESIDUAL_TOLERANCE)
+    with threadpool_limits(1, "blas"):  # its sums depend on the number of threads
+        inverse = Multigrid(equations.unknown, np.argwhere(mask), spacing_mm)
+        solution = conjugate_gradients(apply, -equations.known, inverse, tolerance=RESIDUAL_TOLERANCE)
     filled = image.copy()
     filled[mask] = equations.intensities(solution)
     return filled

@@ -11,13 +11,26 @@ import pytest
 import medpaint
 from medpaint.core.types import Affine, FloatArray, Mask
 from medpaint.core.volume import Volume
+from medpaint.engines.choice import choose
 from medpaint.engines.filling import Filling, fill
 from medpaint.engines.registry import load_engine
+from medpaint.engines.showing import void_of
 from medpaint.io.reading import read_scan
+from medpaint.parameters import FillParameters
 
 pytestmark = pytest.mark.real
 
 BODY_HU = -500.0
+
+SCANS = {
+    "MR 034": "mr-t1-sts/STS_034/MR_T1_image.nii.gz",
+    "MR 038": "mr-t1-sts/STS_038/MR_T1_image.nii.gz",
+    "MR 039": "mr-t1-sts/STS_039/MR_T1_image.nii.gz",
+    "CT 032": "ct-mr-sts/STS_032/CT_image.nii.gz",
+    "CT 035": "ct-mr-sts/STS_035/CT_image.nii.gz",
+    "CT liver": "dicom/ct-liver-crlm-1004",
+}
+"""Thick slices in which the network alone is not always better than the mean of the neighbours."""
 
 
 def abdomen(folder: Path) -> tuple[FloatArray, Affine]:
@@ -66,6 +79,26 @@ def test_network_beats_the_mean_of_the_neighbours_beside_padding(ct: tuple[Float
     ours, theirs = ((one - values)[body] for one in (restored, mean))
     assert np.abs(ours).mean() < np.abs(theirs).mean()
     assert np.square(ours).mean() < 0.9 * np.square(theirs).mean()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["MR 034", "MR 038", "MR 039", "CT 032", "CT 035", "CT liver"])
+def test_auto_is_no_worse_than_straight_lines_and_knows_its_error(real_data: Path, name: str) -> None:
+    scan, _ = read_scan(real_data / SCANS[name])
+    values, ours, theirs, expected = scan.intensities(), [], [], []
+    for place in (0.35, 0.5, 0.65):
+        mask = np.zeros(values.shape, dtype=bool)
+        mask[:, :, round(place * values.shape[2])] = True
+        tissue = (values > np.nanpercentile(values, 50.0))[mask]
+        damaged = Volume.of(np.where(mask, np.nanmin(values), values), scan.affine)
+        chosen = choose(FillParameters(), mask, scan.spacing_mm, void=void_of(damaged, mask), volume=damaged)
+        assert chosen.trial is not None
+        expected.append(chosen.trial.expected_error)
+        for errors, engine in ((ours, chosen.engine), (theirs, load_engine("linear"))):
+            missed = (fill(damaged, mask, engine).values[0] - values[mask])[tissue]
+            errors.append(float(np.sqrt(np.square(missed, dtype=np.float64).mean())))
+    assert np.mean(ours) <= 1.02 * np.mean(theirs)
+    assert np.mean(ours) / 1.5 < np.mean(expected) < 1.5 * np.mean(ours)
 
 
 def test_a_fill_that_may_be_worse_than_the_mean_is_doubted(real_data: Path) -> None:

@@ -50,7 +50,7 @@ class Foreground:
         return masked / total if total else 0.0
 
 
-def foreground_of(volume: Volume, mask: Mask) -> Foreground:
+def foreground_of(volume: Volume, mask: Mask, *, outside: bool = False) -> Foreground:
     """Separate tissue from background by intensity.
 
     The threshold errs towards tissue, so that a check against it errs towards letting a scan through.
@@ -58,10 +58,13 @@ def foreground_of(volume: Volume, mask: Mask) -> Foreground:
     Args:
         volume: the scan, (I, J, K).
         mask: True = repair, (I, J, K).
+        outside: look at the voxels outside the mask only, because what is under it means nothing.
     """
     i, j, k = _stride(volume.shape)
     values: Array = volume.data[::i, ::j, ::k].astype(np.float64)
     finite = np.isfinite(values)
+    if outside:
+        finite &= ~mask[::i, ::j, ::k]
     threshold = _threshold(values[finite])
     tissue = finite & (values > threshold)
     whole: Window = (slice(0, volume.shape[0]), slice(0, volume.shape[1]), slice(0, volume.shape[2]))

@@ -76,3 +76,9 @@ class Volume:
         if window is None:
             return self.encoding.decode(self.data)
         return self.encoding.at(window, self.shape).decode(self.data[window])
+
+    def cropped(self, window: Window) -> Volume:
+        """Return a window of the volume, as a view of its values."""
+        affine = self.affine.copy()
+        affine[:3, 3] += affine[:3, :3] @ [part.start for part in window]
+        return Volume(self.data[window], affine, self.encoding.at(window, self.shape))

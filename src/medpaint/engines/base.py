@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -51,6 +52,7 @@ class Fill:
         filled_by: for each voxel, which of `fillers` filled it, (N,).
         device: where a network ran, as torch names it; cpu where none did.
         weights_sha256: hash of the network's weights; empty unless a network filled something.
+        stages: simpler fills that this one was made from, by the engine that makes them, (N,) each.
     """
 
     values: FloatArray
@@ -58,6 +60,7 @@ class Fill:
     filled_by: NDArray[np.uint8]
     device: str = "cpu"
     weights_sha256: str = ""
+    stages: Mapping[str, FloatArray] = field(default_factory=dict)
 
     @classmethod
     def by(cls, filler: str, values: FloatArray) -> Fill:

@@ -12,13 +12,16 @@ from pydantic import JsonValue
 from medpaint.core.errors import UnreadableError, UsageError
 from medpaint.core.text import distinct_digits
 from medpaint.core.types import Mask, Spacing
+from medpaint.core.volume import Volume
+from medpaint.engines.asking import Trial, ask
 from medpaint.engines.base import Engine
 from medpaint.engines.classical.biharmonic import takes_longer
 from medpaint.engines.exemplar.detail import Pace
 from medpaint.engines.exemplar.engine import expected_seconds
-from medpaint.engines.learned.gaps import lost_axis
+from medpaint.engines.gaps import lost_axis
 from medpaint.engines.learned.networks.names import NETWORKS
 from medpaint.engines.membrane import Membrane
+from medpaint.engines.mixture import Mixture
 from medpaint.engines.registry import engine_names, load_engine, unknown_engine
 from medpaint.parameters import Effort, FillParameters
 
@@ -27,7 +30,7 @@ __all__ = ["ALLOWED_S", "AUTO", "AUTO_SUMMARY", "LEARNED", "Chosen", "Effort", "
 AUTO: Final = "auto"
 """Asks for the engine that suits the mask."""
 
-AUTO_SUMMARY: Final = "resnet2d for lost slices, unet3d or unet2d if they are fast enough, otherwise biharmonic"
+AUTO_SUMMARY: Final = "resnet2d, unet3d, unet2d or biharmonic by the mask, mixed as hidden voxels of the scan say"
 """One line for people."""
 
 LEARNED: Final = tuple(NETWORKS)
@@ -44,6 +47,9 @@ _SMOOTH_S: Final = 600.0
 _GAP_VOXEL_S: Final = 2e-5
 """Seconds for a voxel of lost slices on two cores, a cautious estimate."""
 
+_STARTS: Final = ("exemplar", "biharmonic")
+"""Engines from which others start, the later first; the latter's fills say what those come to."""
+
 _THICK: Final = 2.5
 """Ratio of a voxel's length to its width above which it is filled slice by slice."""
 
@@ -57,12 +63,14 @@ class Chosen:
         name: its row in the table of engines.
         reason: for people; goes into the record.
         options: the engine's own options that the effort stands for.
+        trial: how close it and others came to hidden voxels of the scan; None if the scan was not asked.
     """
 
     engine: Engine
     name: str
     reason: str
     options: dict[str, JsonValue]
+    trial: Trial | None = None
 
 
 def choice_names() -> tuple[str, ...]:
@@ -70,34 +78,80 @@ def choice_names() -> tuple[str, ...]:
     return (AUTO, *engine_names())
 
 
-def choose(parameters: FillParameters, mask: Mask, spacing_mm: Spacing, *, void: Mask | None = None) -> Chosen:
-    """Return the engine that the parameters name, or for `auto` the one that suits the mask.
+def choose(
+    parameters: FillParameters,
+    mask: Mask,
+    spacing_mm: Spacing,
+    *,
+    void: Mask | None = None,
+    volume: Volume | None = None,
+) -> Chosen:
+    """Return the engine that the parameters name, or for `auto` the one that suits the mask and the scan.
 
-    `auto` sends lost slices to the network for them. In other holes a network on quick exemplars comes about as
-    close to hidden tissue as the exemplar engine, in half the time for large holes. It is chosen unless a hole is
-    too large for exemplars, or they would take longer than the effort allows. Holes that are too deep for the
-    biharmonic fill, which those also start from, get the harmonic one. The time is estimated from the mask,
-    not measured, so the same mask always gets the same engine.
+    `auto` first goes by the mask. It sends lost slices to the network for them. In other holes a network on quick
+    exemplars comes about as close to hidden tissue as the exemplar engine, in half the time for large holes. It is
+    chosen unless a hole is too large for exemplars, or they would take longer than the effort allows. Holes that
+    are too deep for the biharmonic fill, which those also start from, get the harmonic one. The time is estimated
+    from the mask, not measured, so the same mask always gets the same engine.
+
+    Then the scan is asked: known voxels like those that are lost are hidden, and `auto` takes the weighted mean of
+    the engine and of simpler ones that comes closest to them. The network for lost slices is compared with simpler
+    engines also where it was asked for by name; it is taken in any case, and the trial says how it compares.
 
     Args:
-        parameters: the engine's name, the effort, and what the engine is made with.
+        parameters: the engine's name, the effort, the seed, and what the engine is made with.
         mask: True = fill, (I, J, K).
         spacing_mm: voxel size along I, J, K.
         void: True = outside the image, such as padding, which makes no difference to a lost slice, (I, J, K); None
             if there is none.
+        volume: the scan to ask; None to go by the mask alone.
 
     Raises:
         UsageError: no such engine, or weights for an engine without a network.
         UnreadableError: no such file of weights.
+        ConvergenceError: the biharmonic equations could not be solved.
     """
     _check(parameters)
     if parameters.engine == AUTO:
         name, reason = _suited(mask, void, spacing_mm, parameters.effort)
     else:
         name, reason = parameters.engine, _as_asked(parameters.engine, mask, void)
-    options = _options(name, parameters.effort)
-    engine = load_engine(name, **options, **_network_options(name, parameters))
-    return Chosen(Membrane(engine) if parameters.membrane else engine, name, reason, options)
+    trial = None
+    if volume is not None and _asks(parameters.engine, name, mask, void):
+        trial = ask(volume, mask, name, _engine(name, parameters), void=void, seed=parameters.seed)
+    if parameters.engine == AUTO and trial is not None:
+        return _as_the_scan_says(name, reason, trial, parameters)
+    engine, options = _engine(name, parameters), _options(name, parameters)
+    return Chosen(_wrapped(engine, parameters), name, reason, options, trial)
+
+
+def _as_the_scan_says(name: str, reason: str, trial: Trial, parameters: FillParameters) -> Chosen:
+    """Return the engine, or the mean of several, that came closest to hidden voxels of the scan."""
+    order = (name, *(one for one in _STARTS if one != name))
+    first = min(trial.shares, key=lambda one: order.index(one) if one in order else len(order))
+    engine, options = _engine(first, parameters), _options(first, parameters)
+    if len(trial.shares) > 1:
+        others = {one: _engine(one, parameters) for one in trial.shares if one != first}
+        engine = Mixture(engine, first, trial.shares, others)
+        options["shares"] = dict(trial.shares)
+    if trial.shares.get(name) != 1.0:
+        shares = ", ".join(f"{one} {share:.0%}" for one, share in trial.shares.items())
+        reason = f"{reason}; closest to hidden voxels of this scan: {shares}"
+    return Chosen(_wrapped(engine, parameters), first, reason, options, trial)
+
+
+def _wrapped(engine: Engine, parameters: FillParameters) -> Engine:
+    """Return an engine whose fill is fitted to the rim where the parameters ask for that."""
+    return Membrane(engine) if parameters.membrane else engine
+
+
+def _asks(wanted: str, name: str, mask: Mask, void: Mask | None) -> bool:
+    """Return whether the scan is asked about an engine: chosen by `auto`, or a network for lost slices."""
+    if not mask.any():
+        return False
+    if wanted == AUTO:
+        return name != "harmonic"
+    return name in LEARNED and NETWORKS[name].for_lost_slices and lost_axis(mask, void) is not None
 
 
 def _check(parameters: FillParameters) -> None:
@@ -142,8 +196,16 @@ def _as_asked(name: str, mask: Mask, void: Mask | None) -> str:
     return "as asked"
 
 
-def _options(name: str, effort: Effort) -> dict[str, JsonValue]:
-    """Return the options of an engine that an effort stands for."""
+def _engine(name: str, parameters: FillParameters) -> Engine:
+    """Return an engine with the options that the parameters stand for."""
+    return load_engine(name, **_options(name, parameters), **_network_options(name, parameters))
+
+
+def _options(name: str, parameters: FillParameters) -> dict[str, JsonValue]:
+    """Return the options of an engine that the effort stands for."""
+    effort = parameters.effort
+    if name == "exemplar" and parameters.engine == AUTO:
+        return {"pace": _PACE[effort]}
     if name not in LEARNED:
         return {}
     flips = effort == "best"

@@ -7,12 +7,14 @@ from typing import Final
 
 from medpaint.core.text import distinct_digits
 from medpaint.core.types import Mask, Spacing
-from medpaint.engines.learned.gaps import MOST_LOST, gap_axes
+from medpaint.engines.asking import Trial
+from medpaint.engines.gaps import MOST_LOST, gap_axes
 from medpaint.engines.learned.networks.names import NETWORKS
+from medpaint.engines.mixture import TOGETHER
 
 __all__ = ["doubts", "unfamiliar"]
 
-_TRUSTED: Final = ("resnet2d", "interpolation")
+_TRUSTED: Final = ("resnet2d", "linear", "interpolation")
 """What fills lost slices no worse than the mean of the slices on either side."""
 
 _TRUSTED_MM: Final = 7.0
@@ -30,7 +32,8 @@ def unfamiliar(filled_by: Mapping[str, int], modality: str) -> tuple[str, ...]:
         filled_by: masked voxels by what filled them.
         modality: as DICOM names it; empty where the format does not say.
     """
-    networks = [name for name in filled_by if name in NETWORKS]
+    fillers = dict.fromkeys(name for names in filled_by for name in names.split(TOGETHER))
+    networks = [name for name in fillers if name in NETWORKS]
     if not networks or modality in ("", *_FAMILIAR):
         return ()
     weights = f"the shipped weights of {', '.join(networks)}"
@@ -38,28 +41,45 @@ def unfamiliar(filled_by: Mapping[str, int], modality: str) -> tuple[str, ...]:
     return (f"{weights} were not measured on modality {modality}: {remedy}",)
 
 
-def doubts(filled_by: Mapping[str, int], mask: Mask, spacing_mm: Spacing, void: Mask | None) -> tuple[str, ...]:
+def doubts(
+    filled_by: Mapping[str, int], mask: Mask, spacing_mm: Spacing, void: Mask | None, trial: Trial | None = None
+) -> tuple[str, ...]:
     """Return warnings about a fill.
 
     A lost slice may come out worse than the mean of its two neighbours, if it was filled by a method that is not
-    for lost slices, or if the slices are thicker than those that the network was measured on.
+    for lost slices and was not compared with that on the scan itself, or if the slices are thicker than those that
+    the network was measured on.
 
     Args:
         filled_by: masked voxels by what filled them.
         mask: True = was filled, (I, J, K).
         spacing_mm: voxel size along I, J, K.
         void: True = outside the image, (I, J, K); None if there is none.
+        trial: how engines compared on the scan itself; None if they were not.
     """
     axes = gap_axes(mask, void)
     if not axes:
         return ()
+    if trial is not None and "linear" in trial.errors:
+        return _outdone(filled_by, trial)
     worse = "the result may be worse than the mean of the neighbouring slices"
-    others = [name for name in filled_by if name not in _TRUSTED]
+    others = [names for names in filled_by if not set(names.split(TOGETHER)) <= set(_TRUSTED)]
     if others:
-        remedy = f"resnet2d is for up to {MOST_LOST} lost slices in a row"
+        remedy = f"choose auto, linear, or resnet2d, which is for up to {MOST_LOST} lost slices in a row"
         return (f"lost slices were filled by {', '.join(others)}: {worse}; {remedy}",)
     thickest = max(spacing_mm[axis] for axis in axes)
     if "resnet2d" in filled_by and thickest > _TRUSTED_MM:
         thick = f"lost slices {distinct_digits(thickest, _TRUSTED_MM)} mm thick"
         return (f"{thick} were filled by resnet2d: above {_TRUSTED_MM:g} mm {worse}",)
     return ()
+
+
+def _outdone(filled_by: Mapping[str, int], trial: Trial) -> tuple[str, ...]:
+    """Return a warning if lost slices were filled by an engine that another outdid on slices of the same scan."""
+    used = next((name for name in trial.errors if name in filled_by), None)
+    if used is None or trial.errors[used] <= trial.errors[trial.best]:
+        return ()
+    ours, theirs = trial.errors[used], trial.errors[trial.best]
+    found = f"{distinct_digits(ours, theirs)} against {distinct_digits(theirs, ours)}"
+    closer = f"{trial.best} came closer to hidden slices of this scan (root mean square error {found})"
+    return (f"lost slices were filled by {used}, but {closer}: choose {trial.best} or auto",)

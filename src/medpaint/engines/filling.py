@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -37,6 +38,7 @@ class Filling:
         windows: number of crops that the engine was given.
         device: where a network ran, as torch names it; cpu where none did.
         weights_sha256: hash of the network's weights; empty unless a network filled something.
+        stages: simpler fills that this one was made from, by the engine that makes them, (N,) each.
     """
 
     values: FloatArray
@@ -44,6 +46,7 @@ class Filling:
     windows: int
     device: str = "cpu"
     weights_sha256: str = ""
+    stages: Mapping[str, FloatArray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,18 +56,26 @@ class _Part:
     Attributes:
         places: flat index in the volume of each masked voxel of the crop, (M,).
         values: their intensities, (S, M).
+        stages: the simpler fills of them, (M,) each.
         filled_by: number of them by what filled them.
         fill: the engine's answer for the crop.
     """
 
     places: NDArray[np.intp]
     values: FloatArray
+    stages: dict[str, FloatArray]
     filled_by: Counter[str]
     fill: Fill
 
 
 def fill(
-    volume: Volume, mask: Mask, engine: Engine, *, seed: int = 0, progress: Progress | None = None
+    volume: Volume,
+    mask: Mask,
+    engine: Engine,
+    *,
+    seed: int = 0,
+    progress: Progress | None = None,
+    absent: Mask | None = None,
 ) -> Filling:
     """Let `engine` fill `mask`, crop by crop; the axes of the crops point right, anterior, superior.
 
@@ -76,6 +87,7 @@ def fill(
         engine: what fills it.
         seed: for engines that draw random numbers.
         progress: called with the fraction done.
+        absent: True = neither known nor to be filled, whatever its value, (I, J, K); None if there is none.
 
     Raises:
         MaskError: a part of the mask has no finite voxel around it.
@@ -83,21 +95,21 @@ def fill(
     """
     if not mask.any():
         return Filling(np.empty((1, 0), volume.encoding.intensity_dtype), {}, 0)
-    _refuse_isolated(volume, mask)
+    _refuse_isolated(volume, mask, absent)
     crops = _crops(mask, volume.spacing_mm, engine.context_mm)
     parts = []
     for number, window in enumerate(crops):
         if progress is not None:
             progress("inpaint", number / len(crops))
-        parts.append(_part(volume, mask, window, engine, seed))
+        parts.append(_part(volume, mask, window, engine, seed, absent))
     if progress is not None:
         progress("inpaint", 1.0)
     return _joined(parts)
 
 
-def _part(volume: Volume, mask: Mask, window: Window, engine: Engine, seed: int) -> _Part:
+def _part(volume: Volume, mask: Mask, window: Window, engine: Engine, seed: int, absent: Mask | None) -> _Part:
     """Fill the masked voxels of one crop."""
-    crop = shown(volume, mask, window)
+    crop = shown(volume, mask, window, absent)
     hole = crop.hole
     answer = engine.fill(hole, seed=seed)
     _check(answer, hole)
@@ -109,6 +121,7 @@ def _part(volume: Volume, mask: Mask, window: Window, engine: Engine, seed: int)
     return _Part(
         np.ravel_multi_index([along + part.start for along, part in zip(places, window, strict=True)], mask.shape),
         crop.unscaled(answer.values[:, wanted]),
+        {name: crop.unscaled(values[wanted]) for name, values in answer.stages.items()},
         Counter({name: int(share) for name, share in zip(answer.fillers, shares, strict=True) if share}),
         answer,
     )
@@ -147,8 +160,16 @@ def _joined(parts: list[_Part]) -> Filling:
     order = np.argsort(np.concatenate([part.places for part in parts]), kind="stable")
     values = np.concatenate([part.values for part in parts], axis=1)[:, order]
     filled_by = sum((part.filled_by for part in parts), Counter[str]())
+    shared = set(parts[0].stages).intersection(*(part.stages for part in parts))
+    stages = {
+        name: np.concatenate([part.stages[name] for part in parts])[order]
+        for name in parts[0].stages
+        if name in shared
+    }
     trained = next((part.fill for part in parts if part.fill.weights_sha256), parts[0].fill)
-    return Filling(values, dict(filled_by.most_common()), len(parts), trained.device, trained.weights_sha256)
+    return Filling(
+        values, dict(filled_by.most_common()), len(parts), trained.device, trained.weights_sha256, stages
+    )
 
 
 def _crops(mask: Mask, spacing_mm: Spacing, context_mm: float) -> list[Window]:
@@ -161,10 +182,11 @@ def _crops(mask: Mask, spacing_mm: Spacing, context_mm: float) -> list[Window]:
         context_mm = max(LEAST_CONTEXT_MM, context_mm / 1.5)
 
 
-def _refuse_isolated(volume: Volume, mask: Mask) -> None:
+def _refuse_isolated(volume: Volume, mask: Mask, absent: Mask | None) -> None:
     """Refuse a part of the mask without a finite voxel around it."""
     for window in windows(mask, volume.spacing_mm, 0.0):
-        if not (np.isfinite(volume.intensities(window)) & ~mask[window]).any():
+        unknown = mask[window] if absent is None else mask[window] | absent[window]
+        if not (np.isfinite(volume.intensities(window)) & ~unknown).any():
             message = (
                 f"expected known tissue around the mask, got no finite voxel around voxels {_corner(window)}: "
                 "make the mask smaller there"

@@ -54,6 +54,11 @@ ENGINES: Final[Mapping[str, EngineInfo]] = MappingProxyType(
             ndim=3,
             summary="biharmonic equation in 3D: continues slopes across the rim",
         ),
+        "linear": EngineInfo(
+            target="medpaint.engines.classical.linear:Linear",
+            ndim=3,
+            summary="straight line between the slices on either side of lost ones; biharmonic in other holes",
+        ),
         "exemplar": EngineInfo(
             target="medpaint.engines.exemplar.engine:Exemplar",
             ndim=3,
@@ -80,6 +85,7 @@ ENGINES: Final[Mapping[str, EngineInfo]] = MappingProxyType(
             ndim=3,
             summary="network that fills lost slices from those on either side; biharmonic in other holes",
             weights_sha256="e018d6a64bb4572860e5acad8988b83dc3d55a6a2eab386ebc4a279c96dd8998",
+            revision=2,
         ),
         "telea": EngineInfo(
             target="medpaint.engines.classical.opencv:Telea",

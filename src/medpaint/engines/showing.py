@@ -49,7 +49,7 @@ class Shown:
             return np.clip(np.ldexp(values, self.exponent), -most, most)
 
 
-def shown(volume: Volume, mask: Mask, window: Window) -> Shown:
+def shown(volume: Volume, mask: Mask, window: Window, absent: Mask | None = None) -> Shown:
     """Return a crop of a volume as an engine sees it.
 
     Voxels outside the mask that are not finite are void: padding, or a background of NaN. Close to the mask they
@@ -63,10 +63,13 @@ def shown(volume: Volume, mask: Mask, window: Window) -> Shown:
         volume: the scan.
         mask: True = fill, (I, J, K).
         window: the crop; it has known voxels around each part of the mask.
+        absent: True = void too, although there may be a value, (I, J, K); None if there is none.
     """
     turn = Orientation.of(volume.affine)
     image, masked = volume.intensities(window), mask[window]
     void = ~np.isfinite(image) & ~masked
+    if absent is not None:
+        void |= absent[window] & ~masked
     unknown = masked.copy()
     if void.any():
         image[void] = image[~(void | masked)].min()

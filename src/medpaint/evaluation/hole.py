@@ -45,7 +45,8 @@ class EvaluationHole:
             UsageError: an unknown engine, or one whose package is not installed.
         """
         mask = self.reference.mask
-        return choose(parameters, mask, self.damaged.spacing_mm, void=void_of(self.damaged, mask))
+        void = void_of(self.damaged, mask)
+        return choose(parameters, mask, self.damaged.spacing_mm, void=void, volume=self.damaged)
 
     def restored(self, engine: Engine, seed: int) -> Volume:
         """Return the scan with the hole filled and blended in, as restoration does it."""

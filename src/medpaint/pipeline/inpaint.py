@@ -7,13 +7,14 @@ from time import perf_counter
 import numpy as np
 
 from medpaint.core.types import Progress
+from medpaint.engines.asking import Trial
 from medpaint.engines.choice import choose
 from medpaint.engines.doubts import doubts, unfamiliar
 from medpaint.engines.filling import Filling, fill
 from medpaint.engines.showing import void_of
 from medpaint.parameters import FillParameters
 from medpaint.pipeline.case import Case, Filled
-from medpaint.record.entries import InpaintEntry
+from medpaint.record.entries import InpaintEntry, TrialEntry
 
 __all__ = ["inpaint"]
 
@@ -27,7 +28,7 @@ def inpaint(case: Case, parameters: FillParameters, *, progress: Progress | None
     """
     started = perf_counter()
     void = void_of(case.volume, case.mask)
-    chosen = choose(parameters, case.mask, case.volume.spacing_mm, void=void)
+    chosen = choose(parameters, case.mask, case.volume.spacing_mm, void=void, volume=case.volume)
     if not case.mask.any():
         nothing = np.empty(0, case.volume.encoding.intensity_dtype)
         return Filled(case.mask, nothing, case.draft.inpainted(None, parameters))
@@ -35,18 +36,37 @@ def inpaint(case: Case, parameters: FillParameters, *, progress: Progress | None
     entry = InpaintEntry(
         engine=chosen.name,
         reason=chosen.reason,
+        trial=_trial(chosen.trial),
         filled_by=filling.filled_by,
         device=filling.device,
         weights_sha256=filling.weights_sha256,
         options=dict(chosen.options),
         windows=filling.windows,
         warnings=(
-            *doubts(filling.filled_by, case.mask, case.volume.spacing_mm, void),
+            *doubts(filling.filled_by, case.mask, case.volume.spacing_mm, void, chosen.trial),
             *_unfamiliar(filling, case, parameters),
         ),
         seconds=round(perf_counter() - started, 4),
     )
     return Filled(case.mask, filling.values[0], case.draft.inpainted(entry, parameters))
+
+
+def _trial(trial: Trial | None) -> TrialEntry | None:
+    """Return what the record says of a trial."""
+    if trial is None:
+        return None
+    errors = {name: _brief(error) for name, error in trial.errors.items()}
+    return TrialEntry(
+        errors=errors,
+        voxels=trial.voxels,
+        shares=dict(trial.shares),
+        expected_error=_brief(trial.expected_error),
+    )
+
+
+def _brief(error: float) -> float:
+    """Return an error with the digits that mean something."""
+    return float(f"{error:.4g}")
 
 
 def _unfamiliar(filling: Filling, case: Case, parameters: FillParameters) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ __all__ = [
     "ReadEntry",
     "Record",
     "Repaired",
+    "TrialEntry",
     "WriteEntry",
 ]
 
@@ -84,11 +85,23 @@ class MaskEntry(_Entry):
     seconds: float = 0.0
 
 
+class TrialEntry(_Entry):
+    """How close engines came to known voxels of the scan that were hidden from them."""
+
+    errors: dict[str, float] = Field(description="Root mean square error by engine, in the units of the scan.")
+    voxels: int = Field(description="Hidden voxels of tissue.")
+    shares: dict[str, float] = Field(description="Share of each engine in the mean of them that comes closest.")
+    expected_error: float = Field(
+        description="Root mean square error of that mean: an estimate of the error of what `auto` fills."
+    )
+
+
 class InpaintEntry(_Entry):
     """What filled the mask."""
 
     engine: str = Field(description="The engine that was chosen.")
     reason: str = Field(description="Why this one.")
+    trial: TrialEntry | None = Field(None, description="What the scan itself said; null if it was not asked.")
     filled_by: dict[str, int] = Field(
         default_factory=dict,
         description="Masked voxels by what really filled them: the engine, or what it left them to.",

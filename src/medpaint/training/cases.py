@@ -12,7 +12,8 @@ import numpy as np
 from medpaint.core.errors import InputError, MedpaintError
 from medpaint.core.types import FloatArray, Mask, Window
 from medpaint.corrupt import LesionShape, kinds
-from medpaint.engines.learned.gaps import MOST_LOST, beside_gap, lost_axis
+from medpaint.engines.gaps import MOST_LOST, lost_axis
+from medpaint.engines.learned.beside import beside_gap
 from medpaint.engines.learned.networks.names import NETWORKS, NetworkName
 from medpaint.engines.learned.resampling import resampled, working_shape, working_size
 from medpaint.engines.learned.start import Start

@@ -13,14 +13,16 @@ from medpaint.core.types import FloatArray, Mask, Spacing
 from medpaint.engines.base import Engine, Fill, Hole
 from medpaint.engines.learned.networks.names import NETWORKS
 from medpaint.engines.membrane import Membrane
+from medpaint.engines.mixture import Mixture
 from medpaint.engines.registry import engine_names, load_engine
 from medpaint.phantoms import head
 
 ISOTROPIC: Spacing = (1.0, 1.0, 1.0)
 SHAPE = (20, 22, 18)
 MEMBRANE = "membrane over nearest"
-NAMES = (*engine_names(), MEMBRANE)
-NARROW = ("nearest", "harmonic", "biharmonic", "telea", "navier-stokes", MEMBRANE)
+MIXTURE = "harmonic + nearest"
+NAMES = (*engine_names(), MEMBRANE, MIXTURE)
+NARROW = ("nearest", "harmonic", "biharmonic", "linear", "telea", "navier-stokes", MEMBRANE, MIXTURE)
 """Engines that see less than a small volume."""
 
 Maker = Callable[[str], Engine]
@@ -50,7 +52,7 @@ MASKS = {
 
 def own_mask(name: str) -> Mask:
     """Return a mask that the engine's own method fills."""
-    return GAPS if name == "resnet2d" else HOLE
+    return GAPS if name in {"resnet2d", "linear"} else HOLE
 
 
 def filler(name: str) -> str:
@@ -74,6 +76,9 @@ def engine_of(tmp_path_factory: pytest.TempPathFactory) -> Maker:
         options[name] |= {} if network.for_lost_slices else {"pace": "quick"}
 
     def made(name: str) -> Engine:
+        if name == MIXTURE:
+            shares = {"harmonic": 0.6, "nearest": 0.4}
+            return Mixture(load_engine("harmonic"), "harmonic", shares, {"nearest": load_engine("nearest")})
         return Membrane(load_engine("nearest")) if name == MEMBRANE else load_engine(name, **options[name])
 
     return made

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -84,7 +85,9 @@ def test_error_relative_to_harmonic_needs_no_harmonic_in_the_plan(clean: Path) -
 def test_engine_is_chosen_as_in_restoration(clean: Path) -> None:
     made = hole_in(read_clean(Subject.of(clean)), hole_kinds(["slices:1"])[0], 0, seed=0)
     asked = FillParameters(engine="auto", membrane=True)
-    assert made.chosen(asked) == choose(asked, made.reference.mask, made.damaged.spacing_mm)
+    chosen = choose(asked, made.reference.mask, made.damaged.spacing_mm, volume=made.damaged)
+    assert made.chosen(asked) == chosen
+    assert chosen.trial is not None
 
 
 def test_constant_offset_with_a_floor_changes_only_the_floor(tmp_path: Path) -> None:
@@ -159,8 +162,8 @@ class Faulty:
 def test_failing_engine_does_not_stop_the_others(
     clean: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], seed: int, reason: str
 ) -> None:
-    def choice(parameters: FillParameters, mask: Mask, spacing_mm: Spacing, *, void: Mask | None = None) -> Chosen:
-        chosen = choose(parameters, mask, spacing_mm, void=void)
+    def choice(parameters: FillParameters, mask: Mask, spacing_mm: Spacing, **scan: Any) -> Chosen:
+        chosen = choose(parameters, mask, spacing_mm, **scan)
         return replace(chosen, engine=Faulty()) if parameters.engine == "nearest" else chosen
 
     monkeypatch.setattr("medpaint.evaluation.hole.choose", choice)

@@ -97,7 +97,8 @@ class Exemplar:
             void=hole.void,
         )
         filled_by = np.where(learned[hole.mask], 0, 1).astype(np.uint8)
-        return Fill(filled[hole.mask][np.newaxis], ("exemplar", "biharmonic"), filled_by)
+        stages = {"biharmonic": smooth[hole.mask]}
+        return Fill(filled[hole.mask][np.newaxis], ("exemplar", "biharmonic"), filled_by, stages=stages)
 
 
 def sharpened(

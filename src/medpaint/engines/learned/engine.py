@@ -15,8 +15,8 @@ import numpy as np
 from medpaint.core.types import FloatArray, Mask, Window
 from medpaint.engines.base import Fill, Hole, known_voxels
 from medpaint.engines.exemplar.detail import Pace
-from medpaint.engines.learned.gaps import beside_gap, lost_axis, lost_slices
-from medpaint.engines.learned.interpolation import interpolated_gaps
+from medpaint.engines.gaps import lost_axis, lost_slices
+from medpaint.engines.learned.beside import beside_gap
 from medpaint.engines.learned.networks.names import NETWORKS, NetworkName
 from medpaint.engines.learned.resampling import resampled, working_shape
 from medpaint.engines.learned.start import CHANNELS, Start
@@ -51,8 +51,7 @@ class Learned:
     resampled back: the scan itself is never resampled. Holes larger than a window are covered by overlapping
     windows, whose outputs are averaged with smooth weights. The fill stays within the range of the known voxels
     around it. The network was not trained for holes without exemplars: they keep the smooth fill. The network for
-    lost slices starts from the smooth fill, and leaves all other holes to it; where interpolation between the
-    adjacent slices evidently does better, it gives way to that. Each voxel is reported as filled by
+    lost slices starts from the smooth fill, and leaves all other holes to it. Each voxel is reported as filled by
     what changed it last.
 
     Attributes:
@@ -82,11 +81,12 @@ class Learned:
             hole.image, hole.mask, void=hole.void, spacing_mm=hole.spacing_mm, seed=seed, pace=self.pace
         )
         filled, changed = self._corrected(start)
-        replaced = self._interpolated(start, filled, changed)
-        by = (replaced[hole.mask], changed[hole.mask], start.learned[hole.mask])
-        filled_by = np.select(by, [3, 0, 1], 2).astype(np.uint8)
-        fillers = (self.name, "exemplar", "biharmonic", "interpolation")
-        fill = Fill(filled[hole.mask][np.newaxis], fillers, filled_by)
+        filled_by = np.select((changed[hole.mask], start.learned[hole.mask]), [0, 1], 2).astype(np.uint8)
+        stages = {"biharmonic": start.smooth[hole.mask]}
+        if self.pace is not None:
+            stages["exemplar"] = start.filled[hole.mask]
+        fillers = (self.name, "exemplar", "biharmonic")
+        fill = Fill(filled[hole.mask][np.newaxis], fillers, filled_by, stages=stages)
         if not (filled_by == 0).any():
             return fill
         loaded = load_weights(self.name, self.weights, device=self.device)
@@ -107,20 +107,6 @@ class Learned:
             filled[window][hole] = np.clip(after, known.min(), known.max())[hole]
             changed[window] = correction != 0.0
         return filled, changed
-
-    def _interpolated(self, start: Start, filled: FloatArray, changed: Mask) -> Mask:
-        """Interpolate lost slices in place if the network does worse there; return which voxels, (I, J, K)."""
-        replaced = np.zeros(changed.shape, dtype=bool)
-        if not NETWORKS[self.name].for_lost_slices:
-            return replaced
-        for window in self._windows(start):
-            axis = self._axis(start, window)
-            if axis is None or not changed[window].any():
-                continue
-            wanted, known = (np.moveaxis(array[window], axis, 0) for array in (start.mask, start.known))
-            part = interpolated_gaps(np.moveaxis(filled[window], axis, 0), wanted, known)
-            np.moveaxis(replaced[window], axis, 0)[...] = part
-        return replaced
 
     def _windows(self, start: Start) -> list[Window]:
         """Return the windows of what a network sees."""

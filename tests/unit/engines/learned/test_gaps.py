@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from medpaint.core.types import Mask
-from medpaint.engines.learned.gaps import beside_gap, gap_axes, lost_axis
+from medpaint.engines.gaps import gap_axes, lost_axis
+from medpaint.engines.learned.beside import beside_gap
 from medpaint.engines.learned.start import CHANNELS
 
 SHAPE = (30, 26, 28)

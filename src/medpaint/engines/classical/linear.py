@@ -1,0 +1,63 @@
+"""Lost slices as straight lines between the slices on either side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+
+from medpaint.core.types import FloatArray, Mask
+from medpaint.engines.base import Fill, Hole, known_voxels
+from medpaint.engines.classical.biharmonic import fill_biharmonic
+from medpaint.engines.gaps import gap_axes
+
+__all__ = ["Linear", "between"]
+
+
+@final
+@dataclass(frozen=True)
+class Linear:
+    """Interpolates lost slices linearly, in the distance from the nearest slice on either side.
+
+    A voxel is interpolated if it is known in both of those slices. All other voxels, and other holes, get the
+    biharmonic fill, in which the interpolated ones count as known; they are reported as filled by it.
+    """
+
+    context_mm: float = 0.0
+
+    def fill(self, hole: Hole, *, seed: int) -> Fill:
+        """Return the interpolated fill; see `Engine`.
+
+        Raises:
+            ConvergenceError: the biharmonic equations could not be solved.
+        """
+        del seed
+        filled, rest = hole.image.copy(), hole.mask.copy()
+        for axis in gap_axes(hole.mask, hole.void):
+            certain = known_voxels(rest, hole.void)
+            left, known = np.moveaxis(rest, axis, 0), np.moveaxis(certain, axis, 0)
+            _interpolate(np.moveaxis(filled, axis, 0), left, known)
+        if rest.any():
+            filled = fill_biharmonic(filled, rest, hole.spacing_mm)
+        filled_by = rest[hole.mask].astype(np.uint8)
+        return Fill(filled[hole.mask][np.newaxis], ("linear", "biharmonic"), filled_by)
+
+
+def between(below: FloatArray, above: FloatArray, count: int) -> FloatArray:
+    """Return `count` equally spaced slices between two, (J, K) each, by linear interpolation: (count, J, K)."""
+    share = (np.arange(1, count + 1) / (count + 1)).astype(below.dtype)[:, np.newaxis, np.newaxis]
+    slices: FloatArray = (1 - share) * below + share * above
+    return slices
+
+
+def _interpolate(slices: FloatArray, wanted: Mask, known: Mask) -> None:
+    """Fill lost slices in place, and clear `wanted` where they are; all are (S, J, K), slices first."""
+    seen = np.flatnonzero(known.any(axis=(1, 2)))
+    for below, above in zip(seen[:-1].tolist(), seen[1:].tolist(), strict=True):
+        gap = slice(below + 1, above)
+        if above - below < 2 or not wanted[gap].any():
+            continue
+        filled = wanted[gap] & known[below] & known[above]
+        slices[gap][filled] = between(slices[below], slices[above], above - below - 1)[filled]
+        wanted[gap] &= ~filled

@@ -1,0 +1,24 @@
+"""What is hidden."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from medpaint.core.types import Mask, Window
+
+__all__ = ["Sham"]
+
+
+@dataclass(frozen=True, eq=False)
+class Sham:
+    """Known voxels of a scan to be hidden and filled, as if they were lost.
+
+    Attributes:
+        window: the part of the scan that engines work in.
+        hidden: True = hidden, (I, J, K) in the window. All of these voxels are known.
+        scale: size of what is hidden relative to what was lost, along one axis.
+    """
+
+    window: Window
+    hidden: Mask
+    scale: float = 1.0

@@ -1,0 +1,179 @@
+"""Known tissue to hide: copies of the holes, smaller, where the scan looks like it does around them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation, zoom
+
+from medpaint.core.boxes import bounding_box, grown
+from medpaint.core.types import FloatArray, Mask, Spacing, Window
+from medpaint.core.volume import Volume
+from medpaint.engines.shams.base import Sham
+from medpaint.engines.windows import windows
+
+__all__ = ["hidden_holes"]
+
+_SHARE: Final = 1 / 3
+"""Largest share of the mask's voxels that is hidden, to bound the time."""
+
+_MOST: Final = 3
+"""Largest number of copies."""
+
+_FEWEST: Final = 30
+"""Voxels below which a copy says nothing."""
+
+_NEAR_MM: Final = 60.0
+"""How far from a hole a copy may lie."""
+
+_SEEN_MM: Final = 150.0
+"""Margin around the copies that engines see."""
+
+_APART_MM: Final = 6.0
+"""Distance of a copy from anything unknown, so that both have known tissue around them."""
+
+_PLACES: Final = 400
+"""Number of places that are compared."""
+
+_PROBES: Final = 150
+"""Number of voxels by which they are compared."""
+
+_Voxels = NDArray[np.int64]
+"""Voxel indices, (N, 3)."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Shape:
+    """A copy of a hole, and the layer of voxels around it, as steps from its corner.
+
+    Attributes:
+        inside: (N, 3).
+        rim: (R, 3).
+    """
+
+    inside: _Voxels
+    rim: _Voxels
+
+
+def hidden_holes(volume: Volume, mask: Mask, void: Mask | None, *, seed: int) -> list[Sham]:
+    """Return copies of the largest holes to hide, each near the hole it was made from, in one sham.
+
+    A copy is scaled down so that all together are at most a third of the mask. Among places that are known
+    throughout, it lies where the intensities around it are most like those around the hole.
+
+    Args:
+        volume: the scan.
+        mask: True = fill, (I, J, K).
+        void: True = outside the image, (I, J, K); None if there is none.
+        seed: draws the places that are compared.
+
+    Returns:
+        One sham; none where no copy fits.
+    """
+    spacing_mm = volume.spacing_mm
+    parts = sorted(windows(mask, spacing_mm, 0.0), key=lambda part: -np.count_nonzero(mask[part]))[:_MOST]
+    sizes = [int(np.count_nonzero(mask[part])) for part in parts]
+    scale = min(1.0, (_SHARE * np.count_nonzero(mask) / sum(sizes)) ** (1 / 3))
+    rng = np.random.default_rng(seed)
+    taken = mask.copy() if void is None else mask | void
+    hidden = np.zeros(mask.shape, dtype=bool)
+    for part, size in zip(parts, sizes, strict=True):
+        if size * scale**3 >= _FEWEST:
+            for window, copy in _copies(volume, mask, taken, part, scale, rng):
+                hidden[window] |= copy
+                taken[window] |= copy
+    box = bounding_box(hidden)
+    if box is None:
+        return []
+    window = _near(box, _SEEN_MM, spacing_mm, mask.shape)
+    return [Sham(window, hidden[window], scale)]
+
+
+def _copies(
+    volume: Volume, mask: Mask, taken: Mask, part: Window, scale: float, rng: np.random.Generator
+) -> Iterator[tuple[Window, Mask]]:
+    """Yield a copy of one hole, and the window that it lies in; nothing where no place is known throughout."""
+    spacing_mm = volume.spacing_mm
+    near = _near(part, _NEAR_MM, spacing_mm, mask.shape)
+    image = volume.intensities(near)
+    unknown = taken[near] | ~np.isfinite(image)
+    probes = _some(np.argwhere(_around(mask[near]) & ~unknown), rng)
+    shape = _shape(mask[part], scale, rng)
+    if not len(probes) or shape is None:
+        return
+    wanted = image[tuple(probes.T)]
+    corners = _free(unknown, shape, spacing_mm, rng)
+    if not len(corners):
+        return
+    corner = corners[np.argmin([_unlike(image, shape.rim + one, wanted) for one in corners])]
+    copy = np.zeros(unknown.shape, dtype=bool)
+    copy[tuple((shape.inside + corner).T)] = True
+    yield near, copy
+
+
+def _near(part: Window, margin_mm: float, spacing_mm: Spacing, shape: tuple[int, ...]) -> Window:
+    """Return a window grown by a margin in mm."""
+    i, j, k = (int(np.ceil(margin_mm / size)) for size in spacing_mm)
+    return grown(part, (i, j, k), shape)
+
+
+def _around(mask: Mask) -> Mask:
+    """Return the two layers of voxels around a mask, (I, J, K)."""
+    box = bounding_box(mask)
+    ring = np.zeros_like(mask)
+    if box is not None:
+        part = grown(box, (2, 2, 2), mask.shape)
+        ring[part] = binary_dilation(mask[part], np.ones((3, 3, 3), dtype=bool), iterations=2) & ~mask[part]
+    return ring
+
+
+def _shape(hole: Mask, scale: float, rng: np.random.Generator) -> _Shape | None:
+    """Return a hole scaled down, and probes around it; None if nothing is left of it."""
+    small = hole
+    if scale < 1.0:
+        factors = [max(1, round(size * scale)) / size for size in hole.shape]
+        small = zoom(hole.astype(np.float32), factors, order=1, grid_mode=True, mode="grid-constant") > 0.5
+    padded = np.pad(small, 2)
+    if not padded.any():
+        return None
+    ring = _around(padded)
+    return _Shape(np.argwhere(padded) - 2, _some(np.argwhere(ring), rng) - 2)
+
+
+def _free(unknown: Mask, shape: _Shape, spacing_mm: Spacing, rng: np.random.Generator) -> _Voxels:
+    """Return corners at which a copy lies apart from all that is unknown, at most `_PLACES`, (P, 3)."""
+    lowest = np.minimum(shape.rim.min(axis=0), 0)
+    room = np.array(unknown.shape) - np.maximum(shape.rim, 0).max(axis=0) + lowest
+    if (room <= 0).any():
+        return np.empty((0, 3), dtype=np.int64)
+    drawn = rng.integers(0, room, size=(8 * _PLACES, 3)) - lowest
+    i, j, k = (int(np.ceil(_APART_MM / size)) for size in spacing_mm)
+    margin = np.array((i, j, k))
+    counts = np.pad(unknown.astype(np.int32), [(1, 0)] * 3).cumsum(0).cumsum(1).cumsum(2)
+    extent = shape.inside.max(axis=0) + 1
+    low = np.maximum(drawn - margin, 0)
+    high = np.minimum(drawn + extent + margin, unknown.shape)
+    total = np.zeros(len(drawn), dtype=np.int64)
+    for pick in np.ndindex(2, 2, 2):
+        corner = np.where(pick, high, low)
+        total += (-1) ** (3 - sum(pick)) * counts[tuple(corner.T)]
+    free: _Voxels = drawn[total == 0][:_PLACES]
+    return free
+
+
+def _unlike(image: FloatArray, probes: _Voxels, wanted: FloatArray) -> float:
+    """Return how much the intensities at probes, (P, 3), differ in distribution from `wanted`, (R,)."""
+    found = image[tuple(probes.T)]
+    places = np.linspace(0.0, 1.0, 21)
+    return float(np.abs(np.quantile(found, places) - np.quantile(wanted, places)).mean())
+
+
+def _some(voxels: _Voxels, rng: np.random.Generator) -> _Voxels:
+    """Return at most `_PROBES` of some voxels, (N, 3)."""
+    if len(voxels) <= _PROBES:
+        return voxels
+    return voxels[np.sort(rng.choice(len(voxels), _PROBES, replace=False))]

@@ -18,6 +18,9 @@ _MOST_GAPS: Final = 6
 _SHARE: Final = 1 / 6
 """Share of the body's extent along one axis that is hidden of a slice, to bound the time."""
 
+_PLACES: Final = (0.35, 0.65)
+"""Where the middle of the strip lies below and above a gap, as a share of that extent."""
+
 _FEWEST: Final = 24
 """Smallest extent of what is hidden, in voxels, where the body has as many."""
 
@@ -31,7 +34,7 @@ _APART: Final = 5
 def hidden_slices(mask: Mask, void: Mask | None, axis: int, box: Window) -> list[Sham]:
     """Return slices to hide below and above the gaps of a mask.
 
-    Of each slice only a strip through the middle of the body is hidden, about a sixth of it; beyond the strip the
+    Of each slice only a strip across the body is hidden, about a sixth of it; beyond the strip the
     engines see nothing. The slices are an even number of steps from those that were lost, because many scans
     acquire every other slice first, and what is between two slices of one pass is unlike what is between two of
     the other. There is no sham on a side that has too few known slices.
@@ -46,8 +49,12 @@ def hidden_slices(mask: Mask, void: Mask | None, axis: int, box: Window) -> list
     lost = some & unseen
     edges = np.flatnonzero(np.diff(np.concatenate([[False], lost, [False]]).astype(np.int8)))
     gaps = list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
-    found = [_beside(unseen, *gap, above=above) for gap in _spread(gaps) for above in (False, True)]
-    shams = [_strip(mask, void, axis, box, slices) for slices in found if slices is not None]
+    shams = []
+    for gap in _spread(gaps):
+        for above, place in zip((False, True), _PLACES, strict=True):
+            slices = _beside(unseen, *gap, above=above)
+            if slices is not None:
+                shams.append(_strip(mask, void, axis, box, slices, place))
     return [sham for sham in shams if sham.hidden.any()]
 
 
@@ -70,13 +77,13 @@ def _beside(unseen: Mask, first: int, stop: int, *, above: bool) -> slice | None
     return None
 
 
-def _strip(mask: Mask, void: Mask | None, axis: int, box: Window, slices: slice) -> Sham:
-    """Return the sham that hides a strip of some slices."""
+def _strip(mask: Mask, void: Mask | None, axis: int, box: Window, slices: slice, place: float) -> Sham:
+    """Return the sham that hides a strip of some slices, centred at a share of the body's extent."""
     window = list(box)
     wide = max((other for other in range(3) if other != axis), key=lambda one: box[one].stop - box[one].start)
     extent = box[wide].stop - box[wide].start
     width = max(min(_FEWEST, extent), round(_SHARE * extent))
-    start = box[wide].start + (extent - width) // 2
+    start = box[wide].start + min(extent - width, max(0, round(place * extent - width / 2)))
     window[wide] = slice(start, start + width)
     lowest = max(0, slices.start - _SEEN - (slices.stop - slices.start))
     highest = min(mask.shape[axis], slices.stop + _SEEN + (slices.stop - slices.start))

@@ -70,7 +70,9 @@ class FillParameters(BaseModel):
         "", description="Weights that you trained, for an engine with a network; empty: the shipped ones."
     )
     device: Literal["cpu", "cuda"] = Field("cpu", description="Where a network runs.")
-    seed: int = Field(0, ge=0, lt=2**32, description="Seed of engines that draw random numbers.")
+    seed: int = Field(
+        0, ge=0, lt=2**32, description="Seed of engines that draw random numbers, and of what auto hides."
+    )
     membrane: bool = Field(
         default=False,
         description="Close the gap between fill and tissue at the border by a smooth field inside the hole.",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from medpaint.core.errors import MaskError
 from medpaint.core.foreground import foreground_of
 from medpaint.core.types import Mask
 from medpaint.core.volume import Volume
@@ -111,7 +113,10 @@ def ask(
     else:
         shams, others = hidden_holes(volume, mask, void, seed=seed), _FOR_HOLES
     engines = {name: engine, **{one: load_engine(one) for one in others if one != name}}
-    found = [_missed(volume, mask, sham, engines, foreground.threshold, seed) for sham in shams]
+    found = []
+    for sham in shams:
+        with suppress(MaskError):  # hidden voxels with nothing known around them, as between two paddings
+            found.append(_missed(volume, mask, sham, engines, foreground.threshold, seed))
     if sum(len(one.tile) for one in found) < _FEWEST:
         return None
     return _judged(found, min(sham.scale for sham in shams))

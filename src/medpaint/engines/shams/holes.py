@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, zoom
 
-from medpaint.core.boxes import bounding_box, grown
+from medpaint.core.boxes import bounding_box, grown, within
 from medpaint.core.types import FloatArray, Mask, Spacing, Window
 from medpaint.core.volume import Volume
 from medpaint.engines.shams.base import Sham
@@ -74,23 +74,53 @@ def hidden_holes(volume: Volume, mask: Mask, void: Mask | None, *, seed: int) ->
     Returns:
         One sham; none where no copy fits.
     """
-    spacing_mm = volume.spacing_mm
-    parts = sorted(windows(mask, spacing_mm, 0.0), key=lambda part: -np.count_nonzero(mask[part]))[:_MOST]
-    sizes = [int(np.count_nonzero(mask[part])) for part in parts]
-    scale = min(1.0, (_SHARE * np.count_nonzero(mask) / sum(sizes)) ** (1 / 3))
+    box = bounding_box(mask)
+    if box is None:
+        return []
+    outer = _near(box, _NEAR_MM, volume.spacing_mm, mask.shape)
+    scale = _scale(mask[outer], volume.spacing_mm)
+    hidden = _hidden(volume.cropped(outer), mask[outer], None if void is None else void[outer], scale, seed)
+    copies = bounding_box(hidden)
+    if copies is None:
+        return []
+    found = _moved(copies, outer)
+    window = _near(found, _SEEN_MM, volume.spacing_mm, mask.shape)
+    seen = np.zeros([part.stop - part.start for part in window], dtype=bool)
+    seen[within(found, window)] = hidden[copies]
+    return [Sham(window, seen, scale)]
+
+
+def _scale(mask: Mask, spacing_mm: Spacing) -> float:
+    """Return the size of copies of the largest holes, along one axis, so that they are a share of the mask."""
+    size = sum(int(np.count_nonzero(mask[part])) for part in _largest(mask, spacing_mm))
+    return float(min(1.0, (_SHARE * np.count_nonzero(mask) / size) ** (1 / 3)))
+
+
+def _largest(mask: Mask, spacing_mm: Spacing) -> list[Window]:
+    """Return the windows of the largest holes."""
+    return sorted(windows(mask, spacing_mm, 0.0), key=lambda part: -np.count_nonzero(mask[part]))[:_MOST]
+
+
+def _hidden(volume: Volume, mask: Mask, void: Mask | None, scale: float, seed: int) -> Mask:
+    """Return the copies of the largest holes, (I, J, K)."""
     rng = np.random.default_rng(seed)
     taken = mask.copy() if void is None else mask | void
     hidden = np.zeros(mask.shape, dtype=bool)
-    for part, size in zip(parts, sizes, strict=True):
-        if size * scale**3 >= _FEWEST:
-            for window, copy in _copies(volume, mask, taken, part, scale, rng):
-                hidden[window] |= copy
-                taken[window] |= copy
-    box = bounding_box(hidden)
-    if box is None:
-        return []
-    window = _near(box, _SEEN_MM, spacing_mm, mask.shape)
-    return [Sham(window, hidden[window], scale)]
+    for part in _largest(mask, volume.spacing_mm):
+        if np.count_nonzero(mask[part]) * scale**3 < _FEWEST:
+            continue
+        for window, copy in _copies(volume, mask, taken, part, scale, rng):
+            hidden[window] |= copy
+            taken[window] |= copy
+    return hidden
+
+
+def _moved(window: Window, outer: Window) -> Window:
+    """Return a window of a window as one of the whole."""
+    i, j, k = (
+        slice(part.start + first.start, part.stop + first.start) for part, first in zip(window, outer, strict=True)
+    )
+    return i, j, k
 
 
 def _copies(

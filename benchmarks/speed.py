@@ -11,12 +11,11 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from speed_cases import CASES, QUICK, SERIES, Case, write_inputs
+from speed_cases import CASES, QUICK, SERIES, SMALL, Case, write_inputs
 from speed_others import Other, measured_others
 from speed_page import Measured, page_of
 from speed_runs import Pairs, Run, Version, difference, restored_by, run, run_again, voxel_mb, words_of
@@ -36,14 +35,14 @@ def main() -> None:
     versions = Version.at("old", arguments.against), Version.at("new", arguments.new)
     described = versions[0].described(), versions[1].described()
     cases = QUICK if arguments.quick else CASES
-    series = tuple(case for case in SERIES if case in cases)
-    chosen = [tuple(case for case in some if arguments.only in case.name) for some in (cases, series)]
-    if not chosen[0]:
+    chosen = tuple(case for case in cases if arguments.only in case.name)
+    if not chosen:
         message = f"expected part of the name of a case, among {', '.join(case.name for case in cases)}"
         raise SystemExit(message)
+    chosen = tuple(dict.fromkeys((*SMALL, *chosen)))
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(versions, 1 if arguments.quick else arguments.pairs, Path(folder))
-        measured = bench.measured(described, arguments.data, chosen[0], chosen[1])
+        measured = bench.measured(described, arguments.data, chosen)
     page = page_of(measured)
     print(page)
     if arguments.output:
@@ -60,7 +59,9 @@ def _arguments() -> argparse.Namespace:
         "--new", type=Path, default=HERE, help=f"the newer version: {old_or_new}; default: this one"
     )
     parser.add_argument("--pairs", type=int, default=3, help="runs of each version")
-    parser.add_argument("--only", default="", help="only the cases whose names contain this text")
+    parser.add_argument(
+        "--only", default="", help="only the cases whose names contain this text, and the small ones"
+    )
     parser.add_argument("--quick", action="store_true", help="one pair of a few cases, to see that it works")
     parser.add_argument("--output", type=Path, help="Markdown page to write; printed in any case")
     return parser.parse_args()
@@ -74,17 +75,15 @@ class Bench:
         self.pairs = pairs
         self.folder = folder
 
-    def measured(
-        self, described: tuple[str, str], data: Path, cases: Sequence[Case], series: Sequence[Case]
-    ) -> Measured:
-        """Return the costs of the cases, of those of `series` within one process too, and of other packages."""
-        write_inputs(data, self.folder, tuple(cases))
+    def measured(self, described: tuple[str, str], data: Path, cases: tuple[Case, ...]) -> Measured:
+        """Return the costs of the cases, of those in `SERIES` within one process too, and of other packages."""
+        write_inputs(data, self.folder, cases)
         self._read_ahead(cases[0])
         nothing = Measured(described, self._pairs("--help"), {}, {}, {}, {}, {}, ())
         results = nothing
         for case in cases:
             results = self._with(results, case)
-        again = {case: self._again(case) for case in series}
+        again = {case: self._again(case) for case in SERIES if case in cases}
         return replace(results, again=again, others=self._others())
 
     def _read_ahead(self, case: Case) -> None:

@@ -16,6 +16,8 @@ from pathlib import Path
 from statistics import mean
 from typing import Any, Final
 
+from engine_scans import group_of
+
 from medpaint.engines.learned.networks.names import NETWORKS
 from medpaint.evaluation.run import Row
 from medpaint.evaluation.tables import read_scores, summarised
@@ -127,7 +129,7 @@ def score_table(rows: Sequence[Row], kind: str) -> str:
     groups: dict[str, list[Row]] = defaultdict(list)
     rows = [row for row in rows if row.kind in SCORED.get(kind, (row.kind,))]
     for row in rows:
-        groups[group_of(row)].append(row)
+        groups[group_of(row).title].append(row)
     for group, own in groups.items():
         summary = summarised(own)
         for hole in dict.fromkeys((one.kind, one.bin) for one in summary):
@@ -140,14 +142,6 @@ def score_table(rows: Sequence[Row], kind: str) -> str:
                 lines.append(text)
     average = mean(row.rmse_vs_harmonic for row in rows if row.engine == kind)
     return "\n".join(lines) + f"\n\nMean over these holes: {average:.3f}."
-
-
-def group_of(row: Row) -> str:
-    """Return which kind of scan a row is about."""
-    prefix = row.person.rpartition("-")[0]
-    return {"ds002748": "T1w brain", "lesjak": "FLAIR", "sts": "CT thigh"}.get(
-        prefix, "T2w head" if "T2" in row.scan else "T1w head"
-    )
 
 
 CARD: Final = """\

@@ -1,192 +1,140 @@
-"""Time restorations by the size of the hole and by the size of the scan, whole process and in one process.
+"""Time restorations by this version and an older one in turn, and write the result as a page.
 
-    OMP_NUM_THREADS=2 python benchmarks/speed.py --brain SCAN.nii.gz --output docs/reference/speed.md
+    python benchmarks/speed.py --data DATA --against OLD_CHECKOUT --output docs/reference/speed.md
 
-SCAN is a T1w brain at 1 mm. The large scans are made from it by repetition, so that nothing else is needed.
+DATA has the scans that benchmarks/speed_cases.py names. Compared are CPU seconds of whole processes, so that other
+work on the machine matters less; the two versions take turns, so that it matters to both.
 """
 
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 import tempfile
-import time
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from statistics import median
 from typing import Final
 
-import nibabel as nib
-import numpy as np
+from speed_cases import CASES, QUICK, SERIES, SMALL, Case, write_inputs
+from speed_others import Other, measured_others
+from speed_page import Measured, page_of
+from speed_runs import Pairs, Run, Version, difference, restored_by, run, run_again, voxel_mb, words_of
 
-from medpaint.core.types import Array, Mask
-from medpaint.corrupt import lesion_blob
-from medpaint.engines.choice import Effort
-from medpaint.io.reading import read_scan
-from medpaint.pipeline.restore import restore
+HERE: Final = Path(__file__).resolve().parents[1]
 
-EFFORTS: Final[tuple[Effort, ...]] = ("fast", "best")
-HOLES_ML: Final = (0.5, 2.0, 8.0, 15.0, 40.0)
-SMALL_ML: Final = 1.0
-SHAPES: Final = ((160, 200, 150), (256, 256, 256), (512, 512, 200), (512, 512, 400))
+AGAIN: Final = 2
+"""Further restorations in one process."""
 
-
-@dataclass(frozen=True)
-class Timing:
-    """What one restoration cost.
-
-    Attributes:
-        process_s: from entering the command to the next prompt.
-        peak_gb: peak resident memory of that process.
-        next_s: the same restoration within a process that has done one before, reading and writing included.
-        engine: what filled the hole.
-    """
-
-    process_s: float
-    peak_gb: float
-    next_s: float
-    engine: str
+OTHERS: Final = ("brain.nii.gz", "brain-15ml.nii.gz")
+"""Scan and mask that other packages fill too."""
 
 
 def main() -> None:
-    """Measure and print, and write the page if requested."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--brain", type=Path, required=True, help="T1w brain at 1 mm")
-    parser.add_argument("--engine", default="auto")
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--output", type=Path, help="Markdown page to write; printed in any case")
-    arguments = parser.parse_args()
-    volume, _ = read_scan(arguments.brain)
-    data = np.asarray(volume.data)
+    """Measure, print, and write the page if requested."""
+    arguments = _arguments()
+    versions = Version.at("old", arguments.against), Version.at("new", arguments.new)
+    described = versions[0].described(), versions[1].described()
+    cases = QUICK if arguments.quick else CASES
+    chosen = tuple(case for case in cases if arguments.only in case.name)
+    if not chosen:
+        message = f"expected part of the name of a case, among {', '.join(case.name for case in cases)}"
+        raise SystemExit(message)
+    chosen = tuple(dict.fromkeys((*SMALL, *chosen)))
     with tempfile.TemporaryDirectory() as folder:
-        by_hole = {
-            (ml, effort): timed(data, hole(data, ml), Path(folder), arguments, effort)
-            for effort in EFFORTS
-            for ml in HOLES_ML
-        }
-        by_scan = {}
-        for shape in SHAPES:
-            scan = repeated(data, shape)
-            by_scan[shape] = timed(
-                scan, hole(scan[: data.shape[0]], SMALL_ML, scan.shape), Path(folder), arguments
-            )
-    page = page_of(by_hole, by_scan, arguments)
+        bench = Bench(versions, 1 if arguments.quick else arguments.pairs, Path(folder))
+        measured = bench.measured(described, arguments.data, chosen)
+    page = page_of(measured)
     print(page)
     if arguments.output:
         arguments.output.write_text(page, encoding="utf-8")
 
 
-def hole(data: Array, ml: float, shape: tuple[int, ...] | None = None) -> Mask:
-    """Return a hole of a size in the tissue of a brain, on a grid of `shape`, that of the brain by default."""
-    brain = data[:, :200, :150] > np.percentile(data, 60.0)
-    small = lesion_blob(brain, (1.0, 1.0, 1.0), volume_ml=ml, seed=1)
-    mask = np.zeros(shape or data.shape, dtype=bool)
-    mask[tuple(slice(0, size) for size in small.shape)] = small
-    return mask
+def _arguments() -> argparse.Namespace:
+    """Return what the command line says."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the scans")
+    old_or_new = "a source tree, or the python of an environment"
+    parser.add_argument("--against", type=Path, required=True, help=f"the older version: {old_or_new}")
+    parser.add_argument(
+        "--new", type=Path, default=HERE, help=f"the newer version: {old_or_new}; default: this one"
+    )
+    parser.add_argument("--pairs", type=int, default=3, help="runs of each version")
+    parser.add_argument(
+        "--only", default="", help="only the cases whose names contain this text, and the small ones"
+    )
+    parser.add_argument("--quick", action="store_true", help="one pair of a few cases, to see that it works")
+    parser.add_argument("--output", type=Path, help="Markdown page to write; printed in any case")
+    return parser.parse_args()
 
 
-def repeated(data: Array, shape: tuple[int, int, int]) -> Array:
-    """Return a scan of a larger shape, the brain repeated."""
-    times = [-(-size // own) for size, own in zip(shape, data.shape, strict=True)]
-    return np.tile(data, times)[tuple(slice(0, size) for size in shape)]
+class Bench:
+    """Two versions, and a folder for their inputs and products."""
 
+    def __init__(self, versions: tuple[Version, Version], pairs: int, folder: Path) -> None:
+        self.versions = versions
+        self.pairs = pairs
+        self.folder = folder
 
-def timed(data: Array, mask: Mask, folder: Path, arguments: argparse.Namespace, effort: Effort = "fast") -> Timing:
-    """Return the medians of several restorations of one scan."""
-    scan, hidden = folder / "scan.nii.gz", folder / "mask.nii.gz"
-    nib.Nifti1Image(data, np.eye(4)).to_filename(scan)  # type: ignore[no-untyped-call]
-    nib.Nifti1Image(mask.astype(np.uint8), np.eye(4)).to_filename(hidden)  # type: ignore[no-untyped-call]
-    whole, peaks, following = [], [], []
-    for _ in range(arguments.runs):
-        seconds, peak = process(scan, hidden, folder / "restored", arguments.engine, effort)
-        whole.append(seconds)
-        peaks.append(peak)
-    engine = ""
-    for _ in range(arguments.runs + 1):
-        started = time.perf_counter()
-        done = restore(
-            scan,
-            hidden,
-            output=folder / "restored",
-            overwrite=True,
-            engine=arguments.engine,
-            effort=effort,
+    def measured(self, described: tuple[str, str], data: Path, cases: tuple[Case, ...]) -> Measured:
+        """Return the costs of the cases, of those in `SERIES` within one process too, and of other packages."""
+        write_inputs(data, self.folder, cases)
+        self._read_ahead(cases[0])
+        nothing = Measured(described, self._pairs("--help"), {}, {}, {}, {}, {}, ())
+        results = nothing
+        for case in cases:
+            results = self._with(results, case)
+        again = {case: self._again(case) for case in SERIES if case in cases}
+        return replace(results, again=again, others=self._others())
+
+    def _read_ahead(self, case: Case) -> None:
+        """Restore once with each version, so that the first run of a pair finds its files in the cache too."""
+        for version in self.versions:
+            run(version, words_of(case, self.folder, self._output(version, case)))
+
+    def _with(self, results: Measured, case: Case) -> Measured:
+        """Return the results with those of one more case."""
+        pairs = self._pairs(case.name, case)
+        old, new = (self._output(version, case) for version in self.versions)
+        mask, large = self.folder / case.mask, case.file.startswith("large")
+        size = {case: voxel_mb(self.folder / case.file)} if large else {}
+        return replace(
+            results,
+            cases={**results.cases, case: pairs},
+            filled_by={**results.filled_by, case: (restored_by(old), restored_by(new))},
+            differences={**results.differences, case: difference(old, new, mask)},
+            volumes_mb={**results.volumes_mb, **size},
         )
-        following.append(time.perf_counter() - started)
-        engine = done.record.inpaint.engine if done.record.inpaint else ""
-    return Timing(median(whole), median(peaks), median(following[1:]), engine)
 
+    def _pairs(self, name: str, case: Case | None = None) -> Pairs:
+        """Return the runs of both versions in turn, of a case or of ``--help``."""
+        runs: tuple[list[Run], list[Run]] = ([], [])
+        for _ in range(self.pairs):
+            for version, own in zip(self.versions, runs, strict=True):
+                words = words_of(case, self.folder, self._output(version, case)) if case else ["--help"]
+                own.append(run(version, words))
+                print(f"{name}, {version.name}: {own[-1].cpu_s:.1f} CPU s", file=sys.stderr, flush=True)
+        return Pairs(tuple(runs[0]), tuple(runs[1]))
 
-def process(scan: Path, mask: Path, output: Path, engine: str, effort: Effort) -> tuple[float, float]:
-    """Return the seconds and the peak memory, GB, of `medpaint restore`."""
-    code = (
-        "import resource, subprocess, sys;"
-        "code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode;"
-        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss); sys.exit(code)"
-    )
-    words = [sys.executable, "-m", "medpaint", "restore", str(scan), "--mask", str(mask)]
-    words += ["--output", str(output), "--overwrite", "--engine", engine, "--effort", effort]
-    started = time.perf_counter()
-    done = subprocess.run([sys.executable, "-c", code, *words], check=True, capture_output=True, text=True)
-    scale = 1e9 if sys.platform == "darwin" else 1e6
-    return time.perf_counter() - started, float(done.stdout) / scale
+    def _again(self, case: Case) -> tuple[list[tuple[Run, Run]], list[tuple[Run, Run]]]:
+        """Return the first and the next restoration in one process, of both versions in turn."""
+        runs: tuple[list[tuple[Run, Run]], list[tuple[Run, Run]]] = ([], [])
+        for _ in range(self.pairs):
+            for version, own in zip(self.versions, runs, strict=True):
+                words = words_of(case, self.folder, self._output(version, case))
+                own.append(run_again(version, words, AGAIN))
+                costs = " then ".join(f"{one.cpu_s:.1f}" for one in own[-1])
+                print(f"{case.name}, again, {version.name}: {costs} CPU s", file=sys.stderr, flush=True)
+        return runs
 
+    def _output(self, version: Version, case: Case) -> Path:
+        """Return the folder of a case's products."""
+        return self.folder / version.name / case.name
 
-def page_of(
-    by_hole: dict[tuple[float, Effort], Timing],
-    by_scan: dict[tuple[int, int, int], Timing],
-    arguments: argparse.Namespace,
-) -> str:
-    """Return the page."""
-    head = "engine | whole process, s | peak memory, GB | next scan, s |"
-    holes = [f"| hole, ml | effort | {head}", "|---" * 6 + "|"]
-    holes += [f"| {ml:g} | {effort} | {cells(one)} |" for (ml, effort), one in by_hole.items()]
-    scans = [f"| scan, voxels | {head}", "|---" * 5 + "|"]
-    scans += [f"| {' x '.join(map(str, shape))} | {cells(one)} |" for shape, one in by_scan.items()]
-    return PAGE.format(
-        holes="\n".join(holes),
-        scans="\n".join(scans),
-        runs="one run each" if arguments.runs == 1 else f"medians of {arguments.runs} runs",
-        engine=arguments.engine,
-        small=SMALL_ML,
-    )
+    def _others(self) -> list[Other]:
+        """Return the costs of other packages, where their scan was needed by the cases."""
+        scan, mask = (self.folder / name for name in OTHERS)
+        return measured_others(scan, mask) if scan.exists() else []
 
-
-def cells(one: Timing) -> str:
-    """Return a timing as cells of a table."""
-    return f"`{one.engine}` | {one.process_s:.1f} | {one.peak_gb:.2f} | {one.next_s:.1f}"
-
-
-PAGE: Final = """\
-# Speed
-
-The cost of a restoration with the engine `{engine}`, on a CPU with two cores; {runs}. The whole
-process is the time from entering `medpaint restore` to the next prompt, including the start of Python and loading
-the network. The next scan is the time for a further scan in the same process, as in the batches of a cohort,
-including reading and writing. A compressed NIfTI file of 8-bit values is read and written.
-
-## By the size of the hole
-
-One hole in a T1-weighted brain at 1 mm:
-
-{holes}
-
-## By the size of the scan
-
-A hole of {small:g} ml in a scan made of repeated brains, effort `fast`. The engine sees only a crop around the
-hole; what grows is the time for reading, writing and hashing.
-
-{scans}
-
-To repeat this, run
-
-```
-OMP_NUM_THREADS=2 python benchmarks/speed.py --brain SCAN.nii.gz --output docs/reference/speed.md
-```
-
-where SCAN is a T1-weighted brain at 1 mm.
-"""
 
 if __name__ == "__main__":
     main()

@@ -20,7 +20,7 @@ from medpaint.evaluation.kinds import HoleKind
 from medpaint.evaluation.plan import Plan
 from medpaint.evaluation.warmup import WarmUp
 
-__all__ = ["BASELINE", "Row", "evaluate"]
+__all__ = ["BASELINE", "Row", "evaluate", "score_hole"]
 
 BASELINE: Final = "harmonic"
 """Engine whose error the others' errors are divided by; it always fills every hole."""
@@ -106,13 +106,24 @@ def evaluate(
             continue
         for kind in plan.kinds:
             for hole in range(plan.holes):
-                yield from _on_hole(clean, kind, hole, plan, warm_up)
+                yield from score_hole(clean, kind, hole, plan, warm_up)
     if progress is not None:
         progress("scored", 1.0)
 
 
-def _on_hole(clean: Clean, kind: HoleKind, number: int, plan: Plan, warm_up: WarmUp) -> Iterator[Row | LeftOut]:
-    """Yield the rows of one hole."""
+def score_hole(clean: Clean, kind: HoleKind, number: int, plan: Plan, warm_up: WarmUp) -> Iterator[Row | LeftOut]:
+    """Score every engine of a plan on one hole.
+
+    Args:
+        clean: the scan.
+        kind: kind and range of sizes.
+        number: which of the holes of this kind in the scan, from 0.
+        plan: the engines, and what they are made with.
+        warm_up: loads each engine before its first fill is timed.
+
+    Yields:
+        A row for each engine; or what was left out, and why.
+    """
     path, what = str(clean.subject.path), f"{kind.name} {kind.bin}"
     try:
         hole = hole_in(clean, kind, number, seed=plan.seed, shapes=plan.shapes)

@@ -70,7 +70,7 @@ def laplacian(image: FloatArray, mask: Mask, spacing_mm: Spacing, *, rim: bool) 
     count = len(rows)
     places, numbers = _stencils(numbered, rows)
     if rim:
-        around = np.unique(places[numbers == _KNOWN])
+        around = _sorted(places[numbers == _KNOWN], numbered.size)
         further = _stencils(numbered, around)
         places, numbers = np.concatenate([places, further[0]]), np.concatenate([numbers, further[1]])
     weights = _weights(numbers, spacing_mm)
@@ -102,6 +102,13 @@ def _stencils(numbered: NDArray[np.int32], rows: NDArray[np.int64]) -> tuple[NDA
     _, j, k = numbered.shape
     places = rows[:, None] + np.array([-j * k, -k, -1, 0, 1, k, j * k])
     return places, numbered.ravel()[places]
+
+
+def _sorted(places: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+    """Return flat indices in a volume of `size` voxels in ascending order, each once."""
+    found = np.zeros(size, dtype=bool)
+    found[places] = True
+    return np.flatnonzero(found)
 
 
 def _weights(numbers: NDArray[np.int32], spacing_mm: Spacing) -> NDArray[np.float64]:

@@ -48,17 +48,20 @@ ENGINES: Final[Mapping[str, EngineInfo]] = MappingProxyType(
             target="medpaint.engines.classical.harmonic:Harmonic",
             ndim=3,
             summary="Laplace's equation in 3D: smooth, never brighter or darker than the rim",
+            revision=2,
         ),
         "biharmonic": EngineInfo(
             target="medpaint.engines.classical.biharmonic:Biharmonic",
             ndim=3,
             summary="biharmonic equation in 3D: continues slopes across the rim",
+            revision=2,
         ),
         "exemplar": EngineInfo(
             target="medpaint.engines.exemplar.engine:Exemplar",
             ndim=3,
             summary="regression on similar places in the same scan, in 3D: no weights, slower",
             draws=True,
+            revision=2,
         ),
         "unet3d": EngineInfo(
             target="medpaint.engines.learned.engine:unet3d",
@@ -66,6 +69,7 @@ ENGINES: Final[Mapping[str, EngineInfo]] = MappingProxyType(
             summary="network that corrects a quick exemplar fill, in 3D",
             weights_sha256="5e77e6b448636b449cc745d9ce5b34b84165313615496952d93d765bb05ac754",
             draws=True,
+            revision=2,
         ),
         "unet2d": EngineInfo(
             target="medpaint.engines.learned.engine:unet2d",
@@ -73,13 +77,14 @@ ENGINES: Final[Mapping[str, EngineInfo]] = MappingProxyType(
             summary="network that corrects a quick exemplar fill, slice by slice, for thick slices",
             weights_sha256="f6500d3f228a7cf3d3cb1558c732b688f33020ffeb0871b66830c4bb10d2aa92",
             draws=True,
-            revision=2,
+            revision=3,
         ),
         "resnet2d": EngineInfo(
             target="medpaint.engines.learned.engine:resnet2d",
             ndim=3,
             summary="network that fills lost slices from those on either side; biharmonic in other holes",
             weights_sha256="e018d6a64bb4572860e5acad8988b83dc3d55a6a2eab386ebc4a279c96dd8998",
+            revision=2,
         ),
         "telea": EngineInfo(
             target="medpaint.engines.classical.opencv:Telea",

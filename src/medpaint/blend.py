@@ -46,7 +46,7 @@ def alpha_in_mask(mask: Mask, spacing_mm: Spacing, edge_mm: float) -> FloatArray
     return np.asarray(ramp * ramp * (3.0 - 2.0 * ramp), np.float32)
 
 
-def blended(scan: Volume, mask: Mask, filled: FloatArray, alpha: FloatArray) -> Array:
+def blended(scan: Volume, mask: Mask, filled: FloatArray, alpha: FloatArray, *, in_place: bool = False) -> Array:
     """Return the scan's stored values with the filled ones blended in.
 
     Args:
@@ -55,12 +55,13 @@ def blended(scan: Volume, mask: Mask, filled: FloatArray, alpha: FloatArray) -> 
         filled: intensities, one for each True of `mask`, in C order.
         alpha: their weights, in the same order. Where the scan's own value is not finite, only the filled one
             counts.
+        in_place: change the scan's own array, which the caller must not use as the scan any more.
 
     Returns:
-        A new array of stored values, (I, J, K), of the scan's dtype: rounded, within the range that may be stored,
-        and bit for bit the scan's outside the mask.
+        Stored values, (I, J, K), of the scan's dtype, in a new array or the scan's own: rounded, within the range
+        that may be stored, and bit for bit the scan's outside the mask.
     """
-    restored = scan.data.copy(order="K")
+    restored = _writeable(scan.data) if in_place else scan.data.copy(order="K")
     box = bounding_box(mask)
     if box is None:
         return restored
@@ -71,6 +72,16 @@ def blended(scan: Volume, mask: Mask, filled: FloatArray, alpha: FloatArray) -> 
     mixed = np.where(weight < 1.0, weight * filled + (1.0 - weight) * np.nan_to_num(own), filled)
     restored[box][inside] = encoding.encode(mixed)
     return restored
+
+
+def _writeable(data: Array) -> Array:
+    """Return a view of a volume's values through which they can be changed, or a copy where they cannot."""
+    view = data.view()
+    try:
+        view.flags.writeable = True
+    except ValueError:  # the array that the volume was made of is read-only itself
+        return data.copy(order="K")
+    return view
 
 
 def clipped(scan: Volume, mask: Mask, filled: FloatArray) -> int:

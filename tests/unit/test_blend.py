@@ -34,6 +34,24 @@ def test_voxels_outside_the_mask_and_the_scan_are_unchanged(seed: int, dtype: st
     assert not np.shares_memory(restored, data)
 
 
+def test_in_place_gives_the_same_values_in_the_array_of_the_scan() -> None:
+    data = np.arange(729, dtype=np.int16).reshape(SHAPE, order="F")
+    filled, alpha = np.full(BALL.sum(), 7.0, np.float32), np.ones(BALL.sum(), np.float32)
+    copied = blended(Volume.of(data), BALL, filled, alpha)
+    restored = blended(Volume.of(data), BALL, filled, alpha, in_place=True)
+    assert np.shares_memory(restored, data)
+    assert np.array_equal(restored, copied)
+
+
+def test_in_place_copies_an_array_that_is_read_only() -> None:
+    data = np.frombuffer(bytes(729), np.uint8).reshape(SHAPE)
+    restored = blended(
+        Volume.of(data), BALL, np.full(BALL.sum(), 7, np.float32), np.ones(BALL.sum(), np.float32), in_place=True
+    )
+    assert restored[BALL].min() == 7
+    assert data.max() == 0
+
+
 def test_hard_edge_takes_the_filled_values() -> None:
     scan = Volume.of(np.zeros(SHAPE, np.float32))
     filled = np.arange(BALL.sum(), dtype=np.float32)

@@ -186,8 +186,8 @@ def _exported(
         if source.sha256 != filled.draft.read.sha256:
             message = f"{image} has changed since it was read: run again"
             raise InputError(message)
-        blended = blend(volume, filled, parameters.write)
-        del volume  # so that the scan's voxels are not in memory twice
+        blended = blend(volume, filled, parameters.write, in_place=True)
+        del volume
         return write(blended, source, destination, secret=secret).record
 
 

@@ -48,11 +48,13 @@ ENGINES: Final[Mapping[str, EngineInfo]] = MappingProxyType(
             target="medpaint.engines.classical.harmonic:Harmonic",
             ndim=3,
             summary="Laplace's equation in 3D: smooth, never brighter or darker than the rim",
+            revision=2,
         ),
         "biharmonic": EngineInfo(
             target="medpaint.engines.classical.biharmonic:Biharmonic",
             ndim=3,
             summary="biharmonic equation in 3D: continues slopes across the rim",
+            revision=2,
         ),
         "linear": EngineInfo(
             target="medpaint.engines.classical.linear:Linear",
@@ -64,6 +66,7 @@ ENGINES: Final[Mapping[str, EngineInfo]] = MappingProxyType(
             ndim=3,
             summary="regression on similar places in the same scan, in 3D: no weights, slower",
             draws=True,
+            revision=2,
         ),
         "unet3d": EngineInfo(
             target="medpaint.engines.learned.engine:unet3d",
@@ -71,6 +74,7 @@ ENGINES: Final[Mapping[str, EngineInfo]] = MappingProxyType(
             summary="network that corrects a quick exemplar fill, in 3D",
             weights_sha256="5e77e6b448636b449cc745d9ce5b34b84165313615496952d93d765bb05ac754",
             draws=True,
+            revision=2,
         ),
         "unet2d": EngineInfo(
             target="medpaint.engines.learned.engine:unet2d",
@@ -78,7 +82,7 @@ ENGINES: Final[Mapping[str, EngineInfo]] = MappingProxyType(
             summary="network that corrects a quick exemplar fill, slice by slice, for thick slices",
             weights_sha256="f6500d3f228a7cf3d3cb1558c732b688f33020ffeb0871b66830c4bb10d2aa92",
             draws=True,
-            revision=2,
+            revision=3,
         ),
         "resnet2d": EngineInfo(
             target="medpaint.engines.learned.engine:resnet2d",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import DTypeLike, NDArray
 from scipy.ndimage import distance_transform_edt
 
 from medpaint.core.orientation import Orientation
@@ -21,6 +23,9 @@ NEAR_MM: Final = 5.0
 
 BESIDE_MM: Final = 30.0
 """Distance from the mask up to which the placeholder of a void voxel is the nearest known value."""
+
+_SLICES: Final = 8
+"""Number of slices that are decoded at a time, so that a crop's intensities are in memory once."""
 
 ORDINARY: Final = 40
 """Largest intensities between 2 to the power of minus this and 2 to the power of this are shown as they are."""
@@ -66,25 +71,40 @@ def shown(volume: Volume, mask: Mask, window: Window, absent: Mask | None = None
         absent: True = void too, although there may be a value, (I, J, K); None if there is none.
     """
     turn = Orientation.of(volume.affine)
-    image, masked = volume.intensities(window), mask[window]
-    void = ~np.isfinite(image) & ~masked
+    masked = mask[window]
+    image = _blank(masked.shape, turn, volume.encoding.intensity_dtype)
+    unknown, void = _blank(masked.shape, turn, bool), _blank(masked.shape, turn, bool)
+    for part, place in _slabs(window):
+        image[part] = volume.intensities(place)
+        void[part] = ~np.isfinite(image[part]) & ~masked[part]
     if absent is not None:
         void |= absent[window] & ~masked
-    unknown = masked.copy()
-    if void.any():
+    unknown[...] = masked
+    has_void = bool(void.any())
+    if has_void:
         image[void] = image[~(void | masked)].min()
         _surround(image, unknown, masked, void, volume.spacing_mm)
     image[unknown] = 0.0
     exponent = _exponent(image)
     if exponent:
-        image = np.ldexp(image, -exponent)
-    hole = Hole(
-        np.ascontiguousarray(turn.turned(image)),
-        np.ascontiguousarray(turn.turned(unknown)),
-        turn.spacing(volume.spacing_mm),
-        np.ascontiguousarray(turn.turned(void)) if void.any() else None,
+        np.ldexp(image, -exponent, out=image)
+    shown_void = turn.turned(void) if has_void else None
+    return Shown(
+        Hole(turn.turned(image), turn.turned(unknown), turn.spacing(volume.spacing_mm), shown_void), turn, exponent
     )
-    return Shown(hole, turn, exponent)
+
+
+def _blank(shape: tuple[int, ...], turn: Orientation, dtype: DTypeLike) -> NDArray[Any]:
+    """Return a new array of a crop's shape, (I, J, K), that is contiguous once it is turned."""
+    return turn.turned_back(np.empty(turn.turned(np.broadcast_to(0, shape)).shape, dtype))
+
+
+def _slabs(window: Window) -> Iterator[tuple[Window, Window]]:
+    """Yield a few slices of a window at a time, along K, as windows of the crop and of the volume."""
+    i, j, k = window
+    for first in range(k.start, k.stop, _SLICES):
+        last = min(first + _SLICES, k.stop)
+        yield np.s_[:, :, first - k.start : last - k.start], (i, j, slice(first, last))
 
 
 def void_of(volume: Volume, mask: Mask) -> Mask | None:

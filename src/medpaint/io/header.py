@@ -15,8 +15,9 @@ from medpaint.core.errors import AmbiguousError, GeometryError, MedpaintError, U
 from medpaint.core.geometry import axis_codes, checked_affine, spacing_of
 from medpaint.core.types import Affine
 from medpaint.io.inspected import Inspection
+from medpaint.io.packing import Packing
 from medpaint.io.selection import Selection
-from medpaint.io.stored import Packing, Stored, check_length, read_errors
+from medpaint.io.stored import Stored, check_length, read_errors
 
 __all__ = [
     "TEXTS_REMOVED",

@@ -7,15 +7,16 @@ Comments and other fields are lost, the byte order becomes the machine's, and th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final, TypeVar
 
 import numpy as np
 
+from medpaint.core.encoding import Encoding
 from medpaint.core.errors import UnreadableError, UnsupportedError
 from medpaint.core.text import known_words
 from medpaint.core.types import Affine, Array, Mask, Progress
@@ -50,13 +51,15 @@ from medpaint.io.itk_image import (
 from medpaint.io.itk_text import HeaderText, read_header_text
 from medpaint.io.itk_units import keep_line, units_of
 from medpaint.io.nifti import write_mask
-from medpaint.io.readback import compared
+from medpaint.io.readback import Comparison, compared
 from medpaint.io.selection import Selection
 from medpaint.io.sniff import kind_of_content
 from medpaint.io.source import Derivation, ReadBack
-from medpaint.io.stored import Stored, frames_in, read_errors, read_frame, reopened
+from medpaint.io.stored import Place, Stored, frames_in, read_errors, read_frame, reopened
 
 __all__ = ["FORMAT", "ItkSource", "inspect_itk", "read_itk"]
+
+_Read = TypeVar("_Read")
 
 _ENDINGS: Final = {
     ("nrrd", True): (".nrrd",),
@@ -138,7 +141,13 @@ class ItkSource:
 
     def read_back(self, path: Path, data: Array, mask: Mask) -> ReadBack:
         """Compare a product with what was to be written."""
-        return compared(path, lambda: read_itk(path, frame=self.selection.frame), data, mask)
+        check = Comparison(path, data, mask)
+
+        def read() -> tuple[str, str]:
+            checksum, opened = _through(path, self.selection.frame, check.frame)
+            return opened.sha256, checksum
+
+        return compared(path, read)
 
     def write_mask(
         self, mask: Mask, nifti: Path, segmentation: Path, *, restored: Path, derivation: Derivation
@@ -167,26 +176,52 @@ def read_itk(path: Path, *, frame: int | None = None) -> tuple[Volume, ItkSource
         UsageError: no such frame.
         InputError: a file cannot be read.
     """
+    data, opened = _through(path, frame, read_frame)
+    header = opened.header
+    source = ItkSource(
+        path=path,
+        kind=header.kind,
+        sha256=opened.sha256,
+        facts=facts_of(header, frame),
+        warnings=header.warnings,
+        digests=opened.digests,
+        stored=opened.stored,
+        frame=opened.number,
+        selection=Selection(frame=frame),
+        affine=header.affine,
+        positions=header.positions,
+    )
+    return Volume(data, header.affine, opened.encoding), source
+
+
+@dataclass(frozen=True, eq=False)
+class _Opened:
+    """What was learned of a file while one of its frames was read; see `ItkSource`."""
+
+    header: Header
+    digests: Mapping[Path, str]
+    stored: Stored
+    encoding: Encoding
+    number: int
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the file; of both files' hashes where the voxels are in a separate one."""
+        digests = list(self.digests.values())
+        return digests[0] if len(digests) == 1 else combined_digest(digests)
+
+
+def _through(
+    path: Path, frame: int | None, read: Callable[[BinaryIO, Stored, int], tuple[_Read, Place]]
+) -> tuple[_Read, _Opened]:
+    """Read the selected frame of a file by `read`, and return both results."""
     text, header = _parsed(path)
     stored, encoding = restorable(header)
     number = chosen_frame(header, frame)
     digests = {file: file_digest(file) for file in (path, text.data_path)}
     with read_errors(text.data_path), text.data_path.open("rb") as file:
-        data, _ = read_frame(file, stored, number)
-    source = ItkSource(
-        path=path,
-        kind=header.kind,
-        sha256=digests[path] if len(digests) == 1 else combined_digest(digests.values()),
-        facts=facts_of(header, frame),
-        warnings=header.warnings,
-        digests=digests,
-        stored=stored,
-        frame=number,
-        selection=Selection(frame=frame),
-        affine=header.affine,
-        positions=header.positions,
-    )
-    return Volume(data, header.affine, encoding), source
+        found, _ = read(file, stored, number)
+    return found, _Opened(header, digests, stored, encoding, number)
 
 
 def _frames(path: Path) -> Iterator[Volume]:

@@ -22,7 +22,8 @@ from medpaint.core.text import known_words
 from medpaint.io.header import refuse_empty
 from medpaint.io.header_words import FIELDS, NRRD_WORDS
 from medpaint.io.nrrd_axes import refuse_axes
-from medpaint.io.stored import Packing, check_length, check_regular, read_errors
+from medpaint.io.packing import Packing
+from medpaint.io.stored import check_length, check_regular, read_errors
 
 __all__ = ["HeaderText", "header_end", "read_header_text", "stand_in"]
 

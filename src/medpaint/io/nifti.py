@@ -5,14 +5,15 @@ Header, extensions, byte order and everything else around the voxels are written
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, TypeVar
 
 import numpy as np
 
+from medpaint.core.encoding import Encoding
 from medpaint.core.errors import InputError
 from medpaint.core.types import Affine, Array, Mask, Progress
 from medpaint.core.volume import Volume
@@ -40,25 +41,25 @@ from medpaint.io.nifti_header import (
     refuse_overlap,
     without_texts,
 )
-from medpaint.io.readback import compared
+from medpaint.io.packing import Packing, pack, unpacked
+from medpaint.io.readback import Comparison, compared
 from medpaint.io.selection import Selection
 from medpaint.io.source import Derivation, ReadBack
 from medpaint.io.stored import (
-    Packing,
     Place,
     Stored,
     between,
     bytes_with,
     check_regular,
     frames_in,
-    pack,
     read_errors,
     read_frame,
     reopened,
-    unpacked,
 )
 
 __all__ = ["FORMAT", "NiftiSource", "inspect_nifti", "own_ending", "read_nifti", "write_mask"]
+
+_Read = TypeVar("_Read")
 
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 
@@ -126,7 +127,13 @@ class NiftiSource:
 
     def read_back(self, path: Path, data: Array, mask: Mask) -> ReadBack:
         """Compare a product with what was to be written."""
-        return compared(path, lambda: read_nifti(path, frame=self.selection.frame), data, mask)
+        check = Comparison(path, data, mask)
+
+        def read() -> tuple[str, str]:
+            checksum, opened = _through(path, self.selection.frame, check.frame)
+            return opened.sha256, checksum
+
+        return compared(path, read)
 
     def write_mask(
         self, mask: Mask, nifti: Path, segmentation: Path, *, restored: Path, derivation: Derivation
@@ -159,27 +166,47 @@ def read_nifti(path: Path, *, frame: int | None = None) -> tuple[Volume, NiftiSo
         UsageError: no such frame.
         InputError: the file cannot be read.
     """
+    data, opened = _through(path, frame, read_frame)
+    header = opened.header
+    source = NiftiSource(
+        path=path,
+        sha256=opened.sha256,
+        selection=Selection(frame=frame),
+        facts=facts_of(header, frame),
+        warnings=header.warnings,
+        header=opened.block,
+        axes=min(len(header.sizes), 3),
+        stored=opened.stored,
+        place=opened.place,
+        positions=header.positions,
+    )
+    return Volume(data, header.affine, opened.encoding), source
+
+
+@dataclass(frozen=True, eq=False)
+class _Opened:
+    """What was learned of a file while one of its frames was read: hash, header as read and as bytes, place."""
+
+    sha256: str
+    header: Header
+    block: bytes
+    stored: Stored
+    encoding: Encoding
+    place: Place
+
+
+def _through(
+    path: Path, frame: int | None, read: Callable[[BinaryIO, Stored, int], tuple[_Read, Place]]
+) -> tuple[_Read, _Opened]:
+    """Read the selected frame of a file by `read`, check the whole file, and return both results."""
     with read_errors(path), path.open("rb") as file:
         digest = stream_digest(file)
         header, block = _parsed(file, path)
         stored, encoding = restorable(header)
         number = chosen_frame(header, frame)
-        data, place = read_frame(file, stored, number)
+        found, place = read(file, stored, number)
     refuse_overlap(block, header, place.tail - (stored.frames - 1 - number) * stored.frame_bytes)
-    volume = Volume(data, header.affine, encoding)
-    source = NiftiSource(
-        path=path,
-        sha256=digest,
-        selection=Selection(frame=frame),
-        facts=facts_of(header, frame),
-        warnings=header.warnings,
-        header=block,
-        axes=min(len(header.sizes), 3),
-        stored=stored,
-        place=place,
-        positions=header.positions,
-    )
-    return volume, source
+    return found, _Opened(digest, header, block, stored, encoding, place)
 
 
 def _frames(path: Path) -> Iterator[Volume]:

@@ -21,7 +21,7 @@ from medpaint.core.types import Affine
 from medpaint.io.header import Header, shape_of, without_trailing_ones
 from medpaint.io.nifti_forms import forms_of, refuse_sizes
 from medpaint.io.nifti_intent import LABELS, refused_intent
-from medpaint.io.stored import Packing
+from medpaint.io.packing import Packing
 
 __all__ = [
     "LONGEST_HEADER",

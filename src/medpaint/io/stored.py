@@ -1,4 +1,4 @@
-"""Voxels in a file: how they are packed, how one frame is read, and how it is replaced.
+"""Voxels in a file: how one frame is read, and how it is replaced.
 
 Stored numbers are read and written as they are, without conversion, and every byte around them is kept when a file
 is written back.
@@ -10,43 +10,39 @@ import gzip
 import io
 import os
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Final, Literal, cast
+from typing import Any, BinaryIO, Final, TypeAlias, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from medpaint.core.errors import InputError, UnreadableError
 from medpaint.core.types import Array
 from medpaint.io.digest import stream_digest
+from medpaint.io.packing import PIECE, DeflateError, Packing, unpacked
 from medpaint.io.regular import open_regular
 
 __all__ = [
-    "Packing",
     "Place",
     "Stored",
+    "Visit",
     "between",
     "bytes_with",
     "check_length",
     "check_regular",
     "frames_in",
     "is_link_to_nothing",
-    "pack",
     "read_errors",
     "read_frame",
     "reopened",
-    "unpacked",
+    "visit_frame",
 ]
 
-Packing = Literal["none", "gzip", "zlib"]
-"""How voxels are packed: not at all, or deflated inside a gzip or a zlib frame."""
-
-_LEVEL: Final = 4
-"""Level of deflate: on scans within a tenth of the size of level 6, in a fifth to two thirds of its time."""
-
-_CHUNK: Final = 1 << 20
+Visit: TypeAlias = Callable[[int, Array], None]
+"""Takes the number of the first slice of a slab, and its values, (I, J, n)."""
 
 _MOST_DEFLATED: Final = 1032
 """Largest number of bytes that one byte of deflated data can expand to."""
@@ -77,8 +73,23 @@ class Stored:
     @property
     def frame_bytes(self) -> int:
         """Length of a frame."""
-        i, j, k = self.shape
-        return i * j * k * self.dtype.itemsize
+        return self.shape[2] * self.plane_bytes
+
+    @property
+    def plane_bytes(self) -> int:
+        """Length of a slice along K."""
+        i, j, _ = self.shape
+        return i * j * self.dtype.itemsize
+
+    @property
+    def slab_planes(self) -> int:
+        """Number of slices along K that are handled at a time."""
+        return max(1, PIECE // self.plane_bytes)
+
+    @property
+    def slab_bytes(self) -> int:
+        """Length of these."""
+        return self.slab_planes * self.plane_bytes
 
     @property
     def total_bytes(self) -> int:
@@ -112,7 +123,7 @@ def read_errors(path: Path) -> Iterator[None]:
     except EOFError as error:
         message = f"{path} is truncated: {error}"
         raise UnreadableError(message) from error
-    except (zlib.error, gzip.BadGzipFile) as error:
+    except (zlib.error, DeflateError, gzip.BadGzipFile) as error:
         message = f"{path} is damaged: its compressed part cannot be unpacked ({error})"
         raise UnreadableError(message) from error
     except OSError as error:
@@ -155,50 +166,6 @@ def reopened(path: Path, sha256: str) -> Iterator[BinaryIO]:
         yield file
 
 
-@contextmanager
-def unpacked(file: BinaryIO, packing: Packing, start: int = 0) -> Iterator[BinaryIO]:
-    """Yield a stream of what follows byte `start` of `file`, unpacked."""
-    file.seek(start)
-    if packing == "none":
-        yield file
-    elif packing == "gzip":
-        with gzip.GzipFile(fileobj=file, mode="rb") as stream:
-            yield cast("BinaryIO", stream)
-    else:
-        yield cast("BinaryIO", _Inflated(file))
-
-
-class _Inflated(io.RawIOBase):
-    """What a zlib frame in a file holds, unpacked piece by piece; a gzip frame too, which some writers use."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        """Start where `file` is."""
-        self._file = file
-        self._inflater = zlib.decompressobj(zlib.MAX_WBITS | 32)
-
-    def readable(self) -> bool:
-        """Return True."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - io says so
-        """Fill a buffer or a part of it, and return how many bytes it got; 0 at the end of the frame.
-
-        Raises:
-            EOFError: the file ends first.
-        """
-        packed = self._inflater.unconsumed_tail
-        while len(buffer):  # for zlib a length of 0 is no limit
-            content = self._inflater.decompress(packed, len(buffer))
-            if content or self._inflater.eof:
-                buffer[: len(content)] = content
-                return len(content)
-            packed = self._file.read(_CHUNK)
-            if not packed:
-                message = "its compressed part ends too early"
-                raise EOFError(message)
-        return 0
-
-
 def check_length(needed: int, packed: int, packing: Packing) -> None:
     """Refuse a file whose part with the voxels, `packed` bytes long, cannot hold `needed` bytes.
 
@@ -212,28 +179,49 @@ def check_length(needed: int, packed: int, packing: Packing) -> None:
 
 
 def read_frame(file: BinaryIO, stored: Stored, frame: int) -> tuple[Array, Place]:
-    """Read one frame and check that the file holds all others too.
-
-    Memory is taken for one frame, and only where the file is large enough to hold all. What is packed is unpacked
-    to its end, so that its checksum is verified.
+    """Read one frame; otherwise as `visit_frame`.
 
     Returns:
         Its values, (I, J, K), in the machine's byte order, and its position.
+    """
+    _check_size(file, stored)
+    flat = np.empty(stored.frame_bytes, np.uint8)
+    slabs = [flat[start : start + stored.slab_bytes] for start in range(0, flat.size, stored.slab_bytes)]
+    place = _through(file, stored, frame, slabs)
+    return _native(flat, stored, stored.shape[2]), place
+
+
+def visit_frame(file: BinaryIO, stored: Stored, frame: int, visit: Visit) -> Place:
+    """Hand over one frame slab by slab, and check that the file holds all others too.
+
+    Memory is taken only where the file is large enough to hold all frames. What is packed is unpacked to its end,
+    so that its checksum is verified.
+
+    Args:
+        file: the open file.
+        stored: what its header states.
+        frame: number of the frame.
+        visit: called with the number of the first slice of each slab, in order, and with its values, (I, J, n), in
+            the machine's byte order, which are overwritten after that.
+
+    Returns:
+        The position of the frame.
 
     Raises:
         EOFError: the file ends before the last voxel.
         zlib.error: it unpacks to far more than its header states.
     """
-    packed = os.fstat(file.fileno()).st_size - stored.start
-    check_length(stored.total_bytes, packed, stored.packing)
-    position = stored.offset + frame * stored.frame_bytes
-    with unpacked(file, stored.packing, stored.start) as stream:
-        _skip(stream, position, stored.packing)
-        values, got = _frame(stream, stored)
-        end = position + got
-        tail = packed - end if stored.packing == "none" else _tail(stream, stored, end)
-    check_length(stored.total_bytes, end + tail, "none")
-    return values, Place(position, tail)
+    _check_size(file, stored)
+    room, planes = np.empty(min(stored.slab_bytes, stored.frame_bytes), np.uint8), stored.slab_planes
+
+    def slabs() -> Iterator[NDArray[np.uint8]]:
+        for first in range(0, stored.shape[2], planes):
+            count = min(planes, stored.shape[2] - first)
+            slab = room[: count * stored.plane_bytes]
+            yield slab
+            visit(first, _native(slab, stored, count))
+
+    return _through(file, stored, frame, slabs())
 
 
 def frames_in(file: BinaryIO, stored: Stored) -> Iterator[Array]:
@@ -241,17 +229,39 @@ def frames_in(file: BinaryIO, stored: Stored) -> Iterator[Array]:
     with unpacked(file, stored.packing, stored.start) as stream:
         _skip(stream, stored.offset, stored.packing)
         for _ in range(stored.frames):
-            yield _frame(stream, stored)[0]
+            flat = np.empty(stored.frame_bytes, np.uint8)
+            _fill(stream, flat.data)
+            yield _native(flat, stored, stored.shape[2])
 
 
-def _frame(stream: BinaryIO, stored: Stored) -> tuple[Array, int]:
-    """Return the next frame of a stream, and how many of its bytes were there."""
-    flat = np.empty(stored.frame_bytes, np.uint8)
-    got = _fill(stream, flat.data)
-    values = flat.view(stored.dtype)
+def _check_size(file: BinaryIO, stored: Stored) -> None:
+    """Refuse a file that is too small for all frames; see `check_length`."""
+    check_length(stored.total_bytes, os.fstat(file.fileno()).st_size - stored.start, stored.packing)
+
+
+def _through(file: BinaryIO, stored: Stored, frame: int, slabs: Iterable[NDArray[np.uint8]]) -> Place:
+    """Fill the slabs of a frame one after the other, check what follows, and return the position of the frame."""
+    position = stored.offset + frame * stored.frame_bytes
+    with unpacked(file, stored.packing, stored.start) as stream:
+        _skip(stream, position, stored.packing)
+        end = position
+        for slab in slabs:
+            got = _fill(stream, slab.data)
+            end += got
+            if got < len(slab):
+                break
+        packed = os.fstat(file.fileno()).st_size - stored.start
+        tail = packed - end if stored.packing == "none" else _tail(stream, stored, end)
+    check_length(stored.total_bytes, end + tail, "none")
+    return Place(position, tail)
+
+
+def _native(flat: NDArray[np.uint8], stored: Stored, planes: int) -> Array:
+    """Return bytes of a file as values in the machine's byte order, (I, J, planes), in the same memory."""
+    values: Array = flat.view(stored.dtype)
     if not stored.dtype.isnative:
         values = values.byteswap(inplace=True).view(stored.dtype.newbyteorder("="))
-    return values.reshape(stored.shape, order="F"), got
+    return values.reshape((*stored.shape[:2], planes), order="F")
 
 
 def _tail(stream: BinaryIO, stored: Stored, end: int) -> int:
@@ -265,7 +275,7 @@ def _tail(stream: BinaryIO, stored: Stored, end: int) -> int:
     Raises:
         zlib.error: far more.
     """
-    tail, most = 0, 2 * stored.total_bytes + _CHUNK
+    tail, most = 0, 2 * stored.total_bytes + PIECE
     for chunk in _copy(stream, None):
         tail += len(chunk)
         if end + tail > most:
@@ -292,7 +302,9 @@ def bytes_with(file: BinaryIO, stored: Stored, place: Place, data: Array) -> Ite
         raise ValueError(message)
     with unpacked(file, stored.packing, stored.start) as stream:
         yield from _copy(stream, place.position)
-        yield np.asarray(data, stored.dtype).reshape(-1, order="F").view(np.uint8).data
+        for first in range(0, stored.shape[2], stored.slab_planes):
+            slab = data[:, :, first : first + stored.slab_planes]
+            yield np.asarray(slab, stored.dtype).reshape(-1, order="F").view(np.uint8).data
         if place.tail:
             _skip(stream, stored.frame_bytes, stored.packing)
             yield from _copy(stream, place.tail)
@@ -304,16 +316,6 @@ def between(chunks: Iterable[bytes | memoryview], first: int, last: int) -> Iter
     for chunk in chunks:
         yield chunk[max(0, first - start) : max(0, last - start)]
         start += len(chunk)
-
-
-def pack(chunks: Iterable[bytes | memoryview], out: BinaryIO, packing: Packing) -> None:
-    """Write `chunks` to `out`, plain or gzipped; the same chunks give the same bytes."""
-    if packing == "none":
-        out.writelines(chunks)
-        return
-    with gzip.GzipFile("", "wb", _LEVEL, out, mtime=0) as stream:
-        for chunk in chunks:
-            stream.write(chunk)
 
 
 def _skip(stream: BinaryIO, count: int, packing: Packing) -> None:
@@ -328,7 +330,7 @@ def _skip(stream: BinaryIO, count: int, packing: Packing) -> None:
 def _copy(stream: BinaryIO, count: int | None) -> Iterator[bytes]:
     """Yield the next `count` bytes, or all remaining ones, in pieces."""
     left = count
-    while chunk := stream.read(_CHUNK if left is None else min(_CHUNK, left)):
+    while chunk := stream.read(PIECE if left is None else min(PIECE, left)):
         left = None if left is None else left - len(chunk)
         yield chunk
 

@@ -21,18 +21,19 @@ from medpaint.record.entries import BlendEntry
 __all__ = ["blend"]
 
 
-def blend(volume: Volume, filled: Filled, parameters: WriteParameters) -> Blended:
+def blend(volume: Volume, filled: Filled, parameters: WriteParameters, *, in_place: bool = False) -> Blended:
     """Blend a fill into the scan that it was made for.
 
     Args:
         volume: the scan.
         filled: the fill of its mask.
         parameters: width of the soft edge.
+        in_place: change the scan's own array instead of a copy; the caller must not use the scan any more.
     """
     started = perf_counter()
     alpha = alpha_in_mask(filled.mask, volume.spacing_mm, parameters.edge_mm)
     checksum = checksum_outside(volume.data, filled.mask)
-    restored = replace(volume, data=blended(volume, filled.mask, filled.values, alpha))
+    restored = replace(volume, data=blended(volume, filled.mask, filled.values, alpha, in_place=in_place))
     entry = BlendEntry(
         seam=_seam(restored, filled.mask),
         warnings=(*_weak_blend(alpha), *_clipped(clipped(volume, filled.mask, filled.values))),

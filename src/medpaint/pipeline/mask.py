@@ -61,7 +61,9 @@ def mask_scan(scan: Scan, mask: MaskLike, parameters: MaskParameters) -> Case:
     started = perf_counter()
     volume, source = scan.volume, scan.source
     drawn = _drawn(scan, mask, parameters)
-    found = dilated(drawn.mask, volume.spacing_mm, parameters.dilate_mm)
+    found = drawn.mask  # an array of its own, whatever it was drawn in
+    if parameters.dilate_mm > 0:
+        found = dilated(found, volume.spacing_mm, parameters.dilate_mm)
     absent = source.absent if source is not None else ()
     if absent:
         found[:, :, list(absent)] = True

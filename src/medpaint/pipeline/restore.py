@@ -67,8 +67,9 @@ def restore(
         filled = inpaint(case, parameters.fill, progress=progress)
         report_progress(progress, "blend", 0.0)
         source, image = found.source, found.image
-        blended = blend(found.volume, filled, parameters.write)
-        del found, case  # so that the scan's voxels are not in memory twice while products are written
+        # What was read from a file is nobody else's, so its voxels need not be in memory twice.
+        blended = blend(found.volume, filled, parameters.write, in_place=source is not None)
+        del found, case
         report_progress(progress, "write", 0.0)
         if source is None or destination is None:
             done = replace(finish(blended), image=image)

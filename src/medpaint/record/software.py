@@ -13,6 +13,7 @@ PACKAGES = (
     "numpy",
     "scipy",
     "nibabel",
+    "isal",
     "pydicom",
     "SimpleITK",
     "opencv-python-headless",

@@ -151,3 +151,19 @@ def test_a_scan_near_the_limits_of_its_type_is_restored(peak: float) -> None:
     assert done.record.status == "restored"
     assert done.record.blend is not None
     assert done.record.blend.seam is not None
+
+
+@pytest.mark.parametrize("axes", [(0, 1, 2), (2, 0, 1)])
+def test_a_crop_is_shown_turned_and_contiguous(axes: tuple[int, int, int]) -> None:
+    affine = np.eye(4)
+    affine[:3, :3] = -2.0 * np.eye(3)[list(axes)]
+    data = np.arange(24 * 26 * 22, dtype=np.int16).reshape(SHAPE, order="F")
+    mask = np.zeros(SHAPE, dtype=bool)
+    mask[9:12, 8:14, 7:10] = True
+    window = np.s_[2:20, 4:22, 1:19]
+    crop = shown(Volume(data, affine, Encoding.of(data.dtype, slope=0.5)), mask, window)
+    assert crop.hole.image.flags.c_contiguous
+    assert crop.hole.mask.flags.c_contiguous
+    back = crop.turn.turned_back(crop.hole.image)
+    np.testing.assert_array_equal(back, np.where(mask, 0.0, 0.5 * data)[window])
+    np.testing.assert_array_equal(crop.turn.turned_back(crop.hole.mask), mask[window])

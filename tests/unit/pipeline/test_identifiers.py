@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pydicom
@@ -13,6 +14,7 @@ from dicom_phantom import Phantom
 from medpaint.core.types import Mask
 from medpaint.parameters import FillParameters, WriteParameters
 from medpaint.pipeline.restore import restore
+from medpaint.pipeline.write import _mask_digest
 
 SHAPE = (14, 12, 6)
 SEEN_BY_IDENTIFIERS = {"engine", "effort", "weights", "device", "seed", "membrane", "edge_mm"}
@@ -52,6 +54,16 @@ def test_what_changes_no_voxel_changes_no_identifier(scan: Path, options: dict[s
 @pytest.mark.parametrize("options", [{"engine": "harmonic"}, {"membrane": True}, {"edge_mm": 2.0}])
 def test_what_changes_voxels_changes_identifiers(scan: Path, options: dict[str, Any]) -> None:
     assert not set(identifiers(scan, "a")) & set(identifiers(scan, "b", **options))
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_a_mask_counts_plane_by_plane_whatever_its_order_in_memory(order: Literal["C", "F"]) -> None:
+    drawn = np.zeros((150, 5, 7), dtype=bool, order=order)
+    drawn[3, 1:4, 2] = drawn[140, 0, :] = True
+    expected = hashlib.sha256(b"(150, 5, 7)")
+    for plane in drawn:
+        expected.update(np.packbits(plane.ravel()).tobytes())
+    assert _mask_digest(drawn) == expected.hexdigest()
 
 
 def test_another_mask_changes_identifiers(scan: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, final
 
 import numpy as np
@@ -14,7 +15,8 @@ from medpaint.core.types import FloatArray, Mask, Spacing
 from medpaint.engines.base import Fill, Hole
 from medpaint.engines.classical.conjugate import conjugate_gradients
 from medpaint.engines.classical.multigrid import Multigrid
-from medpaint.engines.classical.stencil import Vector, laplacian, product
+from medpaint.engines.classical.parts import filled_by_parts
+from medpaint.engines.classical.stencil import Laplacian, Vector, product
 
 __all__ = ["RESIDUAL_TOLERANCE", "Biharmonic", "fill_biharmonic", "takes_longer"]
 
@@ -57,7 +59,11 @@ def fill_biharmonic(image: FloatArray, mask: Mask, spacing_mm: Spacing) -> Float
     Raises:
         ConvergenceError: the equations are not solved to `RESIDUAL_TOLERANCE`.
     """
-    equations = laplacian(image, mask, spacing_mm, rim=True)
+    return filled_by_parts(image, mask, spacing_mm, partial(_solution, spacing_mm), rim=True)
+
+
+def _solution(spacing_mm: Spacing, equations: Laplacian, mask: Mask) -> Vector:
+    """Return the solution of the biharmonic equation, relative to the level of the equations, (N,)."""
     outward, inward = equations.unknown, equations.unknown.T.tocsr()
 
     def squared(values: Vector) -> Vector:
@@ -69,10 +75,7 @@ def fill_biharmonic(image: FloatArray, mask: Mask, spacing_mm: Spacing) -> Float
     target = -product(inward, equations.known)
     with threadpool_limits(1, "blas"):  # its sums depend on the number of threads
         inverse = Multigrid(outward[: outward.shape[1]], np.argwhere(mask), spacing_mm)
-        solution = conjugate_gradients(squared, target, unsquared, tolerance=RESIDUAL_TOLERANCE)
-    filled = image.copy()
-    filled[mask] = equations.intensities(solution)
-    return filled
+        return conjugate_gradients(squared, target, unsquared, tolerance=RESIDUAL_TOLERANCE)
 
 
 def takes_longer(mask: Mask, allowed_s: float) -> bool:

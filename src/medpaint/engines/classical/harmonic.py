@@ -13,7 +13,8 @@ from medpaint.core.types import FloatArray, Mask, Spacing
 from medpaint.engines.base import Fill, Hole
 from medpaint.engines.classical.conjugate import conjugate_gradients
 from medpaint.engines.classical.multigrid import Multigrid
-from medpaint.engines.classical.stencil import laplacian, product
+from medpaint.engines.classical.parts import filled_by_parts
+from medpaint.engines.classical.stencil import Laplacian, Vector, product
 
 __all__ = ["RESIDUAL_TOLERANCE", "Harmonic", "fill_harmonic"]
 
@@ -48,11 +49,12 @@ def fill_harmonic(image: FloatArray, mask: Mask, spacing_mm: Spacing) -> FloatAr
     Raises:
         ConvergenceError: the equations are not solved to `RESIDUAL_TOLERANCE`.
     """
-    equations = laplacian(image, mask, spacing_mm, rim=False)
+    return filled_by_parts(image, mask, spacing_mm, partial(_solution, spacing_mm), rim=False)
+
+
+def _solution(spacing_mm: Spacing, equations: Laplacian, mask: Mask) -> Vector:
+    """Return the solution of Laplace's equation, relative to the level of the equations, (N,)."""
     apply = partial(product, equations.unknown)
     with threadpool_limits(1, "blas"):  # its sums depend on the number of threads
         inverse = Multigrid(equations.unknown, np.argwhere(mask), spacing_mm)
-        solution = conjugate_gradients(apply, -equations.known, inverse, tolerance=RESIDUAL_TOLERANCE)
-    filled = image.copy()
-    filled[mask] = equations.intensities(solution)
-    return filled
+        return conjugate_gradients(apply, -equations.known, inverse, tolerance=RESIDUAL_TOLERANCE)

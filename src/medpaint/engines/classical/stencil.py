@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from medpaint.core.types import FloatArray, Mask, Spacing
+from medpaint.core.boxes import bounding_box, grown
+from medpaint.core.types import FloatArray, Mask, Spacing, Window
 
-__all__ = ["Laplacian", "Vector", "laplacian", "product"]
+__all__ = ["Laplacian", "Vector", "along_weights", "laplacian", "product"]
 
 Vector: TypeAlias = NDArray[np.float64]
 """One number for each masked voxel, in C order of the volume."""
@@ -50,11 +51,6 @@ class Laplacian:
     lowest: float
     highest: float
 
-    def intensities(self, solution: Vector) -> Vector:
-        """Return `solution`, relative to `level`, as intensities within the range of the known voxels, (N,)."""
-        restored: Vector = np.clip(solution + self.level, self.lowest, self.highest)
-        return restored
-
 
 def laplacian(image: FloatArray, mask: Mask, spacing_mm: Spacing, *, rim: bool) -> Laplacian:
     """Return the negated Laplacian at the masked voxels.
@@ -65,12 +61,13 @@ def laplacian(image: FloatArray, mask: Mask, spacing_mm: Spacing, *, rim: bool) 
         spacing_mm: voxel size along I, J, K.
         rim: append the rows of the known voxels that share a face with a masked one.
     """
-    numbered = _numbered(mask)
+    window = _window(mask)
+    image, numbered = image[window], _numbered(mask[window])
     rows = np.flatnonzero(numbered >= 0)
     count = len(rows)
     places, numbers = _stencils(numbered, rows)
     if rim:
-        around = np.unique(places[numbers == _KNOWN])
+        around = _sorted(places[numbers == _KNOWN], numbered.size)
         further = _stencils(numbered, around)
         places, numbers = np.concatenate([places, further[0]]), np.concatenate([numbers, further[1]])
     weights = _weights(numbers, spacing_mm)
@@ -83,9 +80,25 @@ def laplacian(image: FloatArray, mask: Mask, spacing_mm: Spacing, *, rim: bool) 
     return Laplacian(unknown, terms.sum(axis=1), level, float(values.min()), float(values.max()))
 
 
+def along_weights(spacing_mm: Spacing) -> NDArray[np.float64]:
+    """Return the weights of the second differences along I, J, K, (3,), of which the largest is 1."""
+    along: NDArray[np.float64] = 1.0 / np.square(np.asarray(spacing_mm, float))
+    along /= along.max()
+    return along
+
+
 def product(matrix: csr_array[np.float64], vector: Vector) -> Vector:
     """Return the product of a matrix (R, N) and a vector (N,), (R,), typed as a vector."""
     return cast("Vector", matrix @ vector)
+
+
+def _window(mask: Mask) -> Window:
+    """Return the window of all that the equations read, those of the rim included."""
+    box = bounding_box(mask)
+    if box is None:
+        message = "expected a mask with at least one voxel"
+        raise ValueError(message)
+    return grown(box, (2, 2, 2), mask.shape)
 
 
 def _numbered(mask: Mask) -> NDArray[np.int32]:
@@ -104,10 +117,16 @@ def _stencils(numbered: NDArray[np.int32], rows: NDArray[np.int64]) -> tuple[NDA
     return places, numbered.ravel()[places]
 
 
+def _sorted(places: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+    """Return flat indices in a volume of `size` voxels in ascending order, each once."""
+    found = np.zeros(size, dtype=bool)
+    found[places] = True
+    return np.flatnonzero(found)
+
+
 def _weights(numbers: NDArray[np.int32], spacing_mm: Spacing) -> NDArray[np.float64]:
     """Return the entries of the rows, (R, 7); each row adds up to zero."""
-    along = 1.0 / np.square(np.asarray(spacing_mm, float))
-    along /= along.max()
+    along = along_weights(spacing_mm)
     weights = np.where(numbers == _OUTSIDE, 0.0, -along[[0, 1, 2, 2, 2, 1, 0]])
     weights[:, _CENTRE] = 0.0
     weights[:, _CENTRE] = -weights.sum(axis=1)

@@ -1,0 +1,62 @@
+"""A smooth fill put together: lost slices are solved exactly, everything else step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from medpaint.core.types import FloatArray, Mask, Spacing
+from medpaint.engines.classical.slices import lost_runs, solve_run
+from medpaint.engines.classical.stencil import Laplacian, Vector, laplacian
+
+__all__ = ["Solver", "filled_by_parts", "left_over"]
+
+Solver: TypeAlias = Callable[[Laplacian, Mask], Vector]
+"""Solves equations for the masked voxels, (I, J, K): relative to their `level`, (N,)."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """The solution in some of the voxels, and the range of the known ones that its equations read."""
+
+    index: Any
+    values: Vector
+    lowest: float
+    highest: float
+
+
+def filled_by_parts(image: FloatArray, mask: Mask, spacing_mm: Spacing, solve: Solver, *, rim: bool) -> FloatArray:
+    """Return `image` with the smooth fill of its mask, (I, J, K), within the range of the known voxels it reads.
+
+    Args:
+        image: intensities, (I, J, K).
+        mask: True = fill, (I, J, K).
+        spacing_mm: voxel size along I, J, K.
+        solve: for what is not a lost slice.
+        rim: True for the biharmonic equation, False for Laplace's.
+    """
+    parts = []
+    for run in lost_runs(mask, rim=rim):
+        slices = solve_run(image, run, spacing_mm, rim=rim)
+        parts.append(_Part(run.index, slices.values, slices.lowest, slices.highest))
+    rest = left_over(mask, rim=rim)
+    if not parts or rest.any():
+        equations = laplacian(image, rest, spacing_mm, rim=rim)
+        values = solve(equations, rest) + equations.level
+        parts.append(_Part(rest, values, equations.lowest, equations.highest))
+    lowest, highest = min(part.lowest for part in parts), max(part.highest for part in parts)
+    filled = image.copy()
+    for part in parts:
+        filled[part.index] = np.clip(part.values, lowest, highest)
+    return filled
+
+
+def left_over(mask: Mask, *, rim: bool) -> Mask:
+    """Return a mask, (I, J, K), without the lost slices that are solved exactly."""
+    rest = mask.copy()
+    for run in lost_runs(mask, rim=rim):
+        rest[run.index] = False
+    return rest

@@ -6,9 +6,10 @@ from time import perf_counter
 
 import numpy as np
 
-from medpaint.core.types import Progress
+from medpaint.core.scale import Scaled, at_human_scale
+from medpaint.core.types import Mask, Progress
 from medpaint.engines.choice import choose
-from medpaint.engines.doubts import doubts, unfamiliar
+from medpaint.engines.doubts import doubts, enlarged, unfamiliar
 from medpaint.engines.filling import Filling, fill
 from medpaint.engines.showing import void_of
 from medpaint.parameters import FillParameters
@@ -27,11 +28,12 @@ def inpaint(case: Case, parameters: FillParameters, *, progress: Progress | None
     """
     started = perf_counter()
     void = void_of(case.volume, case.mask)
-    chosen = choose(parameters, case.mask, case.volume.spacing_mm, void=void)
+    scaled = at_human_scale(case.volume, case.mask)
+    chosen = choose(parameters, case.mask, scaled.volume.spacing_mm, void=void)
     if not case.mask.any():
         nothing = np.empty(0, case.volume.encoding.intensity_dtype)
         return Filled(case.mask, nothing, case.draft.inpainted(None, parameters))
-    filling = fill(case.volume, case.mask, chosen.engine, seed=parameters.seed, progress=progress)
+    filling = fill(scaled.volume, case.mask, chosen.engine, seed=parameters.seed, progress=progress)
     entry = InpaintEntry(
         engine=chosen.name,
         reason=chosen.reason,
@@ -40,13 +42,23 @@ def inpaint(case: Case, parameters: FillParameters, *, progress: Progress | None
         weights_sha256=filling.weights_sha256,
         options=dict(chosen.options),
         windows=filling.windows,
-        warnings=(
-            *doubts(filling.filled_by, case.mask, case.volume.spacing_mm, void),
-            *_unfamiliar(filling, case, parameters),
-        ),
+        body_scale=scaled.factor,
+        body_extent_mm=None if scaled.extent_mm is None else round(scaled.extent_mm, 1),
+        warnings=_warnings(filling, case, parameters, scaled, void),
         seconds=round(perf_counter() - started, 4),
     )
     return Filled(case.mask, filling.values[0], case.draft.inpainted(entry, parameters))
+
+
+def _warnings(
+    filling: Filling, case: Case, parameters: FillParameters, scaled: Scaled, void: Mask | None
+) -> tuple[str, ...]:
+    """Return what a user should know about a fill."""
+    return (
+        *doubts(filling.filled_by, case.mask, scaled.volume.spacing_mm, void),
+        *_unfamiliar(filling, case, parameters),
+        *enlarged(scaled.factor, scaled.extent_mm),
+    )
 
 
 def _unfamiliar(filling: Filling, case: Case, parameters: FillParameters) -> tuple[str, ...]:

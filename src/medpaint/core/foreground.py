@@ -12,7 +12,7 @@ from medpaint.core.boxes import bounding_box
 from medpaint.core.types import Array, Mask, Window
 from medpaint.core.volume import Volume
 
-__all__ = ["Foreground", "foreground_of"]
+__all__ = ["Foreground", "foreground_of", "stride_of", "threshold_of"]
 
 RANGE_SHARE: Final = 0.1
 """Tissue starts this share of the robust range (1st to 99th percentile) above its low end."""
@@ -60,12 +60,12 @@ def foreground_of(volume: Volume, mask: Mask, *, outside: bool = False) -> Foreg
         mask: True = repair, (I, J, K).
         outside: look at the voxels outside the mask only, because what is under it means nothing.
     """
-    i, j, k = _stride(volume.shape)
+    i, j, k = stride_of(volume.shape)
     values: Array = volume.data[::i, ::j, ::k].astype(np.float64)
     finite = np.isfinite(values)
     if outside:
         finite &= ~mask[::i, ::j, ::k]
-    threshold = _threshold(values[finite])
+    threshold = threshold_of(values[finite])
     tissue = finite & (values > threshold)
     whole: Window = (slice(0, volume.shape[0]), slice(0, volume.shape[1]), slice(0, volume.shape[2]))
     coarse = bounding_box(tissue)
@@ -73,7 +73,7 @@ def foreground_of(volume: Volume, mask: Mask, *, outside: bool = False) -> Foreg
     return Foreground(tissue, mask[::i, ::j, ::k], (i, j, k), box, threshold)
 
 
-def _threshold(values: Array) -> float:
+def threshold_of(values: Array) -> float:
     """Return the value above which a voxel counts as tissue; below all values if they are all equal."""
     if values.size == 0:
         return -np.inf
@@ -84,7 +84,7 @@ def _threshold(values: Array) -> float:
     return float(low + 2.0 * RANGE_SHARE * half_range)
 
 
-def _stride(shape: tuple[int, int, int]) -> tuple[int, int, int]:
+def stride_of(shape: tuple[int, int, int]) -> tuple[int, int, int]:
     """Return steps that reduce a volume of `shape` to about `ENOUGH_VOXELS`."""
     step = ceil((np.prod(shape, dtype=float) / ENOUGH_VOXELS) ** (1 / 3))
     i, j, k = (min(step, max(1, size // 8)) for size in shape)

@@ -27,7 +27,7 @@ class Hole:
         image: intensities, (I, J, K), float32 or float64, finite outside the mask; values inside the mask carry
             no information. A 2D image has one axis of length 1.
         mask: True = fill, (I, J, K); at least one voxel is True and at least one is False.
-        spacing_mm: voxel size along I, J, K.
+        spacing_mm: voxel size along I, J, K, in millimetres at human scale; see `medpaint.core.scale`.
         void: True = outside the image, such as padding, (I, J, K); None if there is none. Nothing is known there,
             and no fill is wanted. Close to what has to be filled it is masked too; elsewhere `image` has
             placeholders, which are not tissue to learn from.

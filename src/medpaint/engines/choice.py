@@ -101,7 +101,7 @@ def choose(
     Args:
         parameters: the engine's name, the effort, the seed, and what the engine is made with.
         mask: True = fill, (I, J, K).
-        spacing_mm: voxel size along I, J, K.
+        spacing_mm: voxel size along I, J, K, at human scale.
         void: True = outside the image, such as padding, which makes no difference to a lost slice, (I, J, K); None
             if there is none.
         volume: the scan to ask; None to go by the mask alone.

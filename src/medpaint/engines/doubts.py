@@ -12,7 +12,7 @@ from medpaint.engines.gaps import MOST_LOST, gap_axes
 from medpaint.engines.learned.networks.names import NETWORKS
 from medpaint.engines.mixture import TOGETHER
 
-__all__ = ["doubts", "unfamiliar"]
+__all__ = ["doubts", "enlarged", "unfamiliar"]
 
 _TRUSTED: Final = ("resnet2d", "linear", "interpolation")
 """What fills lost slices no worse than the mean of the slices on either side."""
@@ -41,6 +41,19 @@ def unfamiliar(filled_by: Mapping[str, int], modality: str) -> tuple[str, ...]:
     return (f"{weights} were not measured on modality {modality}: {remedy}",)
 
 
+def enlarged(factor: float, extent_mm: float | None) -> tuple[str, ...]:
+    """Return a warning where a scan was filled at human scale because the body in it is small.
+
+    Args:
+        factor: what lengths were multiplied by.
+        extent_mm: size of the body.
+    """
+    if factor == 1.0 or extent_mm is None:
+        return ()
+    small = f"the body is small ({extent_mm:.0f} mm) and was filled as one {factor:.2g} times as large"
+    return (f"{small}: the engines were measured on people; compare the result with that of biharmonic",)
+
+
 def doubts(
     filled_by: Mapping[str, int], mask: Mask, spacing_mm: Spacing, void: Mask | None, trial: Trial | None = None
 ) -> tuple[str, ...]:
@@ -53,7 +66,7 @@ def doubts(
     Args:
         filled_by: masked voxels by what filled them.
         mask: True = was filled, (I, J, K).
-        spacing_mm: voxel size along I, J, K.
+        spacing_mm: voxel size along I, J, K, at human scale.
         void: True = outside the image, (I, J, K); None if there is none.
         trial: how engines compared on the scan itself; None if they were not.
     """

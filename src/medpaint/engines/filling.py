@@ -82,7 +82,7 @@ def fill(
     Non-finite voxels outside the mask are neither filled nor filled from; see `medpaint.engines.showing`.
 
     Args:
-        volume: the scan.
+        volume: the scan, at human scale; see `medpaint.core.scale`.
         mask: True = fill, (I, J, K).
         engine: what fills it.
         seed: for engines that draw random numbers.

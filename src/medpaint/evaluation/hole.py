@@ -10,6 +10,7 @@ import numpy as np
 
 from medpaint.blend import alpha_in_mask, blended
 from medpaint.core.errors import InputError
+from medpaint.core.scale import at_human_scale
 from medpaint.core.volume import Volume
 from medpaint.corrupt import LesionShape, kinds
 from medpaint.datasets.clean import Clean
@@ -45,13 +46,13 @@ class EvaluationHole:
             UsageError: an unknown engine, or one whose package is not installed.
         """
         mask = self.reference.mask
-        void = void_of(self.damaged, mask)
-        return choose(parameters, mask, self.damaged.spacing_mm, void=void, volume=self.damaged)
+        scaled, void = at_human_scale(self.damaged, mask).volume, void_of(self.damaged, mask)
+        return choose(parameters, mask, scaled.spacing_mm, void=void, volume=scaled)
 
     def restored(self, engine: Engine, seed: int) -> Volume:
         """Return the scan with the hole filled and blended in, as restoration does it."""
         mask = self.reference.mask
-        filled = fill(self.damaged, mask, engine, seed=seed)
+        filled = fill(at_human_scale(self.damaged, mask).volume, mask, engine, seed=seed)
         alpha = alpha_in_mask(mask, self.damaged.spacing_mm, 0.0)
         return replace(self.damaged, data=blended(self.damaged, mask, filled.values[0], alpha))
 

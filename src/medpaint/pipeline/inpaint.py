@@ -6,10 +6,11 @@ from time import perf_counter
 
 import numpy as np
 
-from medpaint.core.types import Progress
+from medpaint.core.scale import Scaled, at_human_scale
+from medpaint.core.types import Mask, Progress
 from medpaint.engines.asking import Trial
 from medpaint.engines.choice import choose
-from medpaint.engines.doubts import doubts, unfamiliar
+from medpaint.engines.doubts import doubts, enlarged, unfamiliar
 from medpaint.engines.filling import Filling, fill
 from medpaint.engines.showing import void_of
 from medpaint.parameters import FillParameters
@@ -28,11 +29,12 @@ def inpaint(case: Case, parameters: FillParameters, *, progress: Progress | None
     """
     started = perf_counter()
     void = void_of(case.volume, case.mask)
-    chosen = choose(parameters, case.mask, case.volume.spacing_mm, void=void, volume=case.volume)
+    scaled = at_human_scale(case.volume, case.mask)
+    chosen = choose(parameters, case.mask, scaled.volume.spacing_mm, void=void, volume=scaled.volume)
     if not case.mask.any():
         nothing = np.empty(0, case.volume.encoding.intensity_dtype)
         return Filled(case.mask, nothing, case.draft.inpainted(None, parameters))
-    filling = fill(case.volume, case.mask, chosen.engine, seed=parameters.seed, progress=progress)
+    filling = fill(scaled.volume, case.mask, chosen.engine, seed=parameters.seed, progress=progress)
     entry = InpaintEntry(
         engine=chosen.name,
         reason=chosen.reason,
@@ -42,10 +44,9 @@ def inpaint(case: Case, parameters: FillParameters, *, progress: Progress | None
         weights_sha256=filling.weights_sha256,
         options=dict(chosen.options),
         windows=filling.windows,
-        warnings=(
-            *doubts(filling.filled_by, case.mask, case.volume.spacing_mm, void, chosen.trial),
-            *_unfamiliar(filling, case, parameters),
-        ),
+        body_scale=scaled.factor,
+        body_extent_mm=None if scaled.extent_mm is None else round(scaled.extent_mm, 1),
+        warnings=_warnings(filling, case, parameters, scaled, void, chosen.trial),
         seconds=round(perf_counter() - started, 4),
     )
     return Filled(case.mask, filling.values[0], case.draft.inpainted(entry, parameters))
@@ -67,6 +68,22 @@ def _trial(trial: Trial | None) -> TrialEntry | None:
 def _brief(error: float) -> float:
     """Return an error with the digits that mean something."""
     return float(f"{error:.4g}")
+
+
+def _warnings(
+    filling: Filling,
+    case: Case,
+    parameters: FillParameters,
+    scaled: Scaled,
+    void: Mask | None,
+    trial: Trial | None,
+) -> tuple[str, ...]:
+    """Return what a user should know about a fill."""
+    return (
+        *doubts(filling.filled_by, case.mask, scaled.volume.spacing_mm, void, trial),
+        *_unfamiliar(filling, case, parameters),
+        *enlarged(scaled.factor, scaled.extent_mm),
+    )
 
 
 def _unfamiliar(filling: Filling, case: Case, parameters: FillParameters) -> tuple[str, ...]:

@@ -112,6 +112,7 @@ def _changes(draft: Draft) -> list[str]:
     changes += [f"weights={inpaint.weights_sha256}"] if inpaint.weights_sha256 else []
     changes += [f"device={inpaint.device}"] if inpaint.device != "cpu" else []
     changes += [f"seed={fill.seed}"] if fill.seed and engine.draws else []
+    changes += [f"body_scale={inpaint.body_scale:g}"] if inpaint.body_scale != 1.0 else []
     changes += [f"revision={engine.revision}"] if engine.revision > 1 else []
     changes += ["membrane"] if fill.membrane else []
     changes += [f"edge_mm={write.edge_mm:g}"] if write.edge_mm else []

@@ -110,6 +110,14 @@ class InpaintEntry(_Entry):
     weights_sha256: str = Field("", description="Hash of the file of weights, where a network filled anything.")
     options: dict[str, JsonValue] = Field(default_factory=dict, description="The engine's own options.")
     windows: int = Field(description="Crops around the mask that it was given.")
+    body_scale: float = Field(
+        1.0,
+        description="What lengths were multiplied by, so that a small body is as large as a person; 1 for people.",
+    )
+    body_extent_mm: float | None = Field(
+        None,
+        description="Size of the body that this follows from; null where the voxels alone rule out a small body.",
+    )
     warnings: tuple[Line, ...] = ()
     seconds: float = 0.0
 

@@ -111,11 +111,14 @@ def _cost_table(found: Mapping[Group, Measured], plan: Plan) -> str:
 
 
 def _left_out_section(left_out: Sequence[LeftOut]) -> str:
-    """Return what could not be measured, and how often; nothing if everything was."""
+    """Return what was not measured, and in how many holes; nothing if everything was."""
     if not left_out:
         return ""
     counts = Counter((one.path, one.what, one.reason) for one in left_out)
-    lines = [f"- {path}, {what}, {count} times: {reason}" for (path, what, reason), count in counts.items()]
+    lines = [
+        f"- {path}, {what}{f' in {count} holes' if count > 1 else ''}: {reason}"
+        for (path, what, reason), count in counts.items()
+    ]
     return "## Left out\n\n" + "\n".join(lines)
 
 

@@ -25,7 +25,7 @@ from medpaint.evaluation.run import Row, score_hole
 from medpaint.evaluation.tables import read_scores, write_table
 from medpaint.evaluation.warmup import WarmUp
 
-__all__ = ["KINDS", "Measured", "RowFile", "engines_for", "expected_seconds", "measure", "title_of"]
+__all__ = ["KINDS", "Measured", "RowFile", "engines_for", "expected_seconds", "measure", "title_of", "unmeasured"]
 
 KINDS: Final = {
     "blob:0.4-2": "small",
@@ -200,6 +200,17 @@ def measure(group: Group, plan: Plan, data: Path, file: RowFile, warm_up: WarmUp
             left_out += [replace(one, path=scan.name) for one in results if isinstance(one, LeftOut)]
             print(scan.name, title_of(kind), number, " ".join(map(_told, results)), file=sys.stderr, flush=True)
     return replace(file.wanted(plan), left_out=tuple(left_out))
+
+
+def unmeasured(group: Group, plan: Plan, file: RowFile) -> Measured:
+    """Return what a group's file has, and what it lacks as left out."""
+    done = file.done()
+    lacking = [
+        LeftOut(scan.name, f"{title_of(kind)}, {', '.join(engines)}", "not measured")
+        for scan in group.scans
+        for kind, _, engines in _missing(scan, plan, done)
+    ]
+    return replace(file.wanted(plan), left_out=tuple(lacking))
 
 
 def _told(result: Row | LeftOut) -> str:

@@ -19,7 +19,7 @@ from typing import Final
 
 from engine_page import page_of
 from engine_pictures import draw, sheets_of
-from engine_rows import KINDS, Measured, RowFile, expected_seconds, measure
+from engine_rows import KINDS, Measured, RowFile, expected_seconds, measure, unmeasured
 from engine_scans import GROUPS, Group, groups_named
 
 from medpaint.datasets.lesion_shapes import LesionFolder
@@ -97,7 +97,7 @@ def _row_file(group: Group, folder: Path | None) -> RowFile:
 def _measured(files: dict[Group, RowFile], plan: Plan, arguments: argparse.Namespace) -> dict[Group, Measured]:
     """Return the rows of every group, measured where they are missing unless only the page is wanted."""
     if arguments.page_only:
-        return {group: file.wanted(plan) for group, file in files.items()}
+        return {group: unmeasured(group, plan, file) for group, file in files.items()}
     warm_up = WarmUp()
     for name in plan.engines:
         warm_up.asked(plan.fill(name))

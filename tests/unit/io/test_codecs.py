@@ -26,7 +26,7 @@ from pydicom.uid import (
 )
 
 from medpaint.core.errors import UnreadableError, UnsupportedError
-from medpaint.io.codecs import apart
+from medpaint.io.codecs import decoder_process
 from medpaint.io.dicom import list_series, read_series
 
 LOSSLESS = [syntax for syntax in SYNTAXES if syntax != JPEGBaseline8Bit]
@@ -279,17 +279,17 @@ def test_time_and_memory_of_a_decoder_are_limited(
         f"def decoded(task, frame):\n {words}\n"
         "worker.decoded = decoded; worker.serve()"
     )
-    monkeypatch.setattr(apart, "_START", limited)
-    apart._worker.cache_clear()
+    monkeypatch.setattr(decoder_process, "_START", limited)
+    decoder_process._worker.cache_clear()
     found = refusal(tmp_path)
-    apart._worker.cache_clear()
+    decoder_process._worker.cache_clear()
     assert f"which the decoder refused ({reason})" in found
 
 
 def test_a_process_that_ended_between_frames_is_replaced(tmp_path: Path) -> None:
     series(tmp_path, JPEGLSLossless)
     before, _ = read_series(tmp_path)
-    process = apart._worker(os.getpid())._process
+    process = decoder_process._worker(os.getpid())._process
     assert process is not None
     process.send_signal(signal.SIGKILL)
     process.wait()
@@ -299,8 +299,8 @@ def test_a_process_that_ended_between_frames_is_replaced(tmp_path: Path) -> None
 
 def test_a_process_that_cannot_start_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     series(tmp_path, JPEGLSLossless)
-    monkeypatch.setattr(apart, "_START", "raise SystemExit(5)")
-    apart._worker.cache_clear()
+    monkeypatch.setattr(decoder_process, "_START", "raise SystemExit(5)")
+    decoder_process._worker.cache_clear()
     with pytest.raises(OSError, match=r"does not start \(exit code 5\)"):
         read_series(tmp_path)
-    apart._worker.cache_clear()
+    decoder_process._worker.cache_clear()

@@ -13,9 +13,9 @@ from pydicom.uid import HTJ2K, UID, HTJ2KLossless, HTJ2KLosslessRPCL, RLELossles
 from medpaint.core.errors import UnreadableError, UnsupportedError
 from medpaint.core.types import Array
 from medpaint.io.archive import File
-from medpaint.io.codecs.apart import DecodingError, decoded_apart
 from medpaint.io.codecs.check import fault_of, starts_image
 from medpaint.io.codecs.codestream import Plane
+from medpaint.io.codecs.decoder_process import DecodingError, decoded_apart
 from medpaint.io.codecs.decoding import Task, decoded
 from medpaint.io.codecs.rle import MOST_EXPANDED
 from medpaint.io.dicom.parsing import PARSE_ERRORS, cause, integer

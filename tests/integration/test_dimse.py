@@ -238,7 +238,7 @@ def test_an_unencrypted_move_is_refused_with_tls() -> None:
     [
         (["300.1.1.1"], "got '300.1.1.1'"),
         (["10.0.0.1/8"], "got '10.0.0.1/8'"),
-        (["0.0.0.0/0"], "a network of at least /8"),
+        (["0.0.0.0/0"], "a network of /8 or smaller"),
         (["::1"], "an IPv4 address or a network"),
         (["pacs.example:104"], "expected a host"),
         (["a b\n"], "expected a host"),

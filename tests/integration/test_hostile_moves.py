@@ -209,7 +209,7 @@ def test_an_instance_for_another_request_is_refused(fail: Callable[..., str]) ->
         ({"title": "STRANGER"}, "an association with another title than OTHER"),
         (
             {"address": "127.0.0.2"},
-            "127.0.0.2, which is not an address of 127.0.0.1 (--senders names further ones)",
+            "which is not an address of 127.0.0.1 (--senders names further ones)",
         ),
         ({"kind": SecondaryCaptureImageStorage}, "Secondary Capture Image Storage"),
         ({"kind": "1.2.99.1"}, "an unknown kind of object"),
@@ -245,9 +245,7 @@ def test_a_server_may_send_from_the_senders_that_are_named(
         assert connect(url, receive=port, senders=senders).fetch(STUDY, SERIES, tmp_path / "out") == 4
 
 
-def test_a_server_may_send_from_no_other_than_the_senders_that_are_named(
-    tmp_path: Path, images: list[FileDataset]
-) -> None:
+def test_a_server_may_send_from_no_other_than_the_senders_that_are_named(tmp_path: Path) -> None:
     port = free_port()
 
     def send(event: Any) -> None:
@@ -257,9 +255,7 @@ def test_a_server_may_send_from_no_other_than_the_senders_that_are_named(
 
     with (
         entity([finds(4), moves(send)]) as url,
-        pytest.raises(
-            ServerError, match=r"from 127\.0\.0\.3, which is not an address of 127\.0\.0\.1 or a sender"
-        ),
+        pytest.raises(ServerError, match=r"from 127\.0\.0\.3, which is not an address of .* or a sender"),
     ):
         connect(url, receive=port, senders=["127.0.0.2"]).fetch(STUDY, SERIES, tmp_path / "out")
 

@@ -88,9 +88,7 @@ def _network(name: str) -> IPv4Network | None:
         message = f"a sender: expected a host, an IPv4 address or a network such as 172.17.0.0/16, got {name!r}"
         raise UsageError(escaped(message, len(message))) from error
     if network.prefixlen < _SHORTEST_PREFIX:
-        message = (
-            f"a sender: expected a network of at least /{_SHORTEST_PREFIX}, got {network}: name the one it is in"
-        )
+        message = f"a sender: expected a network of /{_SHORTEST_PREFIX} or smaller, got {network}"
         raise UsageError(message)
     return network
 

@@ -42,6 +42,7 @@ from medpaint.io.nifti_header import (
 )
 from medpaint.io.readback import compared
 from medpaint.io.selection import Selection
+from medpaint.io.shortage import memory_for
 from medpaint.io.source import Derivation, ReadBack
 from medpaint.io.stored import (
     Packing,
@@ -164,7 +165,8 @@ def read_nifti(path: Path, *, frame: int | None = None) -> tuple[Volume, NiftiSo
         header, block = _parsed(file, path)
         stored, encoding = restorable(header)
         number = chosen_frame(header, frame)
-        data, place = read_frame(file, stored, number)
+        with memory_for(stored.frame_bytes, path):
+            data, place = read_frame(file, stored, number)
     refuse_overlap(block, header, place.tail - (stored.frames - 1 - number) * stored.frame_bytes)
     volume = Volume(data, header.affine, encoding)
     source = NiftiSource(

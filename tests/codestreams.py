@@ -21,7 +21,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from medpaint.io.codecs import apart
+from medpaint.io.codecs import decoder_process
 
 gdcm: Any = import_module("gdcm")
 
@@ -86,11 +86,11 @@ def change(file: Path, edit: Callable[[bytes], bytes]) -> None:
 @contextmanager
 def broken_decoder(words: str) -> Iterator[None]:
     """Run another program in place of the one that decodes: it says that it is ready, and does this at a frame."""
-    start = apart._START
-    apart._START = "import os, sys; print('ready', flush=True); input(); " + words  # type: ignore[misc]
-    apart._worker.cache_clear()
+    start = decoder_process._START
+    decoder_process._START = "import os, sys; print('ready', flush=True); input(); " + words  # type: ignore[misc]
+    decoder_process._worker.cache_clear()
     try:
         yield
     finally:
-        apart._START = start  # type: ignore[misc]
-        apart._worker.cache_clear()
+        decoder_process._START = start  # type: ignore[misc]
+        decoder_process._worker.cache_clear()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from dicom_phantom import oblique
+from dicom_phantom import Phantom, oblique
 from hypothesis import settings
+from pydicom import FileDataset, dcmread
 
 from medpaint.core.volume import Volume
 
@@ -31,3 +32,19 @@ def oblique_scan(tmp_path: Path) -> Volume:
     oblique().write(tmp_path / "scan")
     volume, _ = read_series(tmp_path / "scan")
     return volume
+
+
+@pytest.fixture
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait hardly at all between attempts at a server."""
+    from medpaint.pacs import retry
+
+    monkeypatch.setattr(retry, "FIRST_WAIT_S", 0.01)
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> list[FileDataset]:
+    """Return the four instances of a series that a server has; they are in the folder ``scan``."""
+    from servers import SERIES
+
+    return [dcmread(file) for file in Phantom(series=SERIES).write(tmp_path / "scan")]

@@ -14,26 +14,15 @@ import pytest
 from certificates import certified
 from dicom_phantom import Phantom
 from orthanc import free_port
-from pydicom import Dataset, FileDataset, dcmread
+from pydicom import Dataset, FileDataset
 from pynetdicom import evt
 from servers import SERIES, STUDY, entity, finds, gives, moves, report, sender
 
 from medpaint.cli.main import main
 from medpaint.core.errors import MedpaintError, ServerError, UsageError
-from medpaint.pacs import Credentials, connect, retry
+from medpaint.pacs import Credentials, connect
 
-pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(autouse=True)
-def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retry, "FIRST_WAIT_S", 0.01)
-
-
-@pytest.fixture
-def images(tmp_path: Path) -> list[FileDataset]:
-    """Return the four instances of a series."""
-    return [dcmread(file) for file in Phantom(series=SERIES).write(tmp_path / "scan")]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("short_waits")]
 
 
 def test_keys_are_sent_at_the_level_of_study_or_series() -> None:
@@ -242,6 +231,28 @@ def test_unknown_host_is_reported() -> None:
 def test_an_unencrypted_move_is_refused_with_tls() -> None:
     with pytest.raises(UsageError, match="would not be encrypted"):
         connect("dicoms://OTHER@pacs.example", receive=104)
+
+
+@pytest.mark.parametrize(
+    ("senders", "message"),
+    [
+        (["300.1.1.1"], "got '300.1.1.1'"),
+        (["10.0.0.1/8"], "got '10.0.0.1/8'"),
+        (["0.0.0.0/0"], "a network of /8 or smaller"),
+        (["::1"], "an IPv4 address or a network"),
+        (["pacs.example:104"], "expected a host"),
+        (["a b\n"], "expected a host"),
+        ([""], "expected a host"),
+    ],
+)
+def test_malformed_senders_are_refused(senders: list[str], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        connect("dicom://OTHER@pacs.example", receive=104, senders=senders)
+
+
+def test_senders_without_a_port_are_refused() -> None:
+    with pytest.raises(UsageError, match="only with a port to receive at"):
+        connect("dicom://OTHER@pacs.example", senders=["127.0.0.2"])
 
 
 def test_a_token_is_refused() -> None:

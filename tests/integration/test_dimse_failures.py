@@ -20,16 +20,11 @@ from servers import STUDY, Handler, dicomweb, entity, finds, peer
 
 from medpaint.cli.main import main
 from medpaint.core.errors import ServerError
-from medpaint.pacs import connect, retry
+from medpaint.pacs import connect
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("short_waits")]
 
 Answer = Callable[[socket.socket], None]
-
-
-@pytest.fixture(autouse=True)
-def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retry, "FIRST_WAIT_S", 0.01)
 
 
 def failure(port: int, scheme: str = "dicom", host: str = "127.0.0.1", **options: Any) -> str:

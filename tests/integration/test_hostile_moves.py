@@ -12,31 +12,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dicom_phantom import Phantom
 from orthanc import free_port
-from pydicom import FileDataset, dcmread
+from pydicom import FileDataset
 from pynetdicom import evt
 from pynetdicom.sop_class import MRImageStorage, SecondaryCaptureImageStorage  # type: ignore[attr-defined]
 from servers import SERIES, STUDY, entity, finds, moves, report, sender
 
 from medpaint.cli.main import main
-from medpaint.core.errors import ServerError
-from medpaint.pacs import connect, dimse, retry
+from medpaint.core.errors import ServerError, UsageError
+from medpaint.pacs import connect, dimse
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("short_waits")]
 
 Send = Callable[[Any, int, list[FileDataset]], None]
-
-
-@pytest.fixture(autouse=True)
-def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retry, "FIRST_WAIT_S", 0.01)
-
-
-@pytest.fixture
-def images(tmp_path: Path) -> list[FileDataset]:
-    """Return the four instances of a series."""
-    return [dcmread(file) for file in Phantom(series=SERIES).write(tmp_path / "scan")]
 
 
 @pytest.fixture
@@ -219,7 +207,10 @@ def test_an_instance_for_another_request_is_refused(fail: Callable[..., str]) ->
     ("options", "message"),
     [
         ({"title": "STRANGER"}, "an association with another title than OTHER"),
-        ({"address": "127.0.0.2"}, "a connection from 127.0.0.2, which is not an address of 127.0.0.1"),
+        (
+            {"address": "127.0.0.2"},
+            "which is not an address of 127.0.0.1 (--senders names further ones)",
+        ),
         ({"kind": SecondaryCaptureImageStorage}, "Secondary Capture Image Storage"),
         ({"kind": "1.2.99.1"}, "an unknown kind of object"),
     ],
@@ -237,6 +228,53 @@ def test_other_senders_and_objects_are_refused_and_named(
     found = fail(send)
     assert "could not send 4 instances; refused at port" in found
     assert found.endswith(message)
+
+
+@pytest.mark.parametrize("senders", [["127.0.0.2"], ["127.0.0.0/30"], ["127.9.0.0/16", "127.0.0.2"]])
+def test_a_server_may_send_from_the_senders_that_are_named(
+    tmp_path: Path, images: list[FileDataset], senders: list[str]
+) -> None:
+    port = free_port()
+
+    def send(event: Any) -> None:
+        for address in ("127.0.0.2", "127.0.0.1"):
+            sent(port, images[:2] if address.endswith("1") else images[2:], address=address)
+        report(event, completed=4)
+
+    with entity([finds(4), moves(send)]) as url:
+        assert connect(url, receive=port, senders=senders).fetch(STUDY, SERIES, tmp_path / "out") == 4
+
+
+def test_a_server_may_send_from_no_other_than_the_senders_that_are_named(tmp_path: Path) -> None:
+    port = free_port()
+
+    def send(event: Any) -> None:
+        with sender(port, address="127.0.0.3") as association:
+            assert not association.is_established
+        report(event, 0xB000, completed=0, failed=4)
+
+    with (
+        entity([finds(4), moves(send)]) as url,
+        pytest.raises(ServerError, match=r"from 127\.0\.0\.3, which is not an address of .* or a sender"),
+    ):
+        connect(url, receive=port, senders=["127.0.0.2"]).fetch(STUDY, SERIES, tmp_path / "out")
+
+
+def test_the_command_takes_senders(tmp_path: Path, images: list[FileDataset]) -> None:
+    port = free_port()
+
+    def send(event: Any) -> None:
+        sent(port, images, address="127.0.0.2")
+        report(event, completed=4)
+
+    with entity([finds(4), moves(send)]) as url:
+        words = ["pacs", "fetch", url, "--study", STUDY, "--series", SERIES, "--receive", str(port)]
+        assert main([*words, "--senders", "127.0.0.2", "--output", str(tmp_path / "out")]) == 0
+
+
+def test_an_unknown_sender_is_a_usage_error(tmp_path: Path) -> None:
+    with entity([finds(4)]) as url, pytest.raises(UsageError, match=r"got an unknown host: nowhere\.invalid"):
+        connect(url, receive=free_port(), senders=["nowhere.invalid"]).fetch(STUDY, SERIES, tmp_path / "out")
 
 
 def test_a_stranger_does_not_disturb_a_transfer(tmp_path: Path, images: list[FileDataset]) -> None:

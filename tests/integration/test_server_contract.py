@@ -19,10 +19,10 @@ from servers import SERIES, STUDY, WAYS, Behaviour, serve
 from medpaint.core.errors import AbsentError, InputError, ServerError, UsageError
 from medpaint.io.dicom import list_series, read_series
 from medpaint.io.selection import Selection
-from medpaint.pacs import Credentials, Server, connect, retry
+from medpaint.pacs import Credentials, Server, connect
 from medpaint.pipeline.restore import restore
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("short_waits")]
 
 ADDRESSES = ("http://127.0.0.1:{port}/dicom-web", "dicom://OTHER@127.0.0.1:{port}")
 REAL = [
@@ -35,11 +35,6 @@ REAL = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retry, "FIRST_WAIT_S", 0.01)
-
-
 @pytest.fixture(params=WAYS)
 def way(request: pytest.FixtureRequest) -> str:
     return str(request.param)
@@ -49,12 +44,6 @@ def way(request: pytest.FixtureRequest) -> str:
 def address(request: pytest.FixtureRequest) -> str:
     """Return the address of a server that cannot be reached."""
     return str(request.param).format(port=free_port())
-
-
-@pytest.fixture
-def images(tmp_path: Path) -> list[FileDataset]:
-    """Return the four instances of a series."""
-    return [dcmread(file) for file in Phantom(series=SERIES).write(tmp_path / "scan")]
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from medpaint.core.errors import InputError, MedpaintError
+from medpaint.core.text import one_line
 from medpaint.io.formats import FORMATS
 from medpaint.io.sniff import files_below, kind_of
 from medpaint.record.entries import Product, Record
@@ -79,7 +80,8 @@ def refuse_other_shape(place: Path, record: Record) -> None:
     try:
         found = FORMATS[kind_of(place)]().inspect(place, None)
     except MedpaintError as error:
-        message = f"{place.name} cannot be read: {error}"
+        said = str(error)  # the reason of most formats names the file already
+        message = said if one_line(place.name) in said else f"{place.name} cannot be read: {said}"
         raise InputError(message) from error
     shapes = [(*one.shape, 1, 1, 1)[:3] for one in found]
     if wanted not in shapes:

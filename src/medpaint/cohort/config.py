@@ -73,6 +73,11 @@ class PacsConfig(BaseModel):
         description="Local port that the server is asked to send to (C-MOVE); null: it sends over the same "
         "association (C-GET).",
     )
+    senders: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        (),
+        description="With receive: hosts, addresses and networks such as 172.17.0.0/16 that the server may send "
+        "from, besides its own addresses.",
+    )
 
 
 class CohortConfig(BaseModel):

@@ -45,9 +45,12 @@ T = TypeVar("T")
 
 _MACHINE: Final = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE),
-    *(errno.EMFILE, errno.ENFILE, errno.ENOMEM),
+    *(errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.ENOEXEC),
 }
-"""Errors of the operating system that have nothing to do with a scan."""
+"""Errors of the operating system that have nothing to do with a scan; with the last, no decoder can be started."""
+
+_NO_THREAD: Final = "can't start new thread"
+"""What Python says at the limit of threads; that error has no number."""
 
 
 def ingest_scan(
@@ -247,6 +250,9 @@ def _failure_of(work: Callable[[], None], *, withhold: bool = False) -> str:
             return kind_of_failure(error)
         return str(error) if isinstance(error, MedpaintError) else described_os(error)
     except Exception as error:  # noqa: BLE001 - one scan's failure must not stop the others
+        if _is_of_machine(error):
+            message = f"the machine failed: {_machine_error(error)}"
+            raise WriteError(message) from None
         if is_out_of_memory(error):
             return "the scan needs more memory than this job has"
         print_trace(error, quoting=not withhold)
@@ -267,5 +273,7 @@ def _machine_error(error: BaseException) -> str:
     while found is not None:
         if isinstance(found, OSError) and found.errno in _MACHINE:
             return os.strerror(found.errno)
+        if isinstance(found, RuntimeError) and str(found) == _NO_THREAD:
+            return _NO_THREAD
         found = found.__cause__
     return ""

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
+from medpaint.cohort.yaml_size import refusal_of
 from medpaint.core.errors import InputError
 from medpaint.io.regular import regular_bytes
 from medpaint.io.stored import read_errors
@@ -22,6 +23,9 @@ __all__ = ["run_snakemake", "snakemake_command", "working_folder"]
 
 _ENDING: Final = {signal.SIGINT: signal.SIGINT, signal.SIGTERM: signal.SIGTERM, signal.SIGHUP: signal.SIGTERM}
 """Signals to signals: a terminal that closes ends a run as gently as a request does."""
+
+_MOST_BYTES: Final = 2**20
+"""Size of a file with the configuration, at most."""
 
 
 def run_snakemake(options: Sequence[str], *, to_stderr: bool = False) -> int:
@@ -70,11 +74,31 @@ def working_folder(options: Sequence[str]) -> Path:
 
 
 def _check_configuration(options: Sequence[str]) -> None:
-    """Refuse files with the configuration that cannot be read, for which Snakemake prints a traceback."""
+    """Refuse files with the configuration that cannot be read, or that Snakemake could never finish reading.
+
+    Raises:
+        InputError: one of them.
+    """
+    profile = _cohort_folder() / "profiles" / "default" / "config.yaml"
+    _check_yaml(profile)  # first, because Snakemake's parser reads it
     parsed = _parsed([*_defaults(), *options])
-    for path in map(Path, (parsed and parsed.configfile) or ()):
-        with read_errors(path):
-            regular_bytes(path)
+    standard = Path((parsed and parsed.directory) or ".") / "config" / "config.yaml"
+    named = [Path(path) for path in (parsed and parsed.configfile) or ()]
+    for path in [*named, *([standard] if standard.exists() else [])]:
+        _check_yaml(path)
+
+
+def _check_yaml(path: Path) -> None:
+    """Refuse a file that cannot be read, or that stands for too many values.
+
+    Raises:
+        InputError: such a file.
+    """
+    with read_errors(path):
+        text = regular_bytes(path, _MOST_BYTES).decode("utf-8", "replace")
+    if refusal := refusal_of(text):
+        message = f"{path}: {refusal}"
+        raise InputError(message)
 
 
 def _defaults() -> list[str]:

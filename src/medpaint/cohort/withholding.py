@@ -19,6 +19,7 @@ from medpaint.core.errors import (
     InputError,
     MaskError,
     MedpaintError,
+    OutOfMemoryError,
     ServerError,
     UnreadableError,
     UnsupportedError,
@@ -40,6 +41,7 @@ _KINDS: Final[dict[type[BaseException], str]] = {
     ServerError: "the series could not be fetched from the server",
     VerificationError: "what was written differs from what was to be written",
     WriteError: "a file cannot be written",
+    OutOfMemoryError: "the scan needs more memory than this job has",
     OSError: "a file cannot be read or written",
 }
 

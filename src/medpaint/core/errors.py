@@ -11,6 +11,7 @@
     │   └── MaskError             a mask that cannot be right for this scan
     ├── WriteError             1  a file could not be written: no space, no permission
     ├── ConvergenceError       1  an engine's equations could not be solved
+    ├── OutOfMemoryError     1  the machine has too little memory for a scan
     ├── EngineError            1  an engine broke its contract: not finite, wrong shape
     ├── PartialFailureError    4  some scans failed, the others are done
     ├── VerificationError      5  a product does not agree with its record
@@ -37,6 +38,7 @@ __all__ = [
     "LockedError",
     "MaskError",
     "MedpaintError",
+    "OutOfMemoryError",
     "PartialFailureError",
     "ServerError",
     "UnreadableError",
@@ -98,6 +100,10 @@ class WriteError(MedpaintError):
 
 class ConvergenceError(MedpaintError):
     """An engine's equations could not be solved to its tolerance."""
+
+
+class OutOfMemoryError(MedpaintError):
+    """The machine, or the job, has too little memory for a scan; nothing is wrong with the scan."""
 
 
 class EngineError(MedpaintError):

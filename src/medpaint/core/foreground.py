@@ -61,16 +61,17 @@ def foreground_of(volume: Volume, mask: Mask, *, outside: bool = False) -> Foreg
         outside: look at the voxels outside the mask only, because what is under it means nothing.
     """
     i, j, k = stride_of(volume.shape)
-    values: Array = volume.data[::i, ::j, ::k].astype(np.float64)
-    finite = np.isfinite(values)
+    coarsely: Window = np.s_[::i, ::j, ::k]
+    values: Array = volume.data[coarsely].astype(np.float64)
+    finite = np.isfinite(values) & ~volume.encoding.at(coarsely, volume.shape).is_padding(values)
     if outside:
-        finite &= ~mask[::i, ::j, ::k]
+        finite &= ~mask[coarsely]
     threshold = threshold_of(values[finite])
     tissue = finite & (values > threshold)
     whole: Window = (slice(0, volume.shape[0]), slice(0, volume.shape[1]), slice(0, volume.shape[2]))
     coarse = bounding_box(tissue)
     box = whole if coarse is None else _fine(coarse, (i, j, k), volume.shape)
-    return Foreground(tissue, mask[::i, ::j, ::k], (i, j, k), box, threshold)
+    return Foreground(tissue, mask[coarsely], (i, j, k), box, threshold)
 
 
 def threshold_of(values: Array) -> float:

@@ -53,6 +53,7 @@ from medpaint.io.itk_units import keep_line, units_of
 from medpaint.io.nifti import write_mask
 from medpaint.io.readback import Comparison, compared
 from medpaint.io.selection import Selection
+from medpaint.io.shortage import memory_for
 from medpaint.io.sniff import kind_of_content
 from medpaint.io.source import Derivation, ReadBack
 from medpaint.io.stored import Place, Stored, frames_in, read_errors, read_frame, reopened
@@ -219,7 +220,8 @@ def _through(
     stored, encoding = restorable(header)
     number = chosen_frame(header, frame)
     digests = {file: file_digest(file) for file in (path, text.data_path)}
-    with read_errors(text.data_path), text.data_path.open("rb") as file:
+    size = stored.frame_bytes
+    with read_errors(text.data_path), memory_for(size, text.data_path), text.data_path.open("rb") as file:
         found, _ = read(file, stored, number)
     return found, _Opened(header, digests, stored, encoding, number)
 

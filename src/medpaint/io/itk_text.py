@@ -13,14 +13,15 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from math import inf, prod
+from math import prod
 from pathlib import Path
 from typing import Final, Literal
 
-from medpaint.core.errors import GeometryError, InputError, UnreadableError, UnsupportedError
+from medpaint.core.errors import InputError, UnreadableError, UnsupportedError
 from medpaint.core.text import known_words
 from medpaint.io.header import refuse_empty
 from medpaint.io.header_words import FIELDS, NRRD_WORDS
+from medpaint.io.meta_geometry import refuse_geometry
 from medpaint.io.nrrd_axes import refuse_axes
 from medpaint.io.packing import Packing
 from medpaint.io.stored import check_length, check_regular, read_errors
@@ -41,19 +42,6 @@ _NRRD_PACKINGS: Final[dict[str, Packing]] = {"raw": "none", "gzip": "gzip", "gz"
 
 _META_END: Final = re.compile(r"(?m)^ElementDataFile[ \t]*=[^\n]*(\n|\Z)")
 _META_FIELD: Final = re.compile(r"(?m)^[ \t]*([^=:\n]*)[=:](.*)$")
-_META_POWERS: Final = {
-    "TransformMatrix": 2,
-    "Rotation": 2,
-    "Orientation": 2,
-    "Offset": 1,
-    "Position": 1,
-    "Origin": 1,
-    "CenterOfRotation": 1,
-    "ElementSpacing": 1,
-    "ElementSize": 1,
-}
-"""Field to the power p, where it has (number of axes) ** p values."""
-
 _NRRD_LINE: Final = re.compile(r"([^:#]+):(?!=)")
 _NRRD_STORAGE: Final = frozenset({"encoding", "endian", "datafile", "byteskip", "lineskip"})
 _META_LINE: Final = re.compile(r"([^=:]+)[=:]")
@@ -199,11 +187,7 @@ def _metaimage(text: str, path: Path) -> HeaderText:
         message = f"{path}: expected binary voxels, got voxels written as text"
         raise UnsupportedError(message)
     sizes = _sizes(fields["NDims"], fields["DimSize"], path)
-    _refuse_miscounted(fields, len(sizes))
-    spacing = fields.get("ElementSpacing", "1")
-    if not all(0.0 < float(size) < inf for size in spacing.split()):
-        message = f"{path}: expected a positive ElementSpacing, got {known_words(spacing, {'nan', 'inf'})}"
-        raise GeometryError(message)
+    refuse_geometry(fields, len(sizes), path)
     name = "" if fields["ElementDataFile"].upper() == "LOCAL" else fields["ElementDataFile"]
     packing: Packing = "zlib" if _is_true(fields.get("CompressedData", "False")) else "none"
     skipped = int(fields.get("HeaderSize", "0"))
@@ -241,14 +225,6 @@ def _sizes(count: str, sizes: str, path: Path) -> tuple[int, ...]:
         raise _ContradictionError(message)
     refuse_empty(numbers, path)
     return numbers
-
-
-def _refuse_miscounted(fields: Fields, axes: int) -> None:
-    """Refuse a MetaImage header with too few or too many values for its axes."""
-    for name, power in _META_POWERS.items():
-        if name in fields and len([float(value) for value in fields[name].split()]) != axes**power:
-            message = f"{axes} axes, but {name} {known_words(fields[name])}"
-            raise _ContradictionError(message)
 
 
 def _located(

@@ -44,6 +44,7 @@ from medpaint.io.nifti_header import (
 from medpaint.io.packing import Packing, pack, unpacked
 from medpaint.io.readback import Comparison, compared
 from medpaint.io.selection import Selection
+from medpaint.io.shortage import memory_for
 from medpaint.io.source import Derivation, ReadBack
 from medpaint.io.stored import (
     Place,
@@ -204,7 +205,8 @@ def _through(
         header, block = _parsed(file, path)
         stored, encoding = restorable(header)
         number = chosen_frame(header, frame)
-        found, place = read(file, stored, number)
+        with memory_for(stored.frame_bytes, path):
+            found, place = read(file, stored, number)
     refuse_overlap(block, header, place.tail - (stored.frames - 1 - number) * stored.frame_bytes)
     return found, _Opened(digest, header, block, stored, encoding, place)
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from math import isfinite
+from math import inf, isfinite, isnan
 from pathlib import Path
 from typing import Final
 
-from medpaint.core.errors import UnreadableError, UnsupportedError
+from medpaint.core.errors import GeometryError, UnreadableError, UnsupportedError
 from medpaint.core.text import known_words
 from medpaint.io.header_words import NRRD_WORDS
 
@@ -19,6 +19,9 @@ __all__ = ["refuse_axes"]
 
 _OF_VOXELS: Final = frozenset({"domain", "space", "time", "none", "???", "scalar", "stub", "list"})
 """Kinds of axes that number voxels, volumes, or nothing."""
+
+_OF_SPACE: Final = frozenset({"domain", "space", "???", "none"})
+"""Kinds of axes that may be those of space."""
 
 _OF_VALUES: Final = frozenset(
     {
@@ -47,7 +50,9 @@ def refuse_axes(fields: Mapping[str, str], path: Path) -> None:
 
     Raises:
         UnsupportedError: values that are not single numbers, or an axis without a place in space.
-        UnreadableError: directions, units and axes that do not fit each other, or no byte order.
+        UnreadableError: spacings, directions, units and axes that do not fit each other, or no byte order.
+        GeometryError: an axis of space whose voxels have no length.
+        ValueError: a spacing that is not a number.
     """
     axes = int(fields["dimension"])
     for kind in fields.get("kinds", "").split():
@@ -59,18 +64,70 @@ def refuse_axes(fields: Mapping[str, str], path: Path) -> None:
     if fault:
         message = f"{path} is damaged: its header cannot be understood ({fault})"
         raise UnreadableError(message)
+    _refuse_lengths(fields, directions, path)
     in_space = [one for one in directions if one != "none"]
     if directions and len(in_space) < min(3, axes):
         message = f"{path}: expected a direction in space for each axis of a volume, got {len(in_space)} of {axes}"
         raise UnsupportedError(message)
 
 
+def _refuse_lengths(fields: Mapping[str, str], directions: list[str], path: Path) -> None:
+    """Refuse axes of space whose voxels have no length, or an unknown one.
+
+    The format allows negative spacings and, where the spacing is unknown, NaN; programs disagree on what the first
+    mean, and ITK takes the second for 1 mm. A series may have any spacing along its axes that number volumes.
+
+    Raises:
+        GeometryError: such an axis.
+    """
+    zero = next((one for one in directions if one != "none" and not any(_numbers(one))), None)
+    if zero is not None:
+        message = f"{path}: expected space directions of some length, got {zero}"
+        raise GeometryError(message)
+    spacings = [float(one) for one in fields.get("spacings", "").split()]
+    if directions or not spacings:
+        return
+    kinds = fields.get("kinds", "").lower().split() or ["space"] * len(spacings)
+    sizes = [int(size) for size in fields["sizes"].split()]
+    of_space = [
+        (spacing, size) for spacing, size, kind in zip(spacings, sizes, kinds, strict=True) if kind in _OF_SPACE
+    ][:3]
+    if any(not 0.0 < spacing < inf and not (isnan(spacing) and size == 1) for spacing, size in of_space):
+        stated = known_words(fields["spacings"], {"nan", "-nan", "inf", "-inf"})
+        message = f"{path}: expected positive spacings, got {stated}: correct them, or give space directions"
+        raise GeometryError(message)
+
+
+def _numbers(direction: str) -> list[float]:
+    """Return the numbers of a direction."""
+    return [float(part) for part in direction[1:-1].split(",")]
+
+
 def _fault(fields: Mapping[str, str], axes: int, directions: list[str]) -> str:
     """Return what contradicts the rest of the header; empty if nothing does."""
-    if directions and len(directions) != axes:
-        return f"{axes} axes, but {len(directions)} space directions"
+    counts = {name: len(fields[name].split()) for name in ("spacings", "kinds") if name in fields}
+    if directions:
+        counts["space directions"] = len(directions)
+    for name, count in counts.items():
+        if count != axes:
+            return f"{axes} axes, but {count} {name}"
+    return _fault_of_directions(fields, directions) or _fault_of_units(fields, directions)
+
+
+def _fault_of_directions(fields: Mapping[str, str], directions: list[str]) -> str:
+    """Return what is wrong with the directions and the origin; empty if nothing is."""
     if not all(_is_finite(one) for one in directions):
         return "space directions that are not finite numbers"
+    if not _is_finite(fields.get("spaceorigin", "none").strip()):
+        return "a space origin that is not of finite numbers"
+    spacings = map(float, fields.get("spacings", "").split())
+    if any(one != "none" and not isnan(spacing) for one, spacing in zip(directions, spacings, strict=False)):
+        return "spacings beside space directions"
+    return ""
+
+
+def _fault_of_units(fields: Mapping[str, str], directions: list[str]) -> str:
+    """Return what is wrong with the units and the byte order; empty if nothing is."""
     units = _QUOTED.findall(fields.get("spaceunits", ""))
     in_space = next((one.count(",") + 1 for one in directions if one != "none"), 0)
     if units and in_space and len(units) != in_space:
@@ -83,6 +140,6 @@ def _fault(fields: Mapping[str, str], axes: int, directions: list[str]) -> str:
 def _is_finite(direction: str) -> bool:
     """Return whether a direction consists of finite numbers, or is the word none."""
     try:
-        return direction == "none" or all(isfinite(float(part)) for part in direction[1:-1].split(","))
+        return direction == "none" or all(map(isfinite, _numbers(direction)))
     except ValueError:
         return False

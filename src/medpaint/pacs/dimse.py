@@ -48,10 +48,11 @@ class Dimse:
         entity: the server.
         receive: local port that the server has registered for us and sends to (C-MOVE); None: it sends over the
             same association (C-GET), which not all servers support.
+        senders: hosts, addresses and networks other than the server's own that it may send to that port from.
     """
 
-    def __init__(self, entity: Entity, *, receive: int | None = None) -> None:
-        self._entity, self._receive = entity, receive
+    def __init__(self, entity: Entity, *, receive: int | None = None, senders: Sequence[str] = ()) -> None:
+        self._entity, self._receive, self._senders = entity, receive, tuple(senders)
         self.url = entity.url
 
     def series(self, query: Mapping[str, str]) -> list[RemoteSeries]:
@@ -172,7 +173,7 @@ class Dimse:
         allowance = self._for_series()
         with (
             handing_to(intake, allowance, (ours, number)) as handler,
-            receiving(self._entity, port, [handler, guarding(allowance, timeout_s)]),
+            receiving(self._entity, port, [handler, guarding(allowance, timeout_s)], senders=self._senders),
             self._entity.associated([context_of(MOVE, *SYNTAXES[:2])], allowance) as association,
         ):
             waiting_for(association, intake, timeout_s)

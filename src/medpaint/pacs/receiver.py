@@ -1,4 +1,4 @@
-"""Our side of C-MOVE: a local port to which the asked server can send, and nobody else."""
+"""Our side of C-MOVE: a local port to which the asked server can send, and nobody else unless named."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from medpaint.core.errors import ServerError, UsageError
 from medpaint.pacs.association import Entity
 from medpaint.pacs.reception import Intake
 from medpaint.pacs.retry import PermanentError, TransientError
+from medpaint.pacs.senders import Senders, senders_of
 from medpaint.pacs.services import CLASSES, SYNTAXES, context_of
 
 __all__ = ["receiving", "waiting_for"]
@@ -22,25 +23,32 @@ _MOST_NAMED: Final = 5
 
 
 @contextmanager
-def receiving(entity: Entity, port: int, handlers: Sequence[Any]) -> Iterator[None]:
+def receiving(
+    entity: Entity, port: int, handlers: Sequence[Any], *, senders: Sequence[str] = ()
+) -> Iterator[None]:
     """Listen at a port while the block runs; if it fails, its error says what was refused there.
 
     Args:
-        entity: the server that was asked to send; its title and its addresses alone are accepted.
+        entity: the server that was asked to send; its title alone is accepted, from its addresses.
         port: the port.
         handlers: event handlers for what is sent.
+        senders: further hosts, addresses and networks that it may send from.
 
     Raises:
-        UsageError: the port cannot be used.
+        UsageError: the port cannot be used, or a sender is unknown.
     """
     refused: dict[str, None] = {}
+    refusing = _refusing(entity, senders_of(entity.host, senders), refused)
     ours = entity.application()
     ours.network_timeout = entity.timeout_s
     ours.require_called_aet, ours.require_calling_aet = True, [entity.title]
     contexts = [context_of(one, *SYNTAXES) for one in CLASSES]
     try:
         listening = ours.start_server(
-            ("", port), block=False, contexts=contexts, evt_handlers=[*handlers, *_refusing(entity, refused)]
+            ("", port),
+            block=False,
+            contexts=contexts,
+            evt_handlers=[*handlers, *refusing],
         )
     except OSError as error:
         message = f"expected a free port to receive at, cannot use {port}: {error.strerror or error}"
@@ -59,15 +67,13 @@ def receiving(entity: Entity, port: int, handlers: Sequence[Any]) -> Iterator[No
             one.abort()
 
 
-def _refusing(entity: Entity, refused: dict[str, None]) -> list[Any]:
-    """Return event handlers that refuse other senders than an entity, and note what is refused."""
+def _refusing(entity: Entity, accepted: Senders, refused: dict[str, None]) -> list[Any]:
+    """Return event handlers that refuse other senders than the accepted ones, and note what is refused."""
     events: Any = import_module("pynetdicom.events")
-    addresses = _addresses_of(entity.host)
 
     def check_address(event: Any) -> None:  # noqa: ANN401 - of pynetdicom
-        address = event.address[0]
-        if addresses and address not in addresses:
-            refused[f"a connection from {address}, which is not an address of {entity.host}"] = None
+        if refusal := accepted.refusal(event.address[0]):
+            refused[refusal] = None
             peer = event.assoc.dul.socket
             peer.recv = lambda _count: b""  # nothing that it sends counts towards the transfer
             peer.socket.shutdown(socket.SHUT_RDWR)
@@ -92,14 +98,6 @@ def _refusing(entity: Entity, refused: dict[str, None]) -> list[Any]:
         (events.EVT_REJECTED, note_title),
         (events.EVT_ACCEPTED, note_services),
     ]
-
-
-def _addresses_of(host: str) -> set[str]:
-    """Return the addresses of a host; none if it is unknown, which the request to it reports."""
-    try:
-        return {str(one[4][0]) for one in socket.getaddrinfo(host, None, socket.AF_INET)}
-    except OSError:
-        return set()
 
 
 def waiting_for(association: Any, intake: Intake, timeout_s: float) -> None:  # noqa: ANN401 - of pynetdicom

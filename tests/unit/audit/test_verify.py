@@ -67,6 +67,13 @@ def test_a_truncated_product_is_a_problem(products: Products) -> None:
     assert not verify(products.record).holds
 
 
+def test_what_is_wrong_with_a_product_is_said_once(products: Products) -> None:
+    products.restored.write_bytes(b"nothing")
+    (problem,) = verify(products.record).problems
+    assert problem.count("scan_restored.nii.gz") == 1
+    assert problem.count("cannot read") + problem.count("cannot be read") <= 1
+
+
 def test_a_changed_scan_is_found(products: Products, tmp_path: Path) -> None:
     flip(tmp_path / "scan.nii.gz", 2 * 4000)
     assert "is not the one that was restored" in verify(products.record).problems[0]

@@ -114,6 +114,35 @@ def test_a_full_disk_is_no_failure_of_the_scan(tmp_path: Path, monkeypatch: pyte
         ingest_scan(scan, mask, Parameters(), tmp_path / "a.npz")
 
 
+def test_a_decoder_that_cannot_be_started_is_no_failure_of_the_scan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    series(tmp_path / "scan", JPEGLSLossless)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "no-python"))
+    with broken_decoder("pass"), pytest.raises(OSError, match="does not start: No such file or directory"):
+        ingest_scan(tmp_path / "scan", None, Parameters(), tmp_path / "a.npz")
+    monkeypatch.undo()
+    with broken_decoder("pass"), monkeypatch.context() as patch:
+        patch.setattr("medpaint.io.codecs.decoder_process._START", "raise SystemExit(5)")
+        with pytest.raises(OSError, match=r"does not start \(exit code 5\)"):
+            ingest_scan(tmp_path / "scan", None, Parameters(), tmp_path / "a.npz")
+    assert not (tmp_path / "a.npz").exists()
+
+
+@pytest.mark.parametrize("withhold", [True, False])
+def test_a_thread_that_cannot_be_started_is_no_failure_of_the_scan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, withhold: bool
+) -> None:
+    def fail(*_: object) -> NoReturn:
+        message = "can't start new thread"
+        raise RuntimeError(message)
+
+    monkeypatch.setattr("medpaint.cohort.jobs.read", fail)
+    with pytest.raises(WriteError, match="the machine failed: can't start new thread"):
+        ingest_scan(*save_pair(tmp_path), Parameters(), tmp_path / "a.npz", withhold=withhold)
+    assert not (tmp_path / "a.npz").exists()
+
+
 @pytest.mark.parametrize("part", ["a_restored.nii.gz", "a_mask.nii.gz", "a_record.json", ".a.lock"])
 @pytest.mark.parametrize("earlier", [True, False])
 def test_a_link_to_a_folder_where_a_product_goes_stays_harmless(

@@ -15,7 +15,10 @@ from codestreams import SYNTAXES, broken_decoder, change, frames_of, rewrite, se
 from dicom_phantom import Phantom
 from multiframe_phantom import enhanced
 from pydicom.uid import (
+    HTJ2K,
     UID,
+    HTJ2KLossless,
+    HTJ2KLosslessRPCL,
     JPEG2000Lossless,
     JPEGBaseline8Bit,
     JPEGExtended12Bit,
@@ -26,7 +29,7 @@ from pydicom.uid import (
 )
 
 from medpaint.core.errors import UnreadableError, UnsupportedError
-from medpaint.io.codecs import apart
+from medpaint.io.codecs import decoder_process
 from medpaint.io.dicom import list_series, read_series
 
 LOSSLESS = [syntax for syntax in SYNTAXES if syntax != JPEGBaseline8Bit]
@@ -62,6 +65,50 @@ def test_compressed_series_are_read(tmp_path: Path, syntax: UID, dtype: str) -> 
     volume, _ = read_series(tmp_path)
     expected = Phantom(shape=(40, 36, 3), dtype=dtype).voxels().transpose(2, 1, 0)
     np.testing.assert_array_equal(volume.data, expected)
+
+
+HIGH_THROUGHPUT = bytes.fromhex(
+    "ff4fff51002940000000000a0000000800000000000000000000000a00000008000000000000000000010f0101ff50000800020000000aff52"
+    "000c00020001000504044001ff5c00132088909090909090909090909090888888ff64001700014f70656e4a50482056657220302e32362e33"
+    "2eff90000a0000000000470001ff93c00025df0507740000c0001280e000077400a00009005a323300a00009804cfe03775400c00026800054"
+    "00e2d02fdb750004f8e01475ecb600ffd9"
+)
+"""Ten columns and eight rows of ``3 * row + 2 * column`` in 16 bits, lossless; coded by OpenJPH 0.26.3."""
+
+HTJ2K_SYNTAXES = pytest.mark.parametrize(
+    "syntax", [HTJ2KLossless, HTJ2KLosslessRPCL, HTJ2K], ids=lambda syntax: syntax.name
+)
+
+
+def high_throughput(folder: Path, syntax: UID, frame: bytes) -> None:
+    """Write a series whose slices are all the same frame of High-Throughput JPEG 2000."""
+    for file in Phantom(shape=(8, 10, 3), dtype="uint16", bits_stored=16).write(folder):
+        rewrite(file, [frame], TransferSyntaxUID=syntax)
+
+
+@HTJ2K_SYNTAXES
+def test_high_throughput_jpeg_2000_is_read(tmp_path: Path, syntax: UID) -> None:
+    high_throughput(tmp_path, syntax, HIGH_THROUGHPUT)
+    volume, _ = read_series(tmp_path)
+    expected = np.add.outer(2 * np.arange(10), 3 * np.arange(8))
+    np.testing.assert_array_equal(volume.data, np.repeat(expected[:, :, np.newaxis], 3, axis=2))
+
+
+@HTJ2K_SYNTAXES
+@pytest.mark.parametrize(
+    ("edit", "reason"),
+    [
+        (siz(0, 2**16), "the JPEG 2000 codestream 8x65536 pixels"),
+        (siz(34, 37, 1), "the JPEG 2000 codestream 38 bits"),
+        (put(0, b"\0"), "it does not start as JPEG 2000 does"),
+        (lambda frame: frame[:-40], "which the decoder refused"),
+    ],
+)
+def test_damaged_high_throughput_jpeg_2000_is_refused(
+    tmp_path: Path, syntax: UID, edit: Callable[[bytes], bytes], reason: str
+) -> None:
+    high_throughput(tmp_path, syntax, edit(HIGH_THROUGHPUT))
+    assert reason in refusal(tmp_path)
 
 
 @pytest.mark.parametrize("syntax", SYNTAXES, ids=lambda syntax: syntax.name)
@@ -279,17 +326,17 @@ def test_time_and_memory_of_a_decoder_are_limited(
         f"def decoded(task, frame):\n {words}\n"
         "worker.decoded = decoded; worker.serve()"
     )
-    monkeypatch.setattr(apart, "_START", limited)
-    apart._worker.cache_clear()
+    monkeypatch.setattr(decoder_process, "_START", limited)
+    decoder_process._worker.cache_clear()
     found = refusal(tmp_path)
-    apart._worker.cache_clear()
+    decoder_process._worker.cache_clear()
     assert f"which the decoder refused ({reason})" in found
 
 
 def test_a_process_that_ended_between_frames_is_replaced(tmp_path: Path) -> None:
     series(tmp_path, JPEGLSLossless)
     before, _ = read_series(tmp_path)
-    process = apart._worker(os.getpid())._process
+    process = decoder_process._worker(os.getpid())._process
     assert process is not None
     process.send_signal(signal.SIGKILL)
     process.wait()
@@ -299,8 +346,8 @@ def test_a_process_that_ended_between_frames_is_replaced(tmp_path: Path) -> None
 
 def test_a_process_that_cannot_start_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     series(tmp_path, JPEGLSLossless)
-    monkeypatch.setattr(apart, "_START", "raise SystemExit(5)")
-    apart._worker.cache_clear()
+    monkeypatch.setattr(decoder_process, "_START", "raise SystemExit(5)")
+    decoder_process._worker.cache_clear()
     with pytest.raises(OSError, match=r"does not start \(exit code 5\)"):
         read_series(tmp_path)
-    apart._worker.cache_clear()
+    decoder_process._worker.cache_clear()

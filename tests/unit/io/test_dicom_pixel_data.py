@@ -21,7 +21,7 @@ from pydicom.uid import (
 )
 from pydicom.valuerep import PersonName
 
-from medpaint.core.errors import UnreadableError, UnsupportedError
+from medpaint.core.errors import OutOfMemoryError, UnreadableError, UnsupportedError
 from medpaint.io.dicom import list_series, read_series
 from medpaint.io.source import Derivation
 
@@ -51,6 +51,20 @@ def test_padding_after_the_pixels_is_ignored_with_a_warning(tmp_path: Path, cont
     assert source.warnings == (
         f"pixel data is {len(content)} bytes longer than the image, as padding, which is ignored",
     )
+
+
+def test_too_little_memory_is_not_called_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    Phantom(shape=(4, 5, 3)).write(tmp_path)
+    for place in ("pixels.pixel_array", "slices.np.zeros"):
+        with monkeypatch.context() as patch:
+            patch.setattr(f"medpaint.io.dicom.{place}", fail)
+            with pytest.raises(
+                OutOfMemoryError, match=r"memory ran out: reading .*dcm takes at least 1 MB: close"
+            ):
+                read_series(tmp_path)
 
 
 def test_more_pixels_than_the_header_says_are_refused(tmp_path: Path) -> None:

@@ -419,6 +419,96 @@ def test_what_a_header_says_is_not_quoted_in_messages(tmp_path: Path, suffix: st
     assert len(str(caught.value)) < 300 + len(str(path))
 
 
+def with_fields(path: Path, *lines: str) -> Path:
+    """Write a NRRD or MetaImage file of 4x3x5 voxels with further fields."""
+    if path.suffix == ".nrrd":
+        first, last = (
+            ["NRRD0005", "type: short", "dimension: 3", "sizes: 4 3 5"],
+            ["encoding: raw", "endian: little", ""],
+        )
+    else:
+        first, last = ["NDims = 3", "DimSize = 4 3 5"], ["ElementType = MET_SHORT", "ElementDataFile = LOCAL"]
+    path.write_bytes("\n".join([*first, *lines, *last, ""]).encode() + bytes(120))
+    return path
+
+
+SPACE = "space: left-posterior-superior"
+MATRIX = "TransformMatrix = 1 0 0 0 1 0 0 0 1"
+
+
+@pytest.mark.parametrize(
+    ("name", "lines", "error", "reason"),
+    [
+        ("a.nrrd", ["spacings: 1 -2 3"], GeometryError, "expected positive spacings, got 1 -2 3"),
+        ("a.nrrd", ["spacings: 1 0 3"], GeometryError, "expected positive spacings, got 1 0 3"),
+        ("a.nrrd", ["spacings: 1 NaN 3"], GeometryError, "expected positive spacings, got 1 NaN 3"),
+        ("a.nrrd", ["spacings: 1 inf 3"], GeometryError, "expected positive spacings, got 1 inf 3"),
+        ("a.nrrd", ["spacings: 1 2"], UnreadableError, "3 axes, but 2 spacings"),
+        ("a.nrrd", ["spacings: 1 two 3"], UnreadableError, "a value that is not a number"),
+        (
+            "a.nrrd",
+            [SPACE, "space directions: (1,0,0) (0,0,0) (0,0,3)"],
+            GeometryError,
+            r"some length, got \(0,0,0\)",
+        ),
+        ("a.nrrd", [SPACE, "space directions: (1,0,0) (0,1,0) (1,1,0)"], GeometryError, "do not span a volume"),
+        (
+            "a.nrrd",
+            [SPACE, "space directions: (1,0,0) (0,nan,0) (0,0,3)"],
+            UnreadableError,
+            "directions that are not",
+        ),
+        (
+            "a.nrrd",
+            [SPACE, "space directions: (1,0,0) (0,1,0) (0,0,3)", "space origin: (nan,0,0)"],
+            UnreadableError,
+            "a space origin that is not of finite numbers",
+        ),
+        (
+            "a.nrrd",
+            [SPACE, "space directions: (1,0,0) (0,1,0) (0,0,3)", "spacings: 1 1 3"],
+            UnreadableError,
+            "spacings beside space directions",
+        ),
+        ("a.mha", ["ElementSpacing = 1 0 3"], GeometryError, "expected a positive ElementSpacing, got 1 0 3"),
+        ("a.mha", ["ElementSpacing = 1 -2 3"], GeometryError, "expected a positive ElementSpacing, got 1 -2 3"),
+        ("a.mha", ["ElementSize = 1 -2 3"], GeometryError, "expected a positive ElementSize, got 1 -2 3"),
+        ("a.mha", ["ElementSize = 1 nan 3"], GeometryError, "expected a positive ElementSize, got 1 nan 3"),
+        ("a.mha", ["Offset = nan 0 0"], GeometryError, "expected finite numbers in Offset, got nan 0 0"),
+        ("a.mha", ["Offset = 1 2 3", "Position = 4 5 6"], UnreadableError, "Offset and Position differ"),
+        (
+            "a.mha",
+            [MATRIX, "Rotation = 0 1 0 1 0 0 0 0 1"],
+            UnreadableError,
+            "TransformMatrix and Rotation differ",
+        ),
+        ("a.mha", [MATRIX.replace("1", "inf")], GeometryError, "expected finite numbers in TransformMatrix"),
+        ("a.mha", [MATRIX.replace("1", "0")], GeometryError, "do not span a volume"),
+    ],
+)
+def test_an_impossible_place_in_space_is_refused_with_the_reason(
+    tmp_path: Path, name: str, lines: list[str], error: type[InputError], reason: str
+) -> None:
+    path = with_fields(tmp_path / name, *lines)
+    with pytest.raises(error, match=reason):
+        read_itk(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("a.nrrd", ["spacings: 1 2 3"]),
+        ("a.nrrd", [SPACE, "space directions: (1,0,0) (0,2,0) (0,0,3)", "space origin: (0,0,0)"]),
+        ("a.mha", ["ElementSpacing = 1 2 3", "ElementSize = 0 0 0"]),
+        ("a.mha", ["ElementSize = 1 2 3"]),
+        ("a.mha", ["ElementSpacing = 1 2 3", "Offset = 0 0 0", "Position = 0 0 0"]),
+    ],
+)
+def test_a_place_in_space_is_read_as_the_format_says(tmp_path: Path, name: str, lines: list[str]) -> None:
+    volume, _ = read_itk(with_fields(tmp_path / name, *lines))
+    np.testing.assert_array_equal(volume.affine, LPS_TO_RAS @ np.diag([1.0, 2.0, 3.0, 1.0]))
+
+
 @pytest.mark.parametrize("size", ["0", "-1", "nan", "inf"])
 def test_a_metaimage_of_impossible_voxels_is_refused(tmp_path: Path, size: str) -> None:
     path = tmp_path / "scan.mha"

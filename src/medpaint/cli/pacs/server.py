@@ -46,6 +46,14 @@ def add_server(parser: argparse.ArgumentParser) -> None:
         "association (C-GET)",
     )
     options.add_argument(
+        "--senders",
+        action="append",
+        default=[],
+        metavar="HOST",
+        help="with --receive: a host, an IPv4 address or a network such as 172.17.0.0/16 that the server may send "
+        "from, besides its own addresses; may be repeated",
+    )
+    options.add_argument(
         "--timeout", type=float, default=30.0, metavar="S", help="seconds to wait for an answer (default: 30)"
     )
 
@@ -61,6 +69,7 @@ def server_of(parsed: argparse.Namespace) -> Server:
         timeout_s=parsed.timeout,
         calling=parsed.calling,
         receive=parsed.receive,
+        senders=parsed.senders,
     )
 
 

@@ -13,12 +13,13 @@ from pydicom.uid import HTJ2K, UID, HTJ2KLossless, HTJ2KLosslessRPCL, RLELossles
 from medpaint.core.errors import UnreadableError, UnsupportedError
 from medpaint.core.types import Array
 from medpaint.io.archive import File
-from medpaint.io.codecs.apart import DecodingError, decoded_apart
 from medpaint.io.codecs.check import fault_of, starts_image
 from medpaint.io.codecs.codestream import Plane
+from medpaint.io.codecs.decoder_process import DecodingError, decoded_apart
 from medpaint.io.codecs.decoding import Task, decoded
 from medpaint.io.codecs.rle import MOST_EXPANDED
 from medpaint.io.dicom.parsing import PARSE_ERRORS, cause, integer
+from medpaint.io.shortage import memory_for
 
 __all__ = ["compressed_frames", "decoder_of", "implausible", "size_in_words"]
 
@@ -95,7 +96,8 @@ def compressed_frames(dataset: FileDataset, path: File) -> Array:
     _check_size(dataset, count, plane, path)
     _check(dataset, count, plane, path)
     task = Task(syntax, decoder_of(syntax), plane)
-    values = np.empty((count, *task.shape), task.dtype)
+    with memory_for(count * plane.values * task.dtype.itemsize, path):
+        values = np.empty((count, *task.shape), task.dtype)
     for index, frame in enumerate(_frames(dataset, count)):
         values[index] = _decoded(task, b"".join(frame), f"frame {index + 1} of {path}")
     return values

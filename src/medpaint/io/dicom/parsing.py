@@ -28,6 +28,7 @@ from pydicom.uid import (
 from medpaint.core.errors import InputError, UnreadableError
 from medpaint.io.archive import File
 from medpaint.io.dicom.deflated import check_inflation
+from medpaint.io.shortage import memory_for
 
 __all__ = [
     "LABEL_MAP_STORAGE",
@@ -100,9 +101,10 @@ def parsed(content: bytes, path: File) -> FileDataset:
         UnreadableError: not a DICOM file, damaged, or deflated to an implausible degree.
     """
     try:
-        stream = BytesIO(content)
-        check_inflation(stream, path)
-        dataset = dcmread(stream, force=True)
+        with memory_for(len(content), path):
+            stream = BytesIO(content)
+            check_inflation(stream, path)
+            dataset = dcmread(stream, force=True)
         dataset.file_meta.TransferSyntaxUID = transfer_syntax_of(dataset)
     except PARSE_ERRORS as error:
         message = f"expected a DICOM file, got one that cannot be parsed ({cause(error)}): {path}"

@@ -24,6 +24,7 @@ from medpaint.io.dicom.compressed import compressed_frames, decoder_of
 from medpaint.io.dicom.mosaic import is_mosaic, mosaic_of
 from medpaint.io.dicom.parsing import PARSE_ERRORS, cause, integer
 from medpaint.io.dicom.shown import shown_uid
+from medpaint.io.shortage import memory_for
 
 __all__ = ["is_supported", "stored_slices", "with_slices"]
 
@@ -83,7 +84,8 @@ def _stored_frames(dataset: FileDataset, path: File) -> Array:
         return compressed_frames(dataset, path)
     try:
         _check_length(dataset, shape, path)
-        values = pixel_array(dataset, raw=True)
+        with memory_for(math.prod(shape) * (integer(dataset, "BitsAllocated", 0) + 7) // 8, path):
+            values = pixel_array(dataset, raw=True)
     except PARSE_ERRORS as error:
         message = f"expected {expected} pixels in transfer syntax {shown_uid(syntax)}, "
         message += f"which cannot be read ({cause(error)}): {path}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from medpaint.io.dicom.parsing import parsed, quiet
 from medpaint.io.dicom.parts import Part
 from medpaint.io.dicom.pixels import stored_slices
 from medpaint.io.digest import combined_digest
+from medpaint.io.shortage import memory_for
 
 __all__ = ["differing_slices", "digest_of", "load"]
 
@@ -30,7 +32,9 @@ def load(assessment: Assessment) -> tuple[Array, dict[File, str]]:
     Slices that are to be put back hold padding, or zeros in a series without padding.
     """
     first, slots = assessment.headers[0], np.array(assessment.slots)
-    stack = np.zeros((int(slots[-1]) + 1, first.rows, first.columns), first.dtype)
+    shape = int(slots[-1]) + 1, first.rows, first.columns
+    with memory_for(math.prod(shape) * first.dtype.itemsize, first.path):
+        stack = np.zeros(shape, first.dtype)
     digests: dict[File, str] = {}
     for numbers, slices in _slices(assessment.headers, digests):
         stack[slots[numbers]] = slices

@@ -102,14 +102,21 @@ def _started() -> subprocess.Popen[bytes]:
     """Start a process that decodes, with the modules that this one finds.
 
     Raises:
-        OSError: it does not start.
+        OSError: it does not start; always ENOEXEC, so that nothing takes it for an error of the scan's file.
     """
     command = [sys.executable, "-c", _START.format(path=[str(place) for place in sys.path])]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    failed = "the process that decodes pixels does not start"
+    try:
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+    except OSError as error:
+        message = f"{failed}: {error.strerror} ({sys.executable})"
+        raise OSError(errno.ENOEXEC, message) from error
     if process.stdout is None or process.stdout.readline() != READY:
         process.kill()
         process.communicate()
-        message = f"the process that decodes pixels does not start (exit code {process.returncode})"
+        message = f"{failed} (exit code {process.returncode})"
         raise OSError(errno.ENOEXEC, f"{message}: import medpaint.io.codecs.worker in {sys.executable} to see why")
     return process
 

@@ -11,17 +11,21 @@ from scipy.ndimage import distance_transform_edt
 from threadpoolctl import threadpool_limits
 
 from medpaint.core.boxes import bounding_box, grown
-from medpaint.core.types import FloatArray, Mask, Spacing
+from medpaint.core.errors import MaskError
+from medpaint.core.types import FloatArray, Mask, Spacing, Window
 from medpaint.engines.base import Fill, Hole
 from medpaint.engines.classical.conjugate import conjugate_gradients
 from medpaint.engines.classical.multigrid import Multigrid
-from medpaint.engines.classical.parts import filled_by_parts
+from medpaint.engines.classical.parts import filled_by_parts, left_over
 from medpaint.engines.classical.stencil import Laplacian, Vector, product
 
-__all__ = ["RESIDUAL_TOLERANCE", "Biharmonic", "fill_biharmonic", "takes_longer"]
+__all__ = ["LONGEST_S", "RESIDUAL_TOLERANCE", "Biharmonic", "fill_biharmonic", "takes_longer"]
 
 RESIDUAL_TOLERANCE: Final = 1e-6
 """Relative residual of the normal equations at which they count as solved."""
+
+LONGEST_S: Final = 1800.0
+"""Largest estimate of the seconds for which the equations are solved."""
 
 _STEP_S: Final = 1.5e-7
 """Seconds that a step of the solution takes for a voxel, on one core."""
@@ -48,6 +52,7 @@ class Biharmonic:
 
         Raises:
             ConvergenceError: the equations are not solved to `RESIDUAL_TOLERANCE`.
+            MaskError: they would take longer than `LONGEST_S`.
         """
         del seed
         return Fill.by("biharmonic", fill_biharmonic(hole.image, hole.mask, hole.spacing_mm)[hole.mask])
@@ -58,7 +63,9 @@ def fill_biharmonic(image: FloatArray, mask: Mask, spacing_mm: Spacing) -> Float
 
     Raises:
         ConvergenceError: the equations are not solved to `RESIDUAL_TOLERANCE`.
+        MaskError: they would take longer than `LONGEST_S`.
     """
+    _refuse_long(mask)
     return filled_by_parts(image, mask, spacing_mm, partial(_solution, spacing_mm), rim=True)
 
 
@@ -82,12 +89,40 @@ def takes_longer(mask: Mask, allowed_s: float) -> bool:
     """Return whether the biharmonic fill of a mask, (I, J, K), would take longer than this, by an estimate.
 
     The time grows with the number of voxels times the depth of the hole. The depth is looked for only if the
-    extent of the mask does not settle it.
+    extent of the mask does not settle it. Lost slices that are solved exactly take no time to speak of.
     """
+    mask = left_over(mask, rim=True)
     box = bounding_box(mask)
     if box is None:
         return False
-    cost_s = int(np.count_nonzero(mask)) * _STEPS * _STEP_S
-    if cost_s * min(part.stop - part.start for part in box) / 2 <= allowed_s:
-        return False
-    return bool(cost_s * distance_transform_edt(mask[grown(box, (1, 1, 1), mask.shape)]).max() > allowed_s)
+    depth = min(part.stop - part.start for part in box) / 2
+    return _seconds(mask, depth) > allowed_s and _seconds(mask, _depth(mask, box)) > allowed_s
+
+
+def _refuse_long(mask: Mask) -> None:
+    """Refuse a hole whose equations would take longer than `LONGEST_S`.
+
+    Raises:
+        MaskError: such a hole.
+    """
+    if not takes_longer(mask, LONGEST_S):
+        return
+    rest = left_over(mask, rim=True)
+    minutes = _seconds(rest, _depth(rest, bounding_box(rest))) / 60
+    message = (
+        f"the biharmonic equation in a hole this deep would take about {minutes:.0f} minutes, more than the "
+        f"{LONGEST_S / 60:.0f} that are allowed: choose the engine harmonic, or mask less"
+    )
+    raise MaskError(message)
+
+
+def _seconds(mask: Mask, depth: float) -> float:
+    """Return how long the fill of a mask of this depth in voxels takes, an estimate."""
+    return int(np.count_nonzero(mask)) * depth * _STEPS * _STEP_S
+
+
+def _depth(mask: Mask, box: Window | None) -> float:
+    """Return the largest distance of a masked voxel from a known one, in voxels; `box` bounds the mask."""
+    if box is None:
+        return 0.0
+    return float(distance_transform_edt(mask[grown(box, (1, 1, 1), mask.shape)]).max())

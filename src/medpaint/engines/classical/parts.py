@@ -55,8 +55,9 @@ def filled_by_parts(image: FloatArray, mask: Mask, spacing_mm: Spacing, solve: S
 
 
 def left_over(mask: Mask, *, rim: bool) -> Mask:
-    """Return a mask, (I, J, K), without the lost slices that are solved exactly."""
-    rest = mask.copy()
-    for run in lost_runs(mask, rim=rim):
+    """Return a mask, (I, J, K), without the lost slices that are solved exactly; itself if it has none."""
+    runs = lost_runs(mask, rim=rim)
+    rest = mask.copy() if runs else mask
+    for run in runs:
         rest[run.index] = False
     return rest

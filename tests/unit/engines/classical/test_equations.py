@@ -9,8 +9,9 @@ from scipy.ndimage import gaussian_filter
 from scipy.sparse import csr_array
 from scipy.sparse.linalg import spsolve
 
-from medpaint.core.errors import ConvergenceError
+from medpaint.core.errors import ConvergenceError, MaskError
 from medpaint.core.types import FloatArray, Mask, Spacing
+from medpaint.engines.classical import biharmonic
 from medpaint.engines.classical.biharmonic import fill_biharmonic
 from medpaint.engines.classical.conjugate import conjugate_gradients
 from medpaint.engines.classical.harmonic import RESIDUAL_TOLERANCE, fill_harmonic
@@ -150,6 +151,21 @@ def test_unsolved_equations_are_an_error() -> None:
         conjugate_gradients(
             lambda values: diagonal * values, np.ones(100), unchanged, tolerance=1e-12, most_steps=3
         )
+
+
+def test_a_hole_that_would_take_too_long_is_refused_with_an_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
+    mask = np.zeros((40, 40, 40), dtype=bool)
+    mask[4:-4, 4:-4, 4:-4] = True
+    monkeypatch.setattr(biharmonic, "LONGEST_S", 0.1)
+    with pytest.raises(MaskError, match=r"would take about \d+ minutes.*choose the engine harmonic"):
+        fill_biharmonic(np.zeros(mask.shape), mask, (1.0, 1.0, 1.0))
+
+
+def test_lost_slices_are_never_too_deep(monkeypatch: pytest.MonkeyPatch) -> None:
+    mask = np.zeros((20, 20, 40), dtype=bool)
+    mask[:, :, 5:-5] = True
+    monkeypatch.setattr(biharmonic, "LONGEST_S", 0.0)
+    assert np.allclose(fill_biharmonic(np.ones(mask.shape), mask, (1.0, 1.0, 1.0)), 1.0)
 
 
 def test_known_voxels_that_are_not_finite_are_an_error() -> None:

@@ -176,15 +176,14 @@ def _shape(hole: Mask, scale: float, rng: np.random.Generator) -> _Shape | None:
 
 def _free(unknown: Mask, shape: _Shape, spacing_mm: Spacing, rng: np.random.Generator) -> _Voxels:
     """Return corners at which a copy lies apart from all that is unknown, at most `_PLACES`, (P, 3)."""
-    lowest = np.minimum(shape.rim.min(axis=0), 0)
-    room = np.array(unknown.shape) - np.maximum(shape.rim, 0).max(axis=0) + lowest
+    extent = shape.inside.max(axis=0) + 1
+    room = np.array(unknown.shape) - extent + 1
     if (room <= 0).any():
         return np.empty((0, 3), dtype=np.int64)
-    drawn = rng.integers(0, room, size=(8 * _PLACES, 3)) - lowest
+    drawn = rng.integers(0, room, size=(8 * _PLACES, 3))
     i, j, k = (int(np.ceil(_APART_MM / size)) for size in spacing_mm)
     margin = np.array((i, j, k))
     counts = np.pad(unknown.astype(np.int32), [(1, 0)] * 3).cumsum(0).cumsum(1).cumsum(2)
-    extent = shape.inside.max(axis=0) + 1
     low = np.maximum(drawn - margin, 0)
     high = np.minimum(drawn + extent + margin, unknown.shape)
     total = np.zeros(len(drawn), dtype=np.int64)
@@ -196,8 +195,11 @@ def _free(unknown: Mask, shape: _Shape, spacing_mm: Spacing, rng: np.random.Gene
 
 
 def _unlike(image: FloatArray, probes: _Voxels, wanted: FloatArray) -> float:
-    """Return how much the intensities at probes, (P, 3), differ in distribution from `wanted`, (R,)."""
-    found = image[tuple(probes.T)]
+    """Return how much the intensities at probes, (P, 3), differ in distribution from `wanted`, (R,).
+
+    Probes outside the scan count at its border.
+    """
+    found = image[tuple(np.clip(probes, 0, np.array(image.shape) - 1).T)]
     places = np.linspace(0.0, 1.0, 21)
     return float(np.abs(np.quantile(found, places) - np.quantile(wanted, places)).mean())
 

@@ -63,6 +63,16 @@ def test_nothing_unknown_is_hidden() -> None:
     assert not (found & (mask | void | ~np.isfinite(values))).any()
 
 
+@pytest.mark.parametrize("slices", [1, 3])
+def test_copies_of_flat_holes_fit_into_few_slices(slices: int) -> None:
+    scan, mask = volume(), ball((15, 20, 20), 6.0)
+    few = np.s_[:, :, 20 : 20 + slices]
+    found = np.zeros(mask[few].shape, dtype=bool)
+    for sham in hidden_holes(Volume.of(scan.data[few]), mask[few], None, seed=0):
+        found[sham.window] |= sham.hidden
+    assert 0.2 * np.count_nonzero(mask[few]) < np.count_nonzero(found) < 0.5 * np.count_nonzero(mask[few])
+
+
 def test_the_seed_decides() -> None:
     mask = ball((15, 20, 20), 6.0)
     np.testing.assert_array_equal(hidden(volume(), mask), hidden(volume(), mask))

@@ -129,9 +129,10 @@ def _missed(
     part = volume.cropped(sham.window)
     tissue = (part.data > threshold)[sham.hidden]
     true = part.intensities()[sham.hidden][tissue]
+    absent = mask[sham.window] if sham.unseen is None else mask[sham.window] | sham.unseen
     misses: dict[str, _Floats] = {}
     for name, engine in engines.items():
-        filling = fill(part, sham.hidden, engine, seed=seed, absent=mask[sham.window])
+        filling = fill(part, sham.hidden, engine, seed=seed, absent=absent)
         for one, values in ((name, filling.values.mean(axis=0)), *filling.stages.items()):
             misses.setdefault(one, (values[tissue] - true).astype(np.float64))
     edges = np.maximum(1, np.rint(_TILE_MM / np.asarray(volume.spacing_mm))).astype(np.int64)

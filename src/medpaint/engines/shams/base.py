@@ -17,8 +17,10 @@ class Sham:
         window: the part of the scan that engines work in.
         hidden: True = hidden, (I, J, K) in the window. All of these voxels are known.
         scale: size of what is hidden relative to what was lost, along one axis.
+        unseen: True = kept from the engines without being filled, (I, J, K) in the window; None if there is none.
     """
 
     window: Window
     hidden: Mask
     scale: float = 1.0
+    unseen: Mask | None = None

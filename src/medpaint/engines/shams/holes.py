@@ -14,6 +14,7 @@ from medpaint.core.boxes import bounding_box, grown, within
 from medpaint.core.types import FloatArray, Mask, Spacing, Window
 from medpaint.core.volume import Volume
 from medpaint.engines.shams.base import Sham
+from medpaint.engines.shams.mirrored import other_side_too
 from medpaint.engines.windows import windows
 
 __all__ = ["hidden_holes"]
@@ -87,7 +88,9 @@ def hidden_holes(volume: Volume, mask: Mask, void: Mask | None, *, seed: int) ->
     window = _near(found, _SEEN_MM, volume.spacing_mm, mask.shape)
     seen = np.zeros([part.stop - part.start for part in window], dtype=bool)
     seen[within(found, window)] = hidden[copies]
-    return [Sham(window, seen, scale)]
+    unknown = mask[window] if void is None else mask[window] | void[window]
+    unseen = other_side_too(volume.cropped(window), unknown, mask[window], seen)
+    return [Sham(window, seen, scale, unseen)]
 
 
 def _scale(mask: Mask, spacing_mm: Spacing) -> float:

@@ -1,0 +1,52 @@
+"""The other side of the body, hidden together with a copy of a hole if it is lost beside the hole too."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from medpaint.core.types import Mask, Window
+from medpaint.core.volume import Volume
+from medpaint.engines.exemplar.symmetry import Symmetry, symmetry_of
+
+__all__ = ["other_side_too"]
+
+_LITTLE: Final = 0.1
+"""Share of a hole whose other side may be lost without mattering."""
+
+
+def other_side_too(volume: Volume, unknown: Mask, lost: Mask, hidden: Mask) -> Mask | None:
+    """Return the other side of part of what is hidden, (I, J, K): of as large a part as is lost of the holes'.
+
+    Engines learn from the other side of the body. A hole across the midline takes its own other side away, and a
+    copy away from the midline would be far easier to fill. None if the other side of the holes is known.
+
+    Args:
+        volume: the crop.
+        unknown: True = masked or void, (I, J, K).
+        lost: the holes, (I, J, K).
+        hidden: their copies, (I, J, K).
+    """
+    image = volume.intensities()
+    known = np.isfinite(image) & ~unknown
+    if not known.any() or not lost.any():
+        return None
+    image[~known] = image[known].mean()
+    symmetry = symmetry_of(image, volume.spacing_mm)
+    if symmetry is None:
+        return None
+    share = 1.0 - float(_mirrored(symmetry, known)[lost].mean())
+    if share <= _LITTLE:
+        return None
+    part = np.zeros_like(hidden)
+    place = np.nonzero(hidden)
+    nearest = np.argsort(place[symmetry.axis], kind="stable")[: round(share * len(place[0]))]
+    part[tuple(index[nearest] for index in place)] = True
+    return _mirrored(symmetry, part) & ~hidden
+
+
+def _mirrored(symmetry: Symmetry, mask: Mask) -> Mask:
+    """Return the other side of a mask, (I, J, K); False where that lies outside the scan."""
+    whole: Window = (slice(0, mask.shape[0]), slice(0, mask.shape[1]), slice(0, mask.shape[2]))
+    return symmetry.other_side(mask.astype(np.float32), mask, whole)[1]

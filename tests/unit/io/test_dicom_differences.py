@@ -105,3 +105,21 @@ def test_a_window_has_the_padding_of_its_slices() -> None:
     window = (slice(0, 2), slice(0, 2), slice(1, 3))
     found = encoding.at(window, data.shape).is_padding(data[window])
     assert found.sum(axis=(0, 1)).tolist() == [0, 4]
+
+
+@pytest.mark.parametrize(
+    ("keyword", "instead"), [("RescaleSlope", "1"), ("RescaleIntercept", "0")], ids=["slope", "intercept"]
+)
+def test_a_slice_with_half_a_rescaling_warns(tmp_path: Path, keyword: str, instead: str) -> None:
+    def change(dataset: FileDataset, index: int) -> None:
+        if index == 2:
+            delattr(dataset, keyword)
+
+    Phantom(change=change).write(tmp_path)
+    assert read_series(tmp_path)[1].warnings == (f"1 of 4 slices states no {keyword}: {instead} is used there",)
+
+
+@pytest.mark.parametrize("keyword", ["RescaleSlope", "RescaleIntercept"])
+def test_half_a_rescaling_in_all_slices_is_no_difference(tmp_path: Path, keyword: str) -> None:
+    Phantom(change=lambda dataset, _index: delattr(dataset, keyword)).write(tmp_path)
+    assert read_series(tmp_path)[1].warnings == ()

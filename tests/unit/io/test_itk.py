@@ -509,6 +509,17 @@ def test_a_place_in_space_is_read_as_the_format_says(tmp_path: Path, name: str, 
     np.testing.assert_array_equal(volume.affine, LPS_TO_RAS @ np.diag([1.0, 2.0, 3.0, 1.0]))
 
 
+def test_a_scaling_that_is_not_applied_is_reported(tmp_path: Path) -> None:
+    path = with_fields(
+        tmp_path / "a.mha", "ElementToIntensityFunctionSlope = 2", "ElementToIntensityFunctionOffset = 5"
+    )
+    (warning,) = read_itk(path)[1].warnings
+    assert warning == "The header scales its values (slope 2, offset 5): as in ITK, this is not applied."
+    path = with_fields(tmp_path / "b.mha", "ElementToIntensityFunctionSlope = two")
+    with pytest.raises(UnreadableError, match="a value that is not a number"):
+        read_itk(path)
+
+
 @pytest.mark.parametrize("size", ["0", "-1", "nan", "inf"])
 def test_a_metaimage_of_impossible_voxels_is_refused(tmp_path: Path, size: str) -> None:
     path = tmp_path / "scan.mha"

@@ -55,12 +55,15 @@ def _padding_warnings(headers: Sequence[Header]) -> list[str]:
 
 
 def _rescale_warnings(headers: Sequence[Header]) -> list[str]:
-    """Return a warning where only some slices state how stored values become intensities."""
-    without = sum(not header.scaling.is_rescaled for header in headers)
-    if without in {0, len(headers)}:
-        return []
-    count = _counted(without, len(headers))
-    return [f"{count} no RescaleSlope and RescaleIntercept: stored values are used as intensities there"]
+    """Return warnings where only some slices state how stored values become intensities, or not all of it."""
+    rescaled = [header.scaling for header in headers if header.scaling.is_rescaled]
+    both = "RescaleSlope and RescaleIntercept: stored values are used as intensities there"
+    without = (
+        (len(headers) - len(rescaled), len(headers), both),
+        (sum(not one.has_slope for one in rescaled), len(rescaled), "RescaleSlope: 1 is used there"),
+        (sum(not one.has_intercept for one in rescaled), len(rescaled), "RescaleIntercept: 0 is used there"),
+    )
+    return [f"{_counted(count, of)} no {what}" for count, of, what in without if 0 < count < of]
 
 
 def _counted(count: int, of: int) -> str:

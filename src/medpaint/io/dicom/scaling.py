@@ -57,6 +57,7 @@ class Scaling:
         has_real_world: whether slope and intercept come from a real-world value mapping.
         is_rescaled: whether they are stated at all.
         has_slope: whether the slope is.
+        has_intercept: whether the intercept is.
     """
 
     slope: float = 1.0
@@ -65,6 +66,7 @@ class Scaling:
     has_real_world: bool = False
     is_rescaled: bool = False
     has_slope: bool = False
+    has_intercept: bool = False
 
 
 def scaling_of(dataset: Dataset) -> Scaling:
@@ -81,7 +83,13 @@ def scaling_of(dataset: Dataset) -> Scaling:
         return line or Scaling(is_rescaled=is_stated)
     stated = (slope or (1.0,))[0], (intercept or (0.0,))[0]
     unit = line.unit if line and stated == (line.slope, line.intercept) else ""
-    return Scaling(*stated, unit=_pet_unit(dataset) or unit, is_rescaled=is_stated, has_slope=slope is not None)
+    return Scaling(
+        *stated,
+        unit=_pet_unit(dataset) or unit,
+        is_rescaled=is_stated,
+        has_slope=slope is not None,
+        has_intercept=intercept is not None,
+    )
 
 
 def _pet_unit(dataset: Dataset) -> str:
@@ -103,7 +111,15 @@ def _real_world(dataset: Dataset) -> Scaling | None:
         return None
     units = [one for one in line.get("MeasurementUnitsCodeSequence") or () if _is_unit(one)]
     unit = shown_unit(text(units[0], "CodeValue") or text(units[0], "LongCodeValue")) if units else ""
-    return Scaling(slope[0], intercept[0], unit, has_real_world=True, is_rescaled=True, has_slope=True)
+    return Scaling(
+        slope[0],
+        intercept[0],
+        unit,
+        has_real_world=True,
+        is_rescaled=True,
+        has_slope=True,
+        has_intercept=True,
+    )
 
 
 def _is_for_all(line: Dataset, dataset: Dataset) -> bool:

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nibabel as nib
+import numpy as np
 import pytest
 
 import medpaint
@@ -153,6 +155,22 @@ def test_unneeded_packages_are_not_imported(code: str, heavy: set[str]) -> None:
     script = f"import sys; {code}; print(' '.join(sorted({heavy!r} & set(sys.modules))))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+@pytest.mark.parametrize(("engine", "more"), [("unet3d", set()), ("exemplar", {"torch"})])
+def test_restoring_imports_nothing_of_training(engine: str, more: set[str], tmp_path: Path) -> None:
+    scan, mask = tmp_path / "scan.nii.gz", tmp_path / "mask.nii.gz"
+    data = np.random.default_rng(0).normal(100.0, 10.0, (24, 24, 24)).astype(np.float32)
+    hole = np.zeros(data.shape, np.uint8)
+    hole[10:14, 10:14, 10:14] = 1
+    for path, array in ((scan, data), (mask, hole)):
+        nib.Nifti1Image(array, np.eye(4)).to_filename(path)  # type: ignore[no-untyped-call]
+    heavy = {"monai", "matplotlib", "pandas", "sklearn", "tensorboard", "lightning_fabric", "SimpleITK", *more}
+    words = ["restore", str(scan), "--mask", str(mask), "--output", str(tmp_path / "out"), "--engine", engine]
+    script = f"import sys; from medpaint.cli.main import main; assert main({words!r}) == 0; "
+    script += f"print(*sorted({heavy!r} & set(sys.modules)), file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stderr.splitlines()[-1] == ""
 
 
 def test_the_public_names() -> None:

@@ -16,8 +16,8 @@ rule evaluate_scan:
         flags=PLAN.evaluate_flags,
         version=VERSION,
     shell:
-        "medpaint evaluate --name={wildcards.scan} {params.flags} --part --output={output:q} -- {params.image:q}"
-        " > {log:q} 2>&1"
+        "medpaint evaluate --name={wildcards.scan} {params.flags} --threads={threads} --part --output={output:q}"
+        " -- {params.image:q} > {log:q} 2>&1"
 
 
 rule evaluate:

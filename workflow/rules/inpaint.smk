@@ -12,4 +12,4 @@ rule inpaint:
         flags=PLAN.batch_flags,
         version=VERSION,
     shell:
-        "medpaint inpaint {params.flags} --output={output:q} -- {input.cases:q} > {log:q} 2>&1"
+        "medpaint inpaint {params.flags} --threads={threads} --output={output:q} -- {input.cases:q} > {log:q} 2>&1"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from medpaint.cli.lines import print_line
 from medpaint.cli.options import add_parameters
 from medpaint.cli.progress import progress_bar
+from medpaint.cli.threads import add_threads
 from medpaint.core.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ SCORING: Final = (
     "lesions",
     "exclude",
     *ONE_SCAN,
+    "threads",
     "part",
 )
 """Options that have no meaning for a merge. They are absent unless given."""
@@ -78,6 +80,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     scoring.add_argument(
         "--exclude", type=Path, metavar="MANIFEST", help="JSON list of persons and hashes not to score"
     )
+    add_threads(scoring)
     scoring.add_argument("--part", action="store_true", help=argparse.SUPPRESS)
     single = parser.add_argument_group("a single scan", argument_default=argparse.SUPPRESS)
     single.add_argument("--name", help="its name in the tables")

@@ -9,6 +9,7 @@ from pathlib import Path
 from medpaint.cli.lines import print_line
 from medpaint.cli.options import add_parameters, given_parameters
 from medpaint.cli.progress import progress_bar
+from medpaint.cli.threads import add_threads
 from medpaint.parameters import FillParameters
 
 __all__ = ["configure", "execute"]
@@ -18,6 +19,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("cases", nargs="+", type=Path, metavar="CASE", help="case files of ingest")
     parser.add_argument("--output", type=Path, required=True, help="folder of the fills, one for each case")
+    add_threads(parser)
     add_parameters(parser, FillParameters.model_fields)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -13,6 +14,7 @@ from medpaint.__about__ import __version__
 from medpaint.cli.lines import print_line
 from medpaint.cli.streams import flush_output, prepare, say, silence
 from medpaint.cli.subcommands import EXIT_CODES, add_command, add_json
+from medpaint.cli.threads import limit_threads, wait_asleep
 from medpaint.core.errors import MedpaintError
 from medpaint.core.text import described_os
 
@@ -39,6 +41,7 @@ COMMANDS: Final[dict[str, str]] = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit code."""
     prepare()
+    wait_asleep(os.environ)
     try:
         parsed = _parsed(list(sys.argv[1:] if arguments is None else arguments))
     except SystemExit:  # help, the version, or wrong usage
@@ -47,6 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except OSError as error:
             return _unwritten(error)
         raise
+    if hasattr(parsed, "threads"):
+        limit_threads(parsed.threads, os.environ)
     return guarded(parsed, parsed.execute)
 
 

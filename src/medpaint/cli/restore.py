@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from medpaint.cli.lines import print_line
 from medpaint.cli.options import add_parameters, given_parameters
 from medpaint.cli.progress import progress_bar
+from medpaint.cli.threads import add_threads
 from medpaint.parameters import FIELDS
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--name", help="name of the products (default: the scan's name)")
     parser.add_argument("--overwrite", action="store_true", help="replace existing products")
+    add_threads(parser)
     add_parameters(parser, FIELDS)
 
 

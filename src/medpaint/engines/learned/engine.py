@@ -20,6 +20,7 @@ from medpaint.engines.learned.beside import beside_gap
 from medpaint.engines.learned.networks.names import NETWORKS, NetworkName
 from medpaint.engines.learned.resampling import resampled, working_shape
 from medpaint.engines.learned.start import CHANNELS, Start
+from medpaint.engines.learned.tiles import tile_weights, tiles
 from medpaint.engines.learned.weights import Loaded, load_weights
 from medpaint.engines.slicing import slicing_axis
 from medpaint.engines.windows import windows
@@ -31,9 +32,6 @@ __all__ = ["Learned", "resnet2d", "unet2d", "unet3d"]
 
 _SEEN_MM: Final = 20.0
 """Margin of known tissue around the holes in a network's input."""
-
-_OVERLAP: Final = 0.4
-"""Smallest share of a window that it has in common with the next one."""
 
 _HOLE: Final = CHANNELS.index("hole")
 
@@ -214,20 +212,18 @@ def _windowed(loaded: Loaded, batch: Tensor, hole: int) -> Tensor:
         hole: index of the channel that marks the holes.
     """
     import torch
-    from monai.data.utils import compute_importance_map, dense_patch_slices
 
-    size = [loaded.facts.size] * (batch.ndim - 2)
-    padded = _padded(batch, size)
-    importance = compute_importance_map(tuple(size), mode="gaussian")
-    step = [round(edge * (1.0 - _OVERLAP)) for edge in size]
+    edge, ndim = loaded.facts.size, batch.ndim - 2
+    padded = _padded(batch, [edge] * ndim)
+    importance = tile_weights(ndim, edge)
     places: list[tuple[Any, ...]] = [
         (number, *place)
         for number in range(len(padded))
-        for place in dense_patch_slices(padded.shape[2:], size, step)
+        for place in tiles(tuple(padded.shape[2:]), edge)
         if bool(padded[number, hole][place].any())
     ]
     total, weight = torch.zeros_like(padded[:, :1]), torch.zeros_like(padded[:, :1])
-    at_once = _AT_ONCE[batch.ndim - 2]
+    at_once = _AT_ONCE[ndim]
     parts = [places[first : first + at_once] for first in range(0, len(places), at_once)]
     seen = (torch.stack([padded[(one[0], slice(None), *one[1:])] for one in part]) for part in parts)
     for part, outputs in zip(parts, _run(loaded, seen), strict=True):
@@ -235,7 +231,7 @@ def _windowed(loaded: Loaded, batch: Tensor, hole: int) -> Tensor:
             total[(one[0], slice(None), *one[1:])] += importance * output
             weight[(one[0], slice(None), *one[1:])] += importance
     whole: Tensor = total / weight.clamp_min(1e-9)
-    return whole[(slice(None), slice(None), *(slice(0, edge) for edge in batch.shape[2:]))]
+    return whole[(slice(None), slice(None), *(slice(0, size) for size in batch.shape[2:]))]
 
 
 def _padded(batch: Tensor, size: list[int]) -> Tensor:

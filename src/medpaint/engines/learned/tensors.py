@@ -28,10 +28,10 @@ def outline_of(name: NetworkName, channels: tuple[int, ...], units: int) -> Corr
     """Return a network without memory for its weights, which still have their shapes."""
     import torch
 
-    from medpaint.engines.learned.networks.build import built
+    from medpaint.engines.learned.networks.build import runnable
 
     with torch.device("meta"):
-        return built(name, inputs=input_channels(name), channels=channels, units=units)
+        return runnable(name, inputs=input_channels(name), channels=channels, units=units)
 
 
 def network_of(outline: CorrectionNetwork, tensors: Mapping[str, Tensor]) -> CorrectionNetwork:

@@ -1,1 +1,1 @@
-"""Networks, built from MONAI's parts."""
+"""Networks, built of MONAI's parts for training and of torch's for restoring."""

@@ -7,11 +7,12 @@ from typing import Final
 from medpaint.engines.learned.networks.base import Architecture, CorrectionNetwork
 from medpaint.engines.learned.networks.names import NETWORKS, NetworkName
 from medpaint.engines.learned.networks.resnet import CorrectionResNet
+from medpaint.engines.learned.networks.torch_parts import TorchParts
 from medpaint.engines.learned.networks.unet import CorrectionUNet
 
-__all__ = ["built"]
+__all__ = ["built", "runnable"]
 
-_CLASSES: Final[dict[NetworkName, type[CorrectionNetwork]]] = {
+_CLASSES: Final[dict[NetworkName, type[CorrectionUNet | CorrectionResNet]]] = {
     "unet3d": CorrectionUNet,
     "unet2d": CorrectionUNet,
     "resnet2d": CorrectionResNet,
@@ -19,5 +20,12 @@ _CLASSES: Final[dict[NetworkName, type[CorrectionNetwork]]] = {
 
 
 def built(name: NetworkName, *, inputs: int, channels: tuple[int, ...], units: int) -> CorrectionNetwork:
-    """Return a network with random weights; see `Architecture`."""
-    return _CLASSES[name](Architecture(NETWORKS[name].ndim, inputs, channels, units))
+    """Return a network to train, with random weights and of MONAI's parts; see `Architecture` and `Parts`."""
+    from medpaint.engines.learned.networks.monai_parts import MonaiParts
+
+    return _CLASSES[name](Architecture(NETWORKS[name].ndim, inputs, channels, units), MonaiParts())
+
+
+def runnable(name: NetworkName, *, inputs: int, channels: tuple[int, ...], units: int) -> CorrectionNetwork:
+    """Return the network that runs the weights of one that `built` made; it needs torch only."""
+    return _CLASSES[name](Architecture(NETWORKS[name].ndim, inputs, channels, units), TorchParts())

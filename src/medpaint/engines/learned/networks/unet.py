@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Final, final
 
 import torch
-from monai.networks.blocks.convolutions import Convolution
-from monai.networks.nets.unet import UNet
 from torch import Tensor, nn
 
 from medpaint.engines.learned.networks.base import Architecture, CorrectionNetwork
+from medpaint.engines.learned.networks.parts import Parts
 
 __all__ = ["CorrectionUNet"]
 
@@ -22,27 +21,21 @@ class CorrectionUNet(CorrectionNetwork):
     """Predicts what to add to a first fill.
 
     The encoder starts with a stride, so that most of the work is done at half resolution or less; a head of two
-    convolutions at full resolution sees the U-Net's features and the input. The U-Net is MONAI's, after Kerfoot
-    et al. (STACOM 2018), LNCS 11395, 371-380.
+    convolutions at full resolution sees the U-Net's features and the input. The U-Net is that of Kerfoot et al.
+    (STACOM 2018), LNCS 11395, 371-380.
 
     Args:
         architecture: numbers of channels and levels.
+        parts: what it is built of.
     """
 
-    def __init__(self, architecture: Architecture) -> None:
+    def __init__(self, architecture: Architecture, parts: Parts) -> None:
         super().__init__(architecture)
-        self.body = UNet(
-            spatial_dims=architecture.ndim,
-            in_channels=architecture.inputs,
-            out_channels=_FEATURES,
-            channels=architecture.channels,
-            strides=(2,) * (len(architecture.channels) - 1),
-            num_res_units=architecture.units,
-            norm="INSTANCE",
-        )
+        ndim, inputs = architecture.ndim, architecture.inputs
+        self.body = parts.unet(architecture, _FEATURES)
         self.head = nn.Sequential(
-            Convolution(architecture.ndim, _FEATURES + architecture.inputs, 2 * _FEATURES, norm=None),
-            Convolution(architecture.ndim, 2 * _FEATURES, 1, conv_only=True),
+            parts.convolution(ndim, _FEATURES + inputs, 2 * _FEATURES, active=True),
+            parts.convolution(ndim, 2 * _FEATURES, 1, active=False),
         )
         for parameter in self.head[1].parameters():
             nn.init.zeros_(parameter)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from medpaint.core.text import distinct_digits
 from medpaint.core.types import Mask, Spacing
 from medpaint.engines.learned.gaps import MOST_LOST, gap_axes
 from medpaint.engines.learned.networks.names import NETWORKS
+from medpaint.engines.surroundings import Surroundings
 
-__all__ = ["doubts", "enlarged", "unfamiliar"]
+__all__ = ["doubts", "enlarged", "unfamiliar", "unlike"]
 
 _TRUSTED: Final = ("resnet2d", "interpolation")
 """What fills lost slices no worse than the mean of the slices on either side."""
@@ -18,6 +19,15 @@ _TRUSTED: Final = ("resnet2d", "interpolation")
 _TRUSTED_MM: Final = 7.0
 """Thickness of slices up to which that was measured for the network, in CT."""
 
+_EXTREME: Final = 0.07
+"""Share of extreme values beside a mask from which the scan is damaged there; one in a hundred is usual."""
+
+_STEP: Final = 0.06
+_UNUSUAL: Final = 1.5
+"""A step just outside the mask that is larger, and larger by so much than usual in the scan, is a lesion's rim."""
+
+_BACKGROUND: Final = 0.25
+"""Share of a mask's surface from which background decides what is filled."""
 
 _FAMILIAR: Final = ("MR", "CT")
 """Modalities that the shipped networks were trained or measured on, as DICOM names them."""
@@ -49,6 +59,33 @@ def enlarged(factor: float, extent_mm: float | None) -> tuple[str, ...]:
         return ()
     small = f"the body is small ({extent_mm:.0f} mm) and was filled as one {factor:.2g} times as large"
     return (f"{small}: the engines were measured on people; compare the result with that of biharmonic",)
+
+
+def unlike(around: Sequence[Surroundings]) -> tuple[str, ...]:
+    """Return warnings where what lies just outside a mask is no healthy tissue.
+
+    Args:
+        around: what lies around the largest parts of the mask.
+    """
+    found = []
+    odd = [one.extreme for one in around if one.extreme > max(_EXTREME, _UNUSUAL * one.usual_extreme)]
+    if odd:
+        found.append(
+            f"{max(odd):.0%} of the values just outside the mask are extreme for this scan: streaks beside metal, "
+            "or the rest of a lesion, would be continued into the fill; enlarge the mask with --dilate-mm"
+        )
+    elif any(one.step > max(_STEP, _UNUSUAL * one.usual_step) for one in around):
+        found.append(
+            "the tissue just outside the mask differs from that farther out on most sides: the mask may be too "
+            "small for the lesion; enlarge it with --dilate-mm"
+        )
+    background = max((one.background for one in around), default=0.0)
+    if background > _BACKGROUND:
+        found.append(
+            f"{background:.0%} of the mask's surface touches empty background: the fill may end in the wrong "
+            "place; check it there, and leave the background out of the mask"
+        )
+    return tuple(found)
 
 
 def doubts(filled_by: Mapping[str, int], mask: Mask, spacing_mm: Spacing, void: Mask | None) -> tuple[str, ...]:

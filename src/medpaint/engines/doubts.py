@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from medpaint.core.text import distinct_digits
@@ -10,9 +10,10 @@ from medpaint.core.types import Mask, Spacing
 from medpaint.engines.asking import Trial
 from medpaint.engines.gaps import MOST_LOST, gap_axes
 from medpaint.engines.learned.networks.names import NETWORKS
-from medpaint.engines.mixture import TOGETHER
+from medpaint.engines.mixture import single_fillers
+from medpaint.engines.surroundings import Surroundings
 
-__all__ = ["doubts", "enlarged", "unfamiliar"]
+__all__ = ["doubts", "enlarged", "unfamiliar", "unlike"]
 
 _TRUSTED: Final = ("resnet2d", "linear", "interpolation")
 """What fills lost slices no worse than the mean of the slices on either side."""
@@ -20,6 +21,15 @@ _TRUSTED: Final = ("resnet2d", "linear", "interpolation")
 _TRUSTED_MM: Final = 7.0
 """Thickness of slices up to which that was measured for the network, in CT."""
 
+_EXTREME: Final = 0.07
+"""Share of extreme values beside a mask from which the scan is damaged there; one in a hundred is usual."""
+
+_STEP: Final = 0.06
+_UNUSUAL: Final = 1.5
+"""A step just outside the mask that is larger, and larger by so much than usual in the scan, is a lesion's rim."""
+
+_BACKGROUND: Final = 0.25
+"""Share of a mask's surface from which background decides what is filled."""
 
 _FAMILIAR: Final = ("MR", "CT")
 """Modalities that the shipped networks were trained or measured on, as DICOM names them."""
@@ -32,8 +42,7 @@ def unfamiliar(filled_by: Mapping[str, int], modality: str) -> tuple[str, ...]:
         filled_by: masked voxels by what filled them.
         modality: as DICOM names it; empty where the format does not say.
     """
-    fillers = dict.fromkeys(name for names in filled_by for name in names.split(TOGETHER))
-    networks = [name for name in fillers if name in NETWORKS]
+    networks = [name for name in single_fillers(filled_by) if name in NETWORKS]
     if not networks or modality in ("", *_FAMILIAR):
         return ()
     weights = f"the shipped weights of {', '.join(networks)}"
@@ -52,6 +61,33 @@ def enlarged(factor: float, extent_mm: float | None) -> tuple[str, ...]:
         return ()
     small = f"the body is small ({extent_mm:.0f} mm) and was filled as one {factor:.2g} times as large"
     return (f"{small}: the engines were measured on people; compare the result with that of biharmonic",)
+
+
+def unlike(around: Sequence[Surroundings]) -> tuple[str, ...]:
+    """Return warnings where what lies just outside a mask is no healthy tissue.
+
+    Args:
+        around: what lies around the largest parts of the mask.
+    """
+    found = []
+    odd = [one.extreme for one in around if one.extreme > max(_EXTREME, _UNUSUAL * one.usual_extreme)]
+    if odd:
+        found.append(
+            f"{max(odd):.0%} of the values just outside the mask are extreme for this scan: streaks beside metal, "
+            "or the rest of a lesion, would be continued into the fill; enlarge the mask with --dilate-mm"
+        )
+    elif any(one.step > max(_STEP, _UNUSUAL * one.usual_step) for one in around):
+        found.append(
+            "the tissue just outside the mask differs from that farther out on most sides: the mask may be too "
+            "small for the lesion; enlarge it with --dilate-mm"
+        )
+    background = max((one.background for one in around), default=0.0)
+    if background > _BACKGROUND:
+        found.append(
+            f"{background:.0%} of the mask's surface touches empty background: the fill may end in the wrong "
+            "place; check it there, and leave the background out of the mask"
+        )
+    return tuple(found)
 
 
 def doubts(
@@ -76,7 +112,7 @@ def doubts(
     if trial is not None and "linear" in trial.errors:
         return _outdone(filled_by, trial)
     worse = "the result may be worse than the mean of the neighbouring slices"
-    others = [names for names in filled_by if not set(names.split(TOGETHER)) <= set(_TRUSTED)]
+    others = [names for names in filled_by if not set(single_fillers([names])) <= set(_TRUSTED)]
     if others:
         remedy = f"choose auto, linear, or resnet2d, which is for up to {MOST_LOST} lost slices in a row"
         return (f"lost slices were filled by {', '.join(others)}: {worse}; {remedy}",)

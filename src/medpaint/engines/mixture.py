@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, final
 
@@ -11,10 +11,15 @@ import numpy as np
 from medpaint.core.types import FloatArray
 from medpaint.engines.base import Engine, Fill, Hole
 
-__all__ = ["TOGETHER", "Mixture"]
+__all__ = ["TOGETHER", "Mixture", "single_fillers"]
 
 TOGETHER: Final = " + "
 """Stands between the names of engines that filled a voxel together."""
+
+
+def single_fillers(filled_by: Iterable[str]) -> tuple[str, ...]:
+    """Return the name of each engine once, also of those that filled voxels together."""
+    return tuple(dict.fromkeys(one for names in filled_by for one in names.split(TOGETHER)))
 
 
 @final

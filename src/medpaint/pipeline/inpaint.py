@@ -8,11 +8,15 @@ import numpy as np
 
 from medpaint.core.scale import Scaled, at_human_scale
 from medpaint.core.types import Mask, Progress
+from medpaint.core.volume import Volume
 from medpaint.engines.asking import Trial
 from medpaint.engines.choice import choose
-from medpaint.engines.doubts import doubts, enlarged, unfamiliar
+from medpaint.engines.doubts import doubts, enlarged, unfamiliar, unlike
 from medpaint.engines.filling import Filling, fill
+from medpaint.engines.gaps import gap_axes
+from medpaint.engines.limits import beyond_measured
 from medpaint.engines.showing import void_of
+from medpaint.engines.surroundings import surroundings
 from medpaint.parameters import FillParameters
 from medpaint.pipeline.case import Case, Filled
 from medpaint.record.entries import InpaintEntry, TrialEntry
@@ -83,6 +87,15 @@ def _warnings(
         *doubts(filling.filled_by, case.mask, scaled.volume.spacing_mm, void, trial),
         *_unfamiliar(filling, case, parameters),
         *enlarged(scaled.factor, scaled.extent_mm),
+        *(() if gap_axes(case.mask, void) else _of_holes(filling, case.mask, scaled.volume)),
+    )
+
+
+def _of_holes(filling: Filling, mask: Mask, volume: Volume) -> tuple[str, ...]:
+    """Return what a user should know about a fill of holes, in a volume at human scale."""
+    return (
+        *beyond_measured(filling.filled_by, mask, volume.spacing_mm),
+        *unlike(surroundings(volume, mask)),
     )
 
 

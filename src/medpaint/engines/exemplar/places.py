@@ -31,6 +31,12 @@ _GOLDEN: Final = 0.6180339887498949
 """Step that orders voxels of equal distance so that they alternate between all sides of a block: the first few
 have to be representative of all."""
 
+_MANY: Final = 2
+"""Multiple of the places to keep above which most are dropped by a quick sum first, which reads forwards."""
+
+_ROUNDING: Final = np.float32(1.0 + 1e-4)
+"""Ratio that two sums of the same squares in different order stay well within."""
+
 _LEAST_KNOWN: Final = 0.8
 """Share of a place's surroundings that has to be known; the rest comes from the smooth fill."""
 
@@ -141,16 +147,15 @@ def exemplars(
 
 def _usable(scene: Scene, places: NDArray[np.int64], offsets: Places, block: Places) -> Mask:
     """Return whether a place's whole block is known, and enough of the box of block and surroundings, (P,)."""
-    shape = scene.known.shape[1:]
-    view, *place = np.unravel_index(places, (len(scene.views), *shape))
-    corner = np.stack(place, axis=1)
+    counts = scene.counts.ravel()
+    at = np.ravel_multi_index(np.unravel_index(places, scene.known.shape), scene.counts.shape)
+    strides = _strides(np.array(scene.counts.shape[1:]))
 
     def share(voxels: Places) -> NDArray[np.float64]:
         low, high = voxels.min(axis=0), voxels.max(axis=0) + 1
         total = np.zeros(len(places), dtype=np.int64)
         for pick in np.ndindex(2, 2, 2):
-            i, j, k = (corner + np.where(pick, high, low)).T
-            total += (-1) ** (3 - sum(pick)) * scene.counts[view, i, j, k].astype(np.int64)
+            total += (-1) ** (3 - sum(pick)) * counts.take(at + int(np.where(pick, high, low) @ strides))
         return np.asarray(total / np.prod(high - low))
 
     usable: Mask = (share(block) == 1.0) & (share(offsets) >= _LEAST_KNOWN)
@@ -170,10 +175,28 @@ def _most_similar(
         kept: how many are returned.
     """
     values = scene.values.ravel()
+    if len(places) > _MANY * kept:
+        rough = np.zeros(len(places), np.float32)
+        for step, wanted in zip(steps.tolist(), query, strict=True):
+            near = values.take(places + step)
+            near -= wanted
+            near *= near
+            rough += near
+        limit = np.partition(rough, kept - 1)[kept - 1]
+        places = places[rough <= limit * _ROUNDING]
     near = values.take(places[:, np.newaxis] + steps)
     near -= query
-    distance = np.einsum("pf,pf->p", near, near)
-    return places[np.argsort(distance, kind="stable")[:kept]]
+    return places[_smallest(np.einsum("pf,pf->p", near, near), kept)]
+
+
+def _smallest(distance: NDArray[np.float32], count: int) -> NDArray[np.int64]:
+    """Return where the `count` smallest numbers are, smallest first; equal ones in their order."""
+    if len(distance) > count:
+        limit = np.partition(distance, count - 1)[count - 1]
+        below, equal = np.flatnonzero(distance < limit), np.flatnonzero(distance == limit)
+        chosen = np.sort(np.concatenate([below, equal[: count - len(below)]]))
+        return chosen[np.argsort(distance[chosen], kind="stable")]
+    return np.argsort(distance, kind="stable")
 
 
 def _drawn(extent: NDArray[np.int64], wanted: int, rng: np.random.Generator) -> Places:

@@ -6,6 +6,8 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg.blas import ssyrk
+from scipy.linalg.lapack import sposv
 
 __all__ = ["predicted"]
 
@@ -25,6 +27,8 @@ Floats = NDArray[np.float32]
 def predicted(samples: Floats, query: Floats, distance_mm: Floats) -> Floats:
     """Return the prediction for `query`, (N,).
 
+    The normal equations are solved by Cholesky's method.
+
     Args:
         samples: predictors, then what they predict, (E, F + N); overwritten.
         query: predictors of what is wanted, (F,).
@@ -38,9 +42,11 @@ def predicted(samples: Floats, query: Floats, distance_mm: Floats) -> Floats:
     samples -= mean
     samples *= np.sqrt(weights)[:, np.newaxis]
     inputs = samples[:, :count] * scale
-    gram = inputs.T @ inputs
+    gram = ssyrk(1.0, inputs.T)  # half of the product with itself, which is all that the solution needs
     gram[np.diag_indices_from(gram)] += _RIDGE * np.trace(gram) / count + np.float32(1e-9)
-    step = np.linalg.solve(gram, -mean[:count] * scale)
+    _, step, failed = sposv(gram, -mean[:count] * scale, overwrite_a=True, overwrite_b=True)
+    if failed:  # not positive definite, by rounding: nothing can be learned beyond the mean
+        return mean[count:]
     expected: Floats = mean[count:] + (inputs @ step) @ samples[:, count:]
     return expected
 

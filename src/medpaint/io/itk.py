@@ -302,7 +302,8 @@ def _parsed(path: Path) -> tuple[HeaderText, Header]:
         offset=_offset(text, dtype),
         facts={"encoding": "raw" if text.packing == "none" else text.packing},
         is_mask=reader.HasMetaDataKey(_SEGMENT),
-        warnings=units.warnings + (_warnings(text, reader) if form == "nrrd" else _scaling_warnings(text)),
+        warnings=units.warnings
+        + (_warnings(text, reader) if form == "nrrd" else scaling_warnings(text.fields, text.path)),
         positions=units.positions(affine),
     )
     return text, header
@@ -333,20 +334,3 @@ def _warnings(text: HeaderText, reader: ItkImage) -> tuple[str, ...]:
     if "spacedirections" not in text.fields:
         warnings.append("The header has no directions of the axes: the order of the space is assumed.")
     return tuple(warnings)
-
-
-def _scaling_warnings(text: HeaderText) -> tuple[str, ...]:
-    """Return the warning about a MetaImage header that scales its values, which no reader based on ITK does.
-
-    Raises:
-        UnreadableError: by a value that is not a number.
-    """
-    stated = [text.fields.get(f"ElementToIntensityFunction{name}") for name in ("Slope", "Offset")]
-    try:
-        slope, offset = (float(one or default) for one, default in zip(stated, ("1", "0"), strict=True))
-    except ValueError as error:
-        message = f"{text.path} is damaged: its header cannot be understood (a value that is not a number)"
-        raise UnreadableError(message) from error
-    if slope == 1.0 and offset == 0.0:
-        return ()
-    return (f"The header scales its values (slope {slope:g}, offset {offset:g}): as in ITK, this is not applied.",)

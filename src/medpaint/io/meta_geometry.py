@@ -1,4 +1,4 @@
-"""What a MetaImage header says of the place of its voxels, where ITK would take other numbers without a word.
+"""What a MetaImage header says of the place and the values of its voxels, where ITK goes by less without a word.
 
 Source: https://itk.org/Wiki/MetaIO/Documentation, "Spatial Objects" and "Image".
 """
@@ -13,7 +13,7 @@ from typing import Final
 from medpaint.core.errors import GeometryError, UnreadableError
 from medpaint.core.text import known_words
 
-__all__ = ["refuse_geometry"]
+__all__ = ["refuse_geometry", "scaling_warnings"]
 
 _POWERS: Final = {
     "TransformMatrix": 2,
@@ -74,3 +74,20 @@ def _fault(fields: Mapping[str, str], values: Mapping[str, list[float]], axes: i
         if any(values[name] != values[stated[0]] for name in stated[1:]):
             return f"{' and '.join(stated)} differ"
     return ""
+
+
+def scaling_warnings(fields: Mapping[str, str], path: Path) -> tuple[str, ...]:
+    """Return the warning about a MetaImage header that scales its values, which no reader based on ITK does.
+
+    Raises:
+        UnreadableError: by a value that is not a number.
+    """
+    stated = [fields.get(f"ElementToIntensityFunction{name}") for name in ("Slope", "Offset")]
+    try:
+        slope, offset = (float(one or default) for one, default in zip(stated, ("1", "0"), strict=True))
+    except ValueError as error:
+        message = f"{path} is damaged: its header cannot be understood (a value that is not a number)"
+        raise UnreadableError(message) from error
+    if slope == 1.0 and offset == 0.0:
+        return ()
+    return (f"The header scales its values (slope {slope:g}, offset {offset:g}): as in ITK, this is not applied.",)

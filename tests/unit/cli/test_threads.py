@@ -16,7 +16,8 @@ from medpaint.cli.threads import wait_asleep
 
 def run(code: str) -> list[str]:
     """Return what a new Python prints after the code, without thread settings of this one."""
-    kept = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    ours = ("_NUM_THREADS", "OMP_WAIT_POLICY", "OPENBLAS_THREAD_TIMEOUT")
+    kept = {name: value for name, value in os.environ.items() if not name.endswith(ours)}
     done = subprocess.run([sys.executable, "-c", code], env=kept, capture_output=True, text=True, check=True)
     return done.stdout.splitlines()
 

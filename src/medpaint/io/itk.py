@@ -50,6 +50,7 @@ from medpaint.io.itk_image import (
 )
 from medpaint.io.itk_text import HeaderText, read_header_text
 from medpaint.io.itk_units import keep_line, units_of
+from medpaint.io.meta_geometry import scaling_warnings
 from medpaint.io.nifti import write_mask
 from medpaint.io.readback import Comparison, compared
 from medpaint.io.selection import Selection
@@ -289,6 +290,7 @@ def _parsed(path: Path) -> tuple[HeaderText, Header]:
     units = units_of(text)
     affine = affine_of(reader, path)
     dtype = np.dtype(kind).newbyteorder(text.order) if kind else None
+    noticed = _warnings(text, reader) if form == "nrrd" else scaling_warnings(text.fields, text.path)
     header = Header(
         path=path,
         kind=form,

@@ -304,8 +304,7 @@ def _parsed(path: Path) -> tuple[HeaderText, Header]:
         offset=_offset(text, dtype),
         facts={"encoding": "raw" if text.packing == "none" else text.packing},
         is_mask=reader.HasMetaDataKey(_SEGMENT),
-        warnings=units.warnings
-        + (_warnings(text, reader) if form == "nrrd" else scaling_warnings(text.fields, text.path)),
+        warnings=units.warnings + noticed,
         positions=units.positions(affine),
     )
     return text, header

@@ -49,6 +49,16 @@ class EvaluationHole:
         scaled, void = at_human_scale(self.damaged, mask).volume, void_of(self.damaged, mask)
         return choose(parameters, mask, scaled.spacing_mm, void=void, volume=scaled)
 
+    def suited(self, parameters: FillParameters) -> Chosen:
+        """Return the engine that suits this hole by its mask alone, at no cost.
+
+        Raises:
+            UsageError: an unknown engine, or one whose package is not installed.
+        """
+        mask = self.reference.mask
+        spacing_mm = at_human_scale(self.damaged, mask).volume.spacing_mm
+        return choose(parameters, mask, spacing_mm, void=void_of(self.damaged, mask))
+
     def restored(self, engine: Engine, seed: int) -> Volume:
         """Return the scan with the hole filled and blended in, as restoration does it."""
         mask = self.reference.mask

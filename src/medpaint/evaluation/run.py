@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from typing import Final
 
 import numpy as np
@@ -47,7 +46,7 @@ class Row:
         rmse: in the units of the scan.
         rmse_vs_harmonic: `rmse` divided by that of the harmonic engine on the same hole.
         seam: step across the border relative to the steps next to it.
-        seconds: for the fill, without loading the engine.
+        seconds: for choosing the engine and for the fill, without loading the engine.
         peak_mb: rise of the process's resident memory during the fill.
     """
 
@@ -165,9 +164,9 @@ def _engines(plan: Plan) -> tuple[str, ...]:
 def _filled(hole: EvaluationHole, name: str, plan: Plan, warm_up: WarmUp) -> Cost[FloatArray] | str:
     """Return the intensities of the filled scan, (I, J, K), and what they cost; or why the engine failed."""
     try:
-        chosen = hole.chosen(plan.fill(name))
-        warm_up(chosen)
-        cost = measured(partial(hole.restored, chosen.engine, plan.seed))
+        parameters = plan.fill(name)
+        warm_up(hole.suited(parameters))
+        cost = measured(lambda: hole.restored(hole.chosen(parameters).engine, plan.seed))
     except MedpaintError as error:
         return str(error)
     except Exception as error:  # noqa: BLE001 - one engine's failure must not stop the others

@@ -89,8 +89,8 @@ def ask(
     """Hide known voxels like those that are lost, and compare an engine with simpler ones on them.
 
     The simpler ones are what the engine starts from, and `linear` for lost slices or `harmonic` for other holes.
-    Hidden are copies of the holes, or slices next to those lost, at most a third as many voxels as are masked, so
-    that it costs at most a third of the fill. The same scan, mask and seed give the same answer.
+    Hidden are copies of the holes, or slices next to those lost, about a third as many voxels as are masked, to
+    bound the cost. The same scan, mask and seed give the same answer.
 
     Args:
         volume: the scan.

@@ -94,8 +94,8 @@ def test_auto_is_no_worse_than_straight_lines_and_knows_its_error(real_data: Pat
         tissue = tissue_of(scan)[mask]
         damaged = Volume.of(np.where(mask, np.nanmin(values), values), scan.affine)
         chosen = choose(FillParameters(), mask, scan.spacing_mm, void=void_of(damaged, mask), volume=damaged)
-        assert chosen.trial is not None
-        errors["expected"].append(chosen.trial.expected_error)
+        assert chosen.validation is not None
+        errors["expected"].append(chosen.validation.expected_error)
         for one, engine in (("auto", chosen.engine), ("linear", load_engine("linear"))):
             missed = (fill(damaged, mask, engine).values[0] - values[mask])[tissue]
             errors[one].append(float(np.sqrt(np.square(missed, dtype=np.float64).mean())))

@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from medpaint.core.boxes import bounding_box
 from medpaint.core.foreground import stride_of, threshold_of
 from medpaint.core.types import Array, Mask, Spacing, Window
 from medpaint.core.volume import Volume
@@ -88,13 +89,16 @@ def _membership(size: float, limits: tuple[float, float]) -> float:
 
 
 def _extent_mm(volume: Volume, mask: Mask) -> float:
-    """Return the second largest extent of the known tissue along the axes, in millimetres."""
+    """Return the second largest extent of the tissue along the axes, in millimetres, with the holes in it."""
     i, j, k = stride_of(volume.shape)
     coarsely: Window = np.s_[::i, ::j, ::k]
     values: Array = volume.data[coarsely].astype(np.float64)
     padding = volume.encoding.at(coarsely, volume.shape).is_padding(values)
     known = np.isfinite(values) & ~padding & ~mask[coarsely]
     tissue = known & (values > threshold_of(values[known]))
+    box = bounding_box(tissue)
+    if box is not None:
+        tissue[box] |= mask[coarsely][box]
     steps = tuple(size * step for size, step in zip(volume.spacing_mm, (i, j, k), strict=True))
     return sorted(_extents(tissue, (steps[0], steps[1], steps[2])))[1]
 

@@ -13,7 +13,6 @@ from medpaint.core.errors import UnreadableError, UsageError
 from medpaint.core.text import distinct_digits
 from medpaint.core.types import Mask, Spacing
 from medpaint.core.volume import Volume
-from medpaint.engines.asking import Trial, ask
 from medpaint.engines.base import Engine
 from medpaint.engines.classical.biharmonic import takes_longer
 from medpaint.engines.exemplar.detail import Pace
@@ -23,6 +22,7 @@ from medpaint.engines.learned.networks.names import NETWORKS
 from medpaint.engines.membrane import Membrane
 from medpaint.engines.mixture import Mixture
 from medpaint.engines.registry import engine_names, load_engine, unknown_engine
+from medpaint.engines.validation import Validation, validated
 from medpaint.parameters import Effort, FillParameters
 
 __all__ = ["ALLOWED_S", "AUTO", "AUTO_SUMMARY", "LEARNED", "Chosen", "Effort", "choice_names", "choose"]
@@ -63,14 +63,14 @@ class Chosen:
         name: its row in the table of engines.
         reason: for people; goes into the record.
         options: the engine's own options that the effort stands for.
-        trial: how close it and others came to hidden voxels of the scan; None if the scan was not asked.
+        validation: how close it and others came to hidden voxels of the scan; None if the scan was not asked.
     """
 
     engine: Engine
     name: str
     reason: str
     options: dict[str, JsonValue]
-    trial: Trial | None = None
+    validation: Validation | None = None
 
 
 def choice_names() -> tuple[str, ...]:
@@ -96,7 +96,7 @@ def choose(
 
     Then the scan is asked: known voxels like those that are lost are hidden, and `auto` takes the weighted mean of
     the engine and of simpler ones that comes closest to them. The network for lost slices is compared with simpler
-    engines also where it was asked for by name; it is taken in any case, and the trial says how it compares.
+    engines also where it was asked for by name; it is taken in any case, and the validation says how it compares.
 
     Args:
         parameters: the engine's name, the effort, the seed, and what the engine is made with.
@@ -116,28 +116,28 @@ def choose(
         name, reason = _suited(mask, void, spacing_mm, parameters.effort)
     else:
         name, reason = parameters.engine, _as_asked(parameters.engine, mask, void)
-    trial = None
+    validation = None
     if volume is not None and _asks(parameters.engine, name, mask, void):
-        trial = ask(volume, mask, name, _engine(name, parameters), void=void, seed=parameters.seed)
-    if parameters.engine == AUTO and trial is not None:
-        return _as_the_scan_says(name, reason, trial, parameters)
+        validation = validated(volume, mask, name, _engine(name, parameters), void=void, seed=parameters.seed)
+    if parameters.engine == AUTO and validation is not None:
+        return _as_the_scan_says(name, reason, validation, parameters)
     engine, options = _engine(name, parameters), _options(name, parameters)
-    return Chosen(_wrapped(engine, parameters), name, reason, options, trial)
+    return Chosen(_wrapped(engine, parameters), name, reason, options, validation)
 
 
-def _as_the_scan_says(name: str, reason: str, trial: Trial, parameters: FillParameters) -> Chosen:
+def _as_the_scan_says(name: str, reason: str, validation: Validation, parameters: FillParameters) -> Chosen:
     """Return the engine, or the mean of several, that came closest to hidden voxels of the scan."""
     order = (name, *(one for one in _STARTS if one != name))
-    first = min(trial.shares, key=lambda one: order.index(one) if one in order else len(order))
+    first = min(validation.shares, key=lambda one: order.index(one) if one in order else len(order))
     engine, options = _engine(first, parameters), _options(first, parameters)
-    if len(trial.shares) > 1:
-        others = {one: _engine(one, parameters) for one in trial.shares if one != first}
-        engine = Mixture(engine, first, trial.shares, others)
-        options["shares"] = dict(trial.shares)
-    if trial.shares.get(name) != 1.0:
-        shares = ", ".join(f"{one} {share:.0%}" for one, share in trial.shares.items())
+    if len(validation.shares) > 1:
+        others = {one: _engine(one, parameters) for one in validation.shares if one != first}
+        engine = Mixture(engine, first, validation.shares, others)
+        options["shares"] = dict(validation.shares)
+    if validation.shares.get(name) != 1.0:
+        shares = ", ".join(f"{one} {share:.0%}" for one, share in validation.shares.items())
         reason = f"{reason}; closest to hidden voxels of this scan: {shares}"
-    return Chosen(_wrapped(engine, parameters), first, reason, options, trial)
+    return Chosen(_wrapped(engine, parameters), first, reason, options, validation)
 
 
 def _wrapped(engine: Engine, parameters: FillParameters) -> Engine:

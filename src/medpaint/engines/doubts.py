@@ -7,11 +7,11 @@ from typing import Final
 
 from medpaint.core.text import distinct_digits
 from medpaint.core.types import Mask, Spacing
-from medpaint.engines.asking import Trial
-from medpaint.engines.gaps import MOST_LOST, gap_axes
+from medpaint.engines.gaps import MOST_LOST, beside_gaps, gap_axes
 from medpaint.engines.learned.networks.names import NETWORKS
 from medpaint.engines.mixture import single_fillers
 from medpaint.engines.surroundings import Surroundings
+from medpaint.engines.validation import Validation
 
 __all__ = ["doubts", "enlarged", "unfamiliar", "unlike"]
 
@@ -91,7 +91,13 @@ def unlike(around: Sequence[Surroundings]) -> tuple[str, ...]:
 
 
 def doubts(
-    filled_by: Mapping[str, int], mask: Mask, spacing_mm: Spacing, void: Mask | None, trial: Trial | None = None
+    filled_by: Mapping[str, int],
+    mask: Mask,
+    spacing_mm: Spacing,
+    void: Mask | None,
+    validation: Validation | None = None,
+    *,
+    automatic: bool = False,
 ) -> tuple[str, ...]:
     """Return warnings about a fill.
 
@@ -104,17 +110,20 @@ def doubts(
         mask: True = was filled, (I, J, K).
         spacing_mm: voxel size along I, J, K, at human scale.
         void: True = outside the image, (I, J, K); None if there is none.
-        trial: how engines compared on the scan itself; None if they were not.
+        validation: how engines compared on the scan itself; None if they were not.
+        automatic: the engine was chosen by `auto`.
     """
     axes = gap_axes(mask, void)
     if not axes:
         return ()
-    if trial is not None and "linear" in trial.errors:
-        return _outdone(filled_by, trial)
+    if validation is not None and "linear" in validation.errors:
+        return () if automatic else _outdone(filled_by, validation)
     worse = "the result may be worse than the mean of the neighbouring slices"
     others = [names for names in filled_by if not set(single_fillers([names])) <= set(_TRUSTED)]
     if others:
-        remedy = f"choose auto, linear, or resnet2d, which is for up to {MOST_LOST} lost slices in a row"
+        remedy = f"choose linear, or resnet2d, which is for up to {MOST_LOST} lost slices in a row"
+        if beside_gaps(mask, void).any():
+            remedy += "; restore them and the other holes one after the other"
         return (f"lost slices were filled by {', '.join(others)}: {worse}; {remedy}",)
     thickest = max(spacing_mm[axis] for axis in axes)
     if "resnet2d" in filled_by and thickest > _TRUSTED_MM:
@@ -123,12 +132,12 @@ def doubts(
     return ()
 
 
-def _outdone(filled_by: Mapping[str, int], trial: Trial) -> tuple[str, ...]:
+def _outdone(filled_by: Mapping[str, int], validation: Validation) -> tuple[str, ...]:
     """Return a warning if lost slices were filled by an engine that another outdid on slices of the same scan."""
-    used = next((name for name in trial.errors if name in filled_by), None)
-    if used is None or trial.errors[used] <= trial.errors[trial.best]:
+    used = next((name for name in validation.errors if name in filled_by), None)
+    if used is None or validation.errors[used] <= validation.errors[validation.best]:
         return ()
-    ours, theirs = trial.errors[used], trial.errors[trial.best]
+    ours, theirs = validation.errors[used], validation.errors[validation.best]
     found = f"{distinct_digits(ours, theirs)} against {distinct_digits(theirs, ours)}"
-    closer = f"{trial.best} came closer to hidden slices of this scan (root mean square error {found})"
-    return (f"lost slices were filled by {used}, but {closer}: choose {trial.best} or auto",)
+    closer = f"{validation.best} came closer to hidden slices of this scan (root mean square error {found})"
+    return (f"lost slices were filled by {used}, but {closer}: choose {validation.best} or auto",)

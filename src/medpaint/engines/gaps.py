@@ -8,7 +8,7 @@ import numpy as np
 
 from medpaint.core.types import Mask
 
-__all__ = ["MOST_LOST", "gap_axes", "lost_axis", "lost_slices"]
+__all__ = ["MOST_LOST", "beside_gaps", "gap_axes", "lost_axis", "lost_slices"]
 
 MOST_LOST: Final = 8
 """Largest number of lost slices in a row."""
@@ -54,6 +54,20 @@ def gap_axes(mask: Mask, void: Mask | None = None) -> tuple[int, ...]:
         if len(seen) and (lost & unseen)[seen[0] : seen[-1]].any():
             axes.append(axis)
     return tuple(axes)
+
+
+def beside_gaps(mask: Mask, void: Mask | None = None) -> Mask:
+    """Return what is to be filled besides lost slices between known ones, (I, J, K).
+
+    Args:
+        mask: True = fill, (I, J, K).
+        void: True = outside the image, whether masked or not; None if there is none.
+    """
+    rest = mask.copy()
+    for axis in gap_axes(mask, void):
+        lost, unseen = lost_slices(mask, void, axis)
+        np.moveaxis(rest, axis, 0)[lost & unseen] = False
+    return rest
 
 
 def lost_slices(mask: Mask, void: Mask | None, axis: int) -> tuple[Mask, Mask]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from medpaint.core.types import FloatArray
 from medpaint.engines.base import Engine, Fill, Hole
 
 __all__ = ["TOGETHER", "Mixture", "single_fillers"]
@@ -54,26 +54,34 @@ class Mixture:
             ConvergenceError: an engine could not solve its equations.
         """
         fill = self.engine.fill(hole, seed=seed)
+        others = {
+            name: engine.fill(hole, seed=seed) for name, engine in self.others.items() if name not in fill.stages
+        }
+        parts = {self.name: fill.values, **fill.stages, **{name: one.values for name, one in others.items()}}
         total = np.zeros(fill.values.shape)
-        for name, values in self._parts(fill, hole, seed):
-            total += self.shares.get(name, 0.0) * values.astype(np.float64)
-        fillers = tuple(self._filler(name, fill) for name in fill.fillers)
-        return replace(fill, values=total.astype(fill.values.dtype), fillers=fillers, stages={})
+        for name, share in self.shares.items():
+            total += share * parts[name].astype(np.float64)
+        fillers, filled_by = self._fillers(fill, others)
+        values = total.astype(fill.values.dtype)
+        return replace(fill, values=values, fillers=fillers, filled_by=filled_by, stages={})
 
-    def _parts(self, fill: Fill, hole: Hole, seed: int) -> Iterator[tuple[str, FloatArray]]:
-        """Yield all fills by name, (S, N) or (N,)."""
-        yield self.name, fill.values
-        yield from fill.stages.items()
-        for name, engine in self.others.items():
-            if name not in fill.stages:
-                yield name, engine.fill(hole, seed=seed).values
+    def _fillers(self, fill: Fill, others: Mapping[str, Fill]) -> tuple[tuple[str, ...], NDArray[np.uint8]]:
+        """Return the names of what filled voxels together, and which of them filled each voxel, (N,)."""
+        by = np.stack([fill.filled_by, *(one.filled_by for one in others.values())])
+        met, number = np.unique(by, axis=1, return_inverse=True)
+        names = [self._together(fill, others, [int(one) for one in column]) for column in met.T]
+        fillers = tuple(dict.fromkeys(names))
+        places = np.array([fillers.index(name) for name in names], dtype=np.uint8)
+        return fillers, places[number.reshape(-1)]
 
-    def _filler(self, name: str, fill: Fill) -> str:
-        """Return the names of all that have a share in the voxels that the engine reports as filled by `name`.
+    def _together(self, fill: Fill, others: Mapping[str, Fill], by: list[int]) -> str:
+        """Return the names of all with a share in voxels, given which of their fillers each says filled them.
 
-        What it starts from there, and whatever comes before that, gave the same values.
+        What the engine starts from there, and whatever comes before that, gave the same values.
         """
+        own = fill.fillers[by[0]]
         chain = [self.name, *reversed(tuple(fill.stages))]
-        same = chain[: chain.index(name) + 1] if name in chain else [self.name]
-        names = [name if one in same else one for one in self.shares if self.shares[one] > 0.0]
+        same = chain[: chain.index(own) + 1] if own in chain else [self.name]
+        theirs = {name: one.fillers[place] for (name, one), place in zip(others.items(), by[1:], strict=True)}
+        names = [own if one in same else theirs.get(one, one) for one in self.shares if self.shares[one] > 0.0]
         return TOGETHER.join(dict.fromkeys(names))

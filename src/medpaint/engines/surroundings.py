@@ -133,8 +133,10 @@ def surroundings(volume: Volume, mask: Mask, *, seed: int = 0) -> tuple[Surround
 def _tissue(volume: Volume, mask: Mask) -> _Tissue | None:
     """Return the known values of a scan, on a coarser grid; None if they cannot be compared."""
     i, j, k = stride_of(volume.shape)
-    values: Array = volume.data[::i, ::j, ::k].astype(np.float64)
-    known = np.isfinite(values) & ~mask[::i, ::j, ::k]
+    coarsely: Window = np.s_[::i, ::j, ::k]
+    values: Array = volume.data[coarsely].astype(np.float64)
+    padding = volume.encoding.at(coarsely, volume.shape).is_padding(values)
+    known = np.isfinite(values) & ~padding & ~mask[coarsely]
     threshold = threshold_of(values[known])
     inside = known & (values > threshold)
     lowest = values[known].min() if known.any() else np.nan

@@ -26,7 +26,7 @@ class Senders:
 
     Attributes:
         host: of the server that is asked to send.
-        addresses: of that host; empty if it is unknown, which the request to it reports.
+        addresses: IPv4 addresses of that host; empty if it has none, and then only `networks` may send.
         networks: further ones.
     """
 
@@ -36,8 +36,7 @@ class Senders:
 
     def refusal(self, address: str) -> str:
         """Return why a connection from an address is refused; empty if it is not."""
-        known = not self.addresses or address in self.addresses
-        if known or any(IPv4Address(address) in network for network in self.networks):
+        if address in self.addresses or any(IPv4Address(address) in network for network in self.networks):
             return ""
         also = " or a sender that --senders names" if self.networks else " (--senders names further ones)"
         return f"a connection from {address}, which is not an address of {self.host}{also}"

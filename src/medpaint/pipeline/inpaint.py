@@ -8,18 +8,17 @@ import numpy as np
 
 from medpaint.core.scale import Scaled, at_human_scale
 from medpaint.core.types import Mask, Progress
-from medpaint.core.volume import Volume
-from medpaint.engines.asking import Trial
-from medpaint.engines.choice import choose
+from medpaint.engines.choice import AUTO, choose
 from medpaint.engines.doubts import doubts, enlarged, unfamiliar, unlike
 from medpaint.engines.filling import Filling, fill
-from medpaint.engines.gaps import gap_axes
+from medpaint.engines.gaps import beside_gaps, gap_axes
 from medpaint.engines.limits import beyond_measured
 from medpaint.engines.showing import void_of
 from medpaint.engines.surroundings import surroundings
+from medpaint.engines.validation import Validation
 from medpaint.parameters import FillParameters
 from medpaint.pipeline.case import Case, Filled
-from medpaint.record.entries import InpaintEntry, TrialEntry
+from medpaint.record.entries import InpaintEntry, ValidationEntry
 
 __all__ = ["inpaint"]
 
@@ -42,7 +41,7 @@ def inpaint(case: Case, parameters: FillParameters, *, progress: Progress | None
     entry = InpaintEntry(
         engine=chosen.name,
         reason=chosen.reason,
-        trial=_trial(chosen.trial),
+        validation=_validation(chosen.validation),
         filled_by=filling.filled_by,
         device=filling.device,
         weights_sha256=filling.weights_sha256,
@@ -50,22 +49,22 @@ def inpaint(case: Case, parameters: FillParameters, *, progress: Progress | None
         windows=filling.windows,
         body_scale=scaled.factor,
         body_extent_mm=None if scaled.extent_mm is None else round(scaled.extent_mm, 1),
-        warnings=_warnings(filling, case, parameters, scaled, void, chosen.trial),
+        warnings=_warnings(filling, case, parameters, scaled, void, chosen.validation),
         seconds=round(perf_counter() - started, 4),
     )
     return Filled(case.mask, filling.values[0], case.draft.inpainted(entry, parameters))
 
 
-def _trial(trial: Trial | None) -> TrialEntry | None:
-    """Return what the record says of a trial."""
-    if trial is None:
+def _validation(validation: Validation | None) -> ValidationEntry | None:
+    """Return what the record says of a validation."""
+    if validation is None:
         return None
-    errors = {name: _brief(error) for name, error in trial.errors.items()}
-    return TrialEntry(
+    errors = {name: _brief(error) for name, error in validation.errors.items()}
+    return ValidationEntry(
         errors=errors,
-        voxels=trial.voxels,
-        shares=dict(trial.shares),
-        expected_error=_brief(trial.expected_error),
+        voxels=validation.voxels,
+        shares=dict(validation.shares),
+        expected_error=_brief(validation.expected_error),
     )
 
 
@@ -80,22 +79,17 @@ def _warnings(
     parameters: FillParameters,
     scaled: Scaled,
     void: Mask | None,
-    trial: Trial | None,
+    validation: Validation | None,
 ) -> tuple[str, ...]:
     """Return what a user should know about a fill."""
+    spacing_mm, automatic = scaled.volume.spacing_mm, parameters.engine == AUTO
+    rest = beside_gaps(case.mask, void)
     return (
-        *doubts(filling.filled_by, case.mask, scaled.volume.spacing_mm, void, trial),
+        *doubts(filling.filled_by, case.mask, spacing_mm, void, validation, automatic=automatic),
         *_unfamiliar(filling, case, parameters),
         *enlarged(scaled.factor, scaled.extent_mm),
-        *(() if gap_axes(case.mask, void) else _of_holes(filling, case.mask, scaled.volume)),
-    )
-
-
-def _of_holes(filling: Filling, mask: Mask, volume: Volume) -> tuple[str, ...]:
-    """Return what a user should know about a fill of holes, in a volume at human scale."""
-    return (
-        *beyond_measured(filling.filled_by, mask, volume.spacing_mm),
-        *unlike(surroundings(volume, mask)),
+        *(beyond_measured(filling.filled_by, rest, spacing_mm) if rest.any() else ()),
+        *(() if gap_axes(case.mask, void) else unlike(surroundings(scaled.volume, case.mask))),
     )
 
 

@@ -20,7 +20,7 @@ from medpaint.layouts.plain import Products
 from medpaint.parameters import Parameters
 from medpaint.pipeline.case import Blended, Restoration
 from medpaint.pipeline.destination import Destination
-from medpaint.record.entries import Draft, Identity, Product, Record, Repaired, WriteEntry
+from medpaint.record.entries import Draft, Identity, InpaintEntry, Product, Record, Repaired, WriteEntry
 from medpaint.record.file import write_record
 from medpaint.record.software import now, software
 
@@ -114,9 +114,16 @@ def _changes(draft: Draft) -> list[str]:
     changes += [f"seed={fill.seed}"] if fill.seed and engine.draws else []
     changes += [f"body_scale={inpaint.body_scale:g}"] if inpaint.body_scale != 1.0 else []
     changes += [f"revision={engine.revision}"] if engine.revision > 1 else []
-    changes += ["membrane"] if fill.membrane else []
+    changes += [f"membrane={ENGINES['harmonic'].revision}"] if fill.membrane else []
+    changes += [f"{name}={ENGINES[name].revision}" for name in _mixed_in(inpaint)]
     changes += [f"edge_mm={write.edge_mm:g}"] if write.edge_mm else []
     return changes
+
+
+def _mixed_in(inpaint: InpaintEntry) -> list[str]:
+    """Return the names of further engines that have a share in a fill."""
+    shares = inpaint.options.get("shares", {})
+    return sorted(set(shares) - {inpaint.engine}) if isinstance(shares, dict) else []
 
 
 def _mask_digest(mask: Mask) -> str:

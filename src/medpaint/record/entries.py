@@ -24,7 +24,7 @@ __all__ = [
     "ReadEntry",
     "Record",
     "Repaired",
-    "TrialEntry",
+    "ValidationEntry",
     "WriteEntry",
 ]
 
@@ -85,7 +85,7 @@ class MaskEntry(_Entry):
     seconds: float = 0.0
 
 
-class TrialEntry(_Entry):
+class ValidationEntry(_Entry):
     """How close engines came to known voxels of the scan that were hidden from them."""
 
     errors: dict[str, float] = Field(description="Root mean square error by engine, in the units of the scan.")
@@ -101,7 +101,9 @@ class InpaintEntry(_Entry):
 
     engine: str = Field(description="The engine that was chosen.")
     reason: str = Field(description="Why this one.")
-    trial: TrialEntry | None = Field(None, description="What the scan itself said; null if it was not asked.")
+    validation: ValidationEntry | None = Field(
+        None, description="What the scan itself said; null if it was not asked."
+    )
     filled_by: dict[str, int] = Field(
         default_factory=dict,
         description="Masked voxels by what really filled them: the engine, or what it left them to.",

@@ -57,3 +57,21 @@ def test_other_engines_are_run_and_named() -> None:
     np.testing.assert_array_equal(fill.values, [[11.0, 11.0, 10.0, 9.5]])
     assert fill.fillers == ("constant + network", "constant + sharp", "constant + smooth")
     assert mixture.context_mm == 50.0
+
+
+@dataclass(frozen=True)
+class Leaving:
+    """Leaves the last voxel to another."""
+
+    context_mm: float = 0.0
+
+    def fill(self, hole: Hole, *, seed: int) -> Fill:
+        del hole, seed
+        return Fill(np.zeros((1, 4), np.float32), ("leaving", "heir"), np.array([0, 0, 0, 1], np.uint8))
+
+
+def test_what_another_engine_left_to_a_third_is_named_by_that() -> None:
+    mixture = Mixture(Constant(), "constant", {"constant": 0.5, "leaving": 0.5}, {"leaving": Leaving()})
+    fill = mixture.fill(HOLE, seed=0)
+    named = [fill.fillers[number] for number in fill.filled_by]
+    assert named == ["constant + leaving"] * 3 + ["constant + heir"]

@@ -87,7 +87,7 @@ def test_engine_is_chosen_as_in_restoration(clean: Path) -> None:
     asked = FillParameters(engine="auto", membrane=True)
     chosen = choose(asked, made.reference.mask, made.damaged.spacing_mm, volume=made.damaged)
     assert made.chosen(asked) == chosen
-    assert chosen.trial is not None
+    assert chosen.validation is not None
 
 
 def test_constant_offset_with_a_floor_changes_only_the_floor(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from medpaint.core.types import Mask, Window
-from medpaint.engines.shams.slices import hidden_slices
+from medpaint.engines.heldout.slices import held_out_slices
 
 SHAPE = (90, 60, 40)
 BODY: Window = (slice(10, 80), slice(5, 55), slice(0, 40))
@@ -19,11 +19,11 @@ def lost(*slices: int) -> Mask:
 
 
 def hidden_in(mask: Mask, void: Mask | None = None, axis: int = 2) -> list[list[int]]:
-    """Return which slices of the volume each sham hides."""
+    """Return which slices of the volume each one hides."""
     found = []
-    for sham in hidden_slices(mask, void, axis, BODY):
+    for one in held_out_slices(mask, void, axis, BODY):
         others = tuple(one for one in range(3) if one != axis)
-        found.append((np.flatnonzero(sham.hidden.any(axis=others)) + sham.window[axis].start).tolist())
+        found.append((np.flatnonzero(one.hidden.any(axis=others)) + one.window[axis].start).tolist())
     return found
 
 
@@ -57,17 +57,17 @@ def test_a_third_of_what_was_lost_of_the_body_is_hidden() -> None:
     body = np.zeros(SHAPE, dtype=bool)
     body[BODY] = True
     wide, body = np.repeat(mask, 4, axis=0), np.repeat(body, 4, axis=0)
-    shams = hidden_slices(wide, None, 2, (slice(40, 320), *BODY[1:]))
-    share = sum(np.count_nonzero(sham.hidden) for sham in shams) / np.count_nonzero(wide & body)
+    held_out = held_out_slices(wide, None, 2, (slice(40, 320), *BODY[1:]))
+    share = sum(np.count_nonzero(one.hidden) for one in held_out) / np.count_nonzero(wide & body)
     assert share == pytest.approx(1 / 3, rel=0.02)
 
 
 def test_nothing_masked_or_void_is_hidden() -> None:
     mask, void = lost(20), np.zeros(SHAPE, dtype=bool)
     void[40:50] = True
-    for sham in hidden_slices(mask & ~void, void, 2, BODY):
-        assert sham.hidden.any()
-        assert not (sham.hidden & (mask | void)[sham.window]).any()
+    for one in held_out_slices(mask & ~void, void, 2, BODY):
+        assert one.hidden.any()
+        assert not (one.hidden & (mask | void)[one.window]).any()
 
 
 def test_other_holes_in_a_slice_do_not_make_it_lost() -> None:

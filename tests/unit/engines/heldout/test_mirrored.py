@@ -7,8 +7,8 @@ import pytest
 
 from medpaint.core.types import Mask
 from medpaint.core.volume import Volume
-from medpaint.engines.shams.holes import hidden_holes
-from medpaint.engines.shams.mirrored import other_side_too
+from medpaint.engines.heldout.holes import held_out_holes
+from medpaint.engines.heldout.mirrored import other_side_too
 from medpaint.phantoms import head
 
 SHAPE = (64, 72, 60)
@@ -51,6 +51,6 @@ def test_a_body_without_symmetry_has_no_other_side() -> None:
 
 
 def test_a_sham_of_a_hole_across_the_midline_leaves_it_out() -> None:
-    (sham,) = hidden_holes(volume(), box(30, 42), None, seed=0)
-    assert sham.unseen is not None
-    assert not (sham.unseen & sham.hidden).any()
+    (one,) = held_out_holes(volume(), box(30, 42), None, seed=0)
+    assert one.unseen is not None
+    assert not (one.unseen & one.hidden).any()

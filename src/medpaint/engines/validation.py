@@ -10,20 +10,20 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from medpaint.core.errors import MaskError
+from medpaint.core.errors import MedpaintError
 from medpaint.core.foreground import foreground_of
 from medpaint.core.types import Mask
 from medpaint.core.volume import Volume
 from medpaint.engines.base import Engine
 from medpaint.engines.filling import fill
-from medpaint.engines.gaps import gap_axes
+from medpaint.engines.gaps import beside_gaps, gap_axes
+from medpaint.engines.heldout.base import HeldOut
+from medpaint.engines.heldout.holes import held_out_holes
+from medpaint.engines.heldout.slices import held_out_slices
 from medpaint.engines.registry import load_engine
-from medpaint.engines.shams.base import Sham
-from medpaint.engines.shams.holes import hidden_holes
-from medpaint.engines.shams.slices import hidden_slices
 from medpaint.engines.stacking import shares_of
 
-__all__ = ["Trial", "ask"]
+__all__ = ["Validation", "validated"]
 
 _Floats = NDArray[np.float64]
 
@@ -47,7 +47,7 @@ _FOR_SLICES: Final = ("linear",)
 
 
 @dataclass(frozen=True)
-class Trial:
+class Validation:
     """How close engines came to known voxels that were hidden from them.
 
     Attributes:
@@ -71,21 +71,23 @@ class Trial:
 
 
 @dataclass(frozen=True, eq=False)
-class _Missed:
-    """By how much engines miss the voxels of a sham.
+class _Filled:
+    """What engines filled held-out voxels with.
 
     Attributes:
-        misses: filled less true intensities, (N,) by name.
+        true: their intensities, (N,).
+        filled: those that each engine gave, (N,) by name.
         tile: number of the cube that each voxel lies in, (N,).
     """
 
-    misses: Mapping[str, _Floats]
+    true: _Floats
+    filled: Mapping[str, _Floats]
     tile: NDArray[np.int64]
 
 
-def ask(
+def validated(
     volume: Volume, mask: Mask, name: str, engine: Engine, *, void: Mask | None = None, seed: int = 0
-) -> Trial | None:
+) -> Validation | None:
     """Hide known voxels like those that are lost, and compare an engine with simpler ones on them.
 
     The simpler ones are what the engine starts from, and `linear` for lost slices or `harmonic` for other holes.
@@ -101,55 +103,58 @@ def ask(
         seed: draws what is hidden, and what the engine draws.
 
     Returns:
-        The comparison; None if too little of the scan is known.
-
-    Raises:
-        ConvergenceError: the biharmonic equations could not be solved.
+        The comparison; None if too little of the scan is known, or if there are both lost slices and other holes:
+        what does well in the ones need not in the others.
     """
     foreground = foreground_of(volume, mask, outside=True)
     axes = gap_axes(mask, void)
+    if axes and beside_gaps(mask, void).any():
+        return None
     if axes:
-        shams, others = hidden_slices(mask, void, axes[0], foreground.box), _FOR_SLICES
+        held_out, others = held_out_slices(mask, void, axes[0], foreground.box), _FOR_SLICES
     else:
-        shams, others = hidden_holes(volume, mask, void, seed=seed), _FOR_HOLES
+        held_out, others = held_out_holes(volume, mask, void, seed=seed), _FOR_HOLES
     engines = {name: engine, **{one: load_engine(one) for one in others if one != name}}
     found = []
-    for sham in shams:
-        with suppress(MaskError):  # hidden voxels with nothing known around them, as between two paddings
-            found.append(_missed(volume, mask, sham, engines, foreground.threshold, seed))
+    for one in held_out:
+        with suppress(MedpaintError):  # such as nothing known between two paddings; the fill itself may do well
+            found.append(_filled(volume, mask, one, engines, foreground.threshold, seed))
     if sum(len(one.tile) for one in found) < _FEWEST:
         return None
-    return _judged(found, min(sham.scale for sham in shams))
+    return _judged(found, min(one.scale for one in held_out))
 
 
-def _missed(
-    volume: Volume, mask: Mask, sham: Sham, engines: Mapping[str, Engine], threshold: float, seed: int
-) -> _Missed:
-    """Return by how much engines, and what they start from, miss the tissue of a sham."""
-    part = volume.cropped(sham.window)
-    tissue = (part.data > threshold)[sham.hidden]
-    true = part.intensities()[sham.hidden][tissue]
-    absent = mask[sham.window] if sham.unseen is None else mask[sham.window] | sham.unseen
-    misses: dict[str, _Floats] = {}
+def _filled(
+    volume: Volume, mask: Mask, held_out: HeldOut, engines: Mapping[str, Engine], threshold: float, seed: int
+) -> _Filled:
+    """Return what engines, and what they start from, fill the held-out tissue with."""
+    part = volume.cropped(held_out.window)
+    tissue = (part.data > threshold)[held_out.hidden]
+    true = part.intensities()[held_out.hidden][tissue].astype(np.float64)
+    absent = mask[held_out.window] if held_out.unseen is None else mask[held_out.window] | held_out.unseen
+    filled: dict[str, _Floats] = {}
     for name, engine in engines.items():
-        filling = fill(part, sham.hidden, engine, seed=seed, absent=absent)
+        filling = fill(part, held_out.hidden, engine, seed=seed, absent=absent)
         for one, values in ((name, filling.values.mean(axis=0)), *filling.stages.items()):
-            misses.setdefault(one, (values[tissue] - true).astype(np.float64))
+            filled.setdefault(one, values[tissue].astype(np.float64))
     edges = np.maximum(1, np.rint(_TILE_MM / np.asarray(volume.spacing_mm))).astype(np.int64)
-    tiles = np.argwhere(sham.hidden)[tissue] // edges
-    return _Missed(misses, np.ravel_multi_index(tuple(tiles.T), sham.hidden.shape))
+    tiles = np.argwhere(held_out.hidden)[tissue] // edges
+    return _Filled(true, filled, np.ravel_multi_index(tuple(tiles.T), held_out.hidden.shape))
 
 
-def _judged(found: Sequence[_Missed], scale: float) -> Trial:
-    """Return how engines compare over all shams, and the mean of them that comes closest."""
-    names = tuple(found[0].misses)
-    misses = np.stack([np.concatenate([one.misses[name] for one in found]) for name in names])
-    errors = np.sqrt(np.square(misses).mean(axis=1)).tolist()
+def _judged(found: Sequence[_Filled], scale: float) -> Validation:
+    """Return how engines compare over all that is held out, and the mean of them that comes closest."""
+    names = tuple(found[0].filled)
+    true = np.concatenate([one.true for one in found])
+    exponent = int(np.frexp(np.abs(true).max())[1])  # so that squares of any intensities stay finite
+    filled = np.stack([np.concatenate([one.filled[name] for one in found]) for name in names])
+    misses = np.ldexp(filled, -exponent) - np.ldexp(true, -exponent)
+    errors = np.ldexp(np.sqrt(np.square(misses).mean(axis=1)), exponent).tolist()
     weights = shares_of(misses, sum(len(np.unique(one.tile)) for one in found)).tolist()
     shares = _rounded(dict(zip(names, weights, strict=True)))
     mean = sum(share * misses[names.index(name)] for name, share in shares.items())
-    expected = float(np.sqrt(np.square(mean).mean())) / scale**_GROWTH
-    return Trial(dict(zip(names, errors, strict=True)), misses.shape[1], shares, expected)
+    expected = float(np.ldexp(np.sqrt(np.square(mean).mean()) / scale**_GROWTH, exponent))
+    return Validation(dict(zip(names, errors, strict=True)), misses.shape[1], shares, expected)
 
 
 def _rounded(shares: Mapping[str, float]) -> dict[str, float]:

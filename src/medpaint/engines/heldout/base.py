@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from medpaint.core.types import Mask, Window
 
-__all__ = ["Sham"]
+__all__ = ["HeldOut"]
 
 
 @dataclass(frozen=True, eq=False)
-class Sham:
+class HeldOut:
     """Known voxels of a scan to be hidden and filled, as if they were lost.
 
     Attributes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import prod
 from typing import Final
 
 import numpy as np
@@ -13,11 +14,11 @@ from scipy.ndimage import binary_dilation, zoom
 from medpaint.core.boxes import bounding_box, grown, within
 from medpaint.core.types import FloatArray, Mask, Spacing, Window
 from medpaint.core.volume import Volume
-from medpaint.engines.shams.base import Sham
-from medpaint.engines.shams.mirrored import other_side_too
+from medpaint.engines.heldout.base import HeldOut
+from medpaint.engines.heldout.mirrored import other_side_too
 from medpaint.engines.windows import windows
 
-__all__ = ["hidden_holes"]
+__all__ = ["held_out_holes"]
 
 _SHARE: Final = 1 / 3
 """Largest share of the mask's voxels that is hidden, to bound the time."""
@@ -33,6 +34,9 @@ _NEAR_MM: Final = 60.0
 
 _SEEN_MM: Final = 150.0
 """Margin around the copies that engines see."""
+
+_MOST_VOXELS: Final = 20_000_000
+"""Approximate largest size of the window that engines see."""
 
 _APART_MM: Final = 6.0
 """Distance of a copy from anything unknown, so that both have known tissue around them."""
@@ -60,8 +64,8 @@ class _Shape:
     rim: _Voxels
 
 
-def hidden_holes(volume: Volume, mask: Mask, void: Mask | None, *, seed: int) -> list[Sham]:
-    """Return copies of the largest holes to hide, each near the hole it was made from, in one sham.
+def held_out_holes(volume: Volume, mask: Mask, void: Mask | None, *, seed: int) -> list[HeldOut]:
+    """Return copies of the largest holes to hide, each near the hole it was made from.
 
     A copy is scaled down so that all together are at most a third of the mask. Among places that are known
     throughout, it lies where the intensities around it are most like those around the hole.
@@ -73,7 +77,7 @@ def hidden_holes(volume: Volume, mask: Mask, void: Mask | None, *, seed: int) ->
         seed: draws the places that are compared.
 
     Returns:
-        One sham; none where no copy fits.
+        All copies in one; none where no copy fits.
     """
     box = bounding_box(mask)
     if box is None:
@@ -85,18 +89,23 @@ def hidden_holes(volume: Volume, mask: Mask, void: Mask | None, *, seed: int) ->
     if copies is None:
         return []
     found = _moved(copies, outer)
-    window = _near(found, _SEEN_MM, volume.spacing_mm, mask.shape)
+    window = _seen(found, volume.spacing_mm, mask.shape)
     seen = np.zeros([part.stop - part.start for part in window], dtype=bool)
     seen[within(found, window)] = hidden[copies]
     unknown = mask[window] if void is None else mask[window] | void[window]
     unseen = other_side_too(volume.cropped(window), unknown, mask[window], seen)
-    return [Sham(window, seen, scale, unseen)]
+    return [HeldOut(window, seen, scale, unseen)]
 
 
 def _scale(mask: Mask, spacing_mm: Spacing) -> float:
     """Return the size of copies of the largest holes, along one axis, so that they are a share of the mask."""
     size = sum(int(np.count_nonzero(mask[part])) for part in _largest(mask, spacing_mm))
-    return float(min(1.0, (_SHARE * np.count_nonzero(mask) / size) ** (1 / 3)))
+    return float(min(1.0, (_SHARE * np.count_nonzero(mask) / size) ** (1 / _axes(mask))))
+
+
+def _axes(mask: Mask) -> int:
+    """Return the number of axes longer than one voxel, at least 1."""
+    return max(1, sum(int(count > 1) for count in mask.shape))
 
 
 def _largest(mask: Mask, spacing_mm: Spacing) -> list[Window]:
@@ -110,7 +119,7 @@ def _hidden(volume: Volume, mask: Mask, void: Mask | None, scale: float, seed: i
     taken = mask.copy() if void is None else mask | void
     hidden = np.zeros(mask.shape, dtype=bool)
     for part in _largest(mask, volume.spacing_mm):
-        if np.count_nonzero(mask[part]) * scale**3 < _FEWEST:
+        if np.count_nonzero(mask[part]) * scale ** _axes(mask) < _FEWEST:
             continue
         for window, copy in _copies(volume, mask, taken, part, scale, rng):
             hidden[window] |= copy
@@ -146,6 +155,16 @@ def _copies(
     copy = np.zeros(unknown.shape, dtype=bool)
     copy[tuple((shape.inside + corner).T)] = True
     yield near, copy
+
+
+def _seen(part: Window, spacing_mm: Spacing, shape: tuple[int, ...]) -> Window:
+    """Return the window around copies that engines see, with less margin where it would be too large."""
+    margin_mm = _SEEN_MM
+    while True:
+        window = _near(part, margin_mm, spacing_mm, shape)
+        if margin_mm <= _NEAR_MM or prod(one.stop - one.start for one in window) <= _MOST_VOXELS:
+            return window
+        margin_mm /= 1.5
 
 
 def _near(part: Window, margin_mm: float, spacing_mm: Spacing, shape: tuple[int, ...]) -> Window:

@@ -8,9 +8,9 @@ import numpy as np
 
 from medpaint.core.types import Mask, Window
 from medpaint.engines.gaps import lost_slices
-from medpaint.engines.shams.base import Sham
+from medpaint.engines.heldout.base import HeldOut
 
-__all__ = ["hidden_slices"]
+__all__ = ["held_out_slices"]
 
 _MOST_GAPS: Final = 6
 """Largest number of gaps beside which slices are hidden."""
@@ -25,19 +25,19 @@ _FEWEST: Final = 24
 """Smallest extent of what is hidden, in voxels, where the body has as many."""
 
 _SEEN: Final = 6
-"""Known slices on either side that a sham's window has, where the scan has them."""
+"""Known slices on either side that a window has, where the scan has them."""
 
 _APART: Final = 5
 """Fewest known slices between a gap and what is hidden, where the scan has them."""
 
 
-def hidden_slices(mask: Mask, void: Mask | None, axis: int, box: Window) -> list[Sham]:
+def held_out_slices(mask: Mask, void: Mask | None, axis: int, box: Window) -> list[HeldOut]:
     """Return slices to hide below and above the gaps of a mask.
 
     Of each slice only a strip across the body is hidden, about a sixth of it; beyond the strip the
     engines see nothing. The slices are an even number of steps from those that were lost, because many scans
     acquire every other slice first, and what is between two slices of one pass is unlike what is between two of
-    the other. There is no sham on a side that has too few known slices.
+    the other. On a side with too few known slices nothing is hidden.
 
     Args:
         mask: True = fill, (I, J, K), made of lost slices along `axis`.
@@ -49,13 +49,13 @@ def hidden_slices(mask: Mask, void: Mask | None, axis: int, box: Window) -> list
     lost = some & unseen
     edges = np.flatnonzero(np.diff(np.concatenate([[False], lost, [False]]).astype(np.int8)))
     gaps = list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
-    shams = []
+    held_out = []
     for gap in _spread(gaps):
         for above, place in zip((False, True), _PLACES, strict=True):
             slices = _beside(unseen, *gap, above=above)
             if slices is not None:
-                shams.append(_strip(mask, void, axis, box, slices, place))
-    return [sham for sham in shams if sham.hidden.any()]
+                held_out.append(_strip(mask, void, axis, box, slices, place))
+    return [one for one in held_out if one.hidden.any()]
 
 
 def _spread(gaps: list[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -77,8 +77,8 @@ def _beside(unseen: Mask, first: int, stop: int, *, above: bool) -> slice | None
     return None
 
 
-def _strip(mask: Mask, void: Mask | None, axis: int, box: Window, slices: slice, place: float) -> Sham:
-    """Return the sham that hides a strip of some slices, centred at a share of the body's extent."""
+def _strip(mask: Mask, void: Mask | None, axis: int, box: Window, slices: slice, place: float) -> HeldOut:
+    """Return a strip of some slices to hide, centred at a share of the body's extent."""
     window = list(box)
     wide = max((other for other in range(3) if other != axis), key=lambda one: box[one].stop - box[one].start)
     extent = box[wide].stop - box[wide].start
@@ -92,4 +92,4 @@ def _strip(mask: Mask, void: Mask | None, axis: int, box: Window, slices: slice,
     unknown = mask[part] if void is None else mask[part] | void[part]
     hidden = np.zeros(unknown.shape, dtype=bool)
     np.moveaxis(hidden, axis, 0)[slices.start - lowest : slices.stop - lowest] = True
-    return Sham(part, hidden & ~unknown)
+    return HeldOut(part, hidden & ~unknown)

@@ -7,7 +7,7 @@ import pytest
 
 from medpaint.core.types import Mask
 from medpaint.core.volume import Volume
-from medpaint.engines.shams.holes import hidden_holes
+from medpaint.engines.heldout.holes import held_out_holes
 
 SHAPE = (60, 60, 60)
 
@@ -27,8 +27,8 @@ def ball(centre: tuple[int, int, int], radius: float) -> Mask:
 def hidden(scan: Volume, mask: Mask, void: Mask | None = None, seed: int = 0) -> Mask:
     """Return what is hidden of the scan, (I, J, K)."""
     found = np.zeros(SHAPE, dtype=bool)
-    for sham in hidden_holes(scan, mask, void, seed=seed):
-        found[sham.window] |= sham.hidden
+    for one in held_out_holes(scan, mask, void, seed=seed):
+        found[one.window] |= one.hidden
     return found
 
 
@@ -68,8 +68,8 @@ def test_copies_of_flat_holes_fit_into_few_slices(slices: int) -> None:
     scan, mask = volume(), ball((15, 20, 20), 6.0)
     few = np.s_[:, :, 20 : 20 + slices]
     found = np.zeros(mask[few].shape, dtype=bool)
-    for sham in hidden_holes(Volume.of(scan.data[few]), mask[few], None, seed=0):
-        found[sham.window] |= sham.hidden
+    for one in held_out_holes(Volume.of(scan.data[few]), mask[few], None, seed=0):
+        found[one.window] |= one.hidden
     assert 0.2 * np.count_nonzero(mask[few]) < np.count_nonzero(found) < 0.5 * np.count_nonzero(mask[few])
 
 

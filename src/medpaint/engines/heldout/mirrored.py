@@ -32,6 +32,7 @@ def other_side_too(volume: Volume, unknown: Mask, lost: Mask, hidden: Mask) -> M
     known = np.isfinite(image) & ~unknown
     if not known.any() or not lost.any():
         return None
+    image = np.ldexp(image, -int(np.frexp(np.abs(image[known]).max())[1]))
     image[~known] = image[known].mean()
     symmetry = symmetry_of(image, volume.spacing_mm)
     if symmetry is None:

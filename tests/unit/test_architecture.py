@@ -157,6 +157,7 @@ def test_unneeded_packages_are_not_imported(code: str, heavy: set[str]) -> None:
     assert done.stdout.strip() == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("engine", "more"), [("unet3d", set()), ("exemplar", {"torch"})])
 def test_restoring_imports_nothing_of_training(engine: str, more: set[str], tmp_path: Path) -> None:
     scan, mask = tmp_path / "scan.nii.gz", tmp_path / "mask.nii.gz"

@@ -33,6 +33,7 @@ def test_importing_medpaint_does_not_decide_how_threads_wait() -> None:
     assert run(code) == ["False"]
 
 
+@pytest.mark.slow
 def test_all_libraries_get_the_number_of_threads(tmp_path: Path) -> None:
     scan, mask = save_pair(tmp_path)
     words = ["restore", str(scan), "--mask", str(mask), "--output", str(tmp_path), "--engine", "biharmonic"]

@@ -102,8 +102,8 @@ def doubts(
     """Return warnings about a fill.
 
     A lost slice may come out worse than the mean of its two neighbours, if it was filled by a method that is not
-    for lost slices and was not compared with that on the scan itself, or if the slices are thicker than those that
-    the network was measured on.
+    for lost slices and was not compared with that on the scan itself; if that came closer there, or in one place
+    of it; or if the slices are thicker than those that the network was measured on.
 
     Args:
         filled_by: masked voxels by what filled them.
@@ -117,7 +117,7 @@ def doubts(
     if not axes:
         return ()
     if validation is not None and "linear" in validation.errors:
-        return () if automatic else _outdone(filled_by, validation)
+        return _uneven(validation) if automatic else _outdone(filled_by, validation)
     worse = "the result may be worse than the mean of the neighbouring slices"
     others = [names for names in filled_by if not set(single_fillers([names])) <= set(_TRUSTED)]
     if others:
@@ -141,3 +141,12 @@ def _outdone(filled_by: Mapping[str, int], validation: Validation) -> tuple[str,
     found = f"{distinct_digits(ours, theirs)} against {distinct_digits(theirs, ours)}"
     closer = f"{validation.best} came closer to hidden slices of this scan (root mean square error {found})"
     return (f"lost slices were filled by {used}, but {closer}: choose {validation.best} or auto",)
+
+
+def _uneven(validation: Validation) -> tuple[str, ...]:
+    """Return a warning if what came closest to hidden slices of a scan was outdone by `linear` in one place."""
+    if validation.worst <= 1.0:
+        return ()
+    times = distinct_digits(validation.worst, 1.0)
+    worse = f"{times} times as wrong as by the mean of their neighbours"
+    return (f"slices hidden in one place of this scan came out {worse}: compare the result with that of linear",)

@@ -39,6 +39,9 @@ _FEWEST: Final = 50
 _LEAST_SHARE: Final = 0.05
 """Share in the mean below which an engine is left out."""
 
+_LITTLE: Final = 0.1
+"""Share of an engine's error below which its error in one place counts as that."""
+
 _FOR_HOLES: Final = ("harmonic",)
 """What is compared in holes, besides an engine and what it starts from."""
 
@@ -57,12 +60,15 @@ class Validation:
             to 1, and engines without a share are left out.
         expected_error: root mean square error that such a mean is expected to make in the mask, whose holes may be
             larger than what was hidden.
+        worst: largest error of that mean in one of the places where voxels were hidden, in multiples of the error
+            that the simplest engine made there.
     """
 
     errors: Mapping[str, float]
     voxels: int
     shares: Mapping[str, float]
     expected_error: float
+    worst: float = 0.0
 
     @property
     def best(self) -> str:
@@ -152,9 +158,26 @@ def _judged(found: Sequence[_Filled], scale: float) -> Validation:
     errors = np.ldexp(np.sqrt(np.square(misses).mean(axis=1)), exponent).tolist()
     weights = shares_of(misses, sum(len(np.unique(one.tile)) for one in found)).tolist()
     shares = _rounded(dict(zip(names, weights, strict=True)))
-    mean = sum(share * misses[names.index(name)] for name, share in shares.items())
-    expected = float(np.ldexp(np.sqrt(np.square(mean).mean()) / scale**_GROWTH, exponent))
-    return Validation(dict(zip(names, errors, strict=True)), misses.shape[1], shares, expected)
+    mean = np.sum([share * misses[names.index(name)] for name, share in shares.items()], axis=0)
+    expected = float(np.ldexp(_root_mean_square(mean) / scale**_GROWTH, exponent))
+    worst = _worst(mean, misses[-1], [len(one.tile) for one in found])
+    return Validation(dict(zip(names, errors, strict=True)), misses.shape[1], shares, expected, worst)
+
+
+def _worst(misses: _Floats, simplest: _Floats, counts: Sequence[int]) -> float:
+    """Return the largest ratio of errors, both (N,), over places with so many voxels each.
+
+    Where the simplest engine was far closer than elsewhere, as in air, a ratio would say nothing.
+    """
+    stops = np.cumsum(counts)[:-1]
+    ours, theirs = ([_root_mean_square(part) for part in np.split(one, stops)] for one in (misses, simplest))
+    least = max(_LITTLE * _root_mean_square(simplest), np.finfo(float).tiny)
+    return max(one / max(other, least) for one, other in zip(ours, theirs, strict=True))
+
+
+def _root_mean_square(misses: _Floats) -> float:
+    """Return the root mean square, 0 of nothing."""
+    return float(np.sqrt(np.square(misses).mean())) if len(misses) else 0.0
 
 
 def _rounded(shares: Mapping[str, float]) -> dict[str, float]:

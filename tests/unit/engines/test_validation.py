@@ -163,3 +163,19 @@ def test_what_auto_chose_is_not_doubted_for_what_it_did_not_choose() -> None:
     filled_by = {"resnet2d": int(np.count_nonzero(mask))}
     assert doubts(filled_by, mask, (1.0, 1.0, 1.0), None, found, automatic=True) == ()
     assert len(doubts(filled_by, mask, (1.0, 1.0, 1.0), None, found)) == 1
+
+
+def test_lost_slices_that_straight_lines_fit_better_in_one_place_are_doubted() -> None:
+    truth = noise()
+    truth[:, :, 20:] = 15.0
+    mask = lost(16)
+    validation = asked(truth, mask, "nearest")
+    assert validation.worst > 1.0
+    (warning,) = doubts({"nearest": 1}, mask, (1.0, 1.0, 1.0), None, validation, automatic=True)
+    assert warning.endswith("compare the result with that of linear")
+
+
+def test_what_is_exact_is_outdone_nowhere() -> None:
+    flat = np.full(SHAPE, 15.0, np.float32)
+    flat[:, :, 0] = 10.0
+    assert asked(flat, lost(16), "nearest").worst == 0.0

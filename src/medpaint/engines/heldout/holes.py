@@ -151,7 +151,7 @@ def _copies(
     corners = _free(unknown, shape, spacing_mm, rng)
     if not len(corners):
         return
-    corner = corners[np.argmin([_unlike(image, shape.rim + one, wanted) for one in corners])]
+    corner = corners[np.argmin(_unlike(image, shape.rim + corners[:, np.newaxis], wanted))]
     copy = np.zeros(unknown.shape, dtype=bool)
     copy[tuple((shape.inside + corner).T)] = True
     yield near, copy
@@ -216,14 +216,16 @@ def _free(unknown: Mask, shape: _Shape, spacing_mm: Spacing, rng: np.random.Gene
     return free
 
 
-def _unlike(image: FloatArray, probes: _Voxels, wanted: FloatArray) -> float:
-    """Return how much the intensities at probes, (P, 3), differ in distribution from `wanted`, (R,).
+def _unlike(image: FloatArray, probes: _Voxels, wanted: FloatArray) -> FloatArray:
+    """Return how unlike `wanted`, (S,), the intensities at some probes each, (P, R, 3), are distributed, (P,).
 
     Probes outside the scan count at its border.
     """
-    found = image[tuple(np.clip(probes, 0, np.array(image.shape) - 1).T)]
-    places = np.linspace(0.0, 1.0, 21)
-    return float(np.abs(np.quantile(found, places) - np.quantile(wanted, places)).mean())
+    inside = np.clip(probes, 0, np.array(image.shape) - 1)
+    quantiles = np.linspace(0.0, 1.0, 21)
+    found = np.quantile(image[tuple(np.moveaxis(inside, -1, 0))], quantiles, axis=1)
+    apart: FloatArray = np.abs(found - np.quantile(wanted, quantiles)[:, np.newaxis]).mean(axis=0)
+    return apart
 
 
 def _some(voxels: _Voxels, rng: np.random.Generator) -> _Voxels:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from medpaint.engines.learned.networks.names import NETWORKS, NetworkName
+from medpaint.engines.learned.networks.names import NETWORKS, FirstFill, NetworkName
 
 __all__ = ["SIZE", "one_thread", "tiny_weights"]
 
@@ -27,7 +27,9 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
-def tiny_weights(name: NetworkName, folder: Path, *, output: float, varied: float = 0.0) -> Path:
+def tiny_weights(
+    name: NetworkName, folder: Path, *, output: float, varied: float = 0.0, start: FirstFill = "biharmonic"
+) -> Path:
     """Write the weights of a network whose output is `output` everywhere, or varies around it by `varied`."""
     import torch
 
@@ -43,8 +45,16 @@ def tiny_weights(name: NetworkName, folder: Path, *, output: float, varied: floa
         last.normal_(0.0, varied / last[0].numel() ** 0.5)
         bias.fill_(output)
     facts = WeightsFacts(
-        network=name, channels=(4, 8), units=1, inputs=inputs, size=SIZE, recipe="t", recipe_sha256="", steps=0
+        network=name,
+        channels=(4, 8),
+        units=1,
+        inputs=inputs,
+        size=SIZE,
+        recipe="t",
+        recipe_sha256="",
+        steps=0,
+        start=start,
     )
-    path = folder / f"{name}-{output}-{varied}.safetensors"
+    path = folder / f"{name}-{output}-{varied}-{start}.safetensors"
     save_weights(network, facts, path)
     return path

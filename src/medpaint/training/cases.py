@@ -81,7 +81,12 @@ def make_case(
             reason = str(error)
             continue
         start = Start.of(
-            whole.truth, mask, spacing_mm=whole.spacing_mm, seed=int(rng.integers(2**31)), pace=recipe.pairs.pace
+            whole.truth,
+            mask,
+            spacing_mm=whole.spacing_mm,
+            seed=int(rng.integers(2**31)),
+            pace=recipe.pairs.pace,
+            straight=recipe.pairs.start == "linear",
         )
         if start.spread > 0.0:
             patches = _cut(start, whole, recipe, axis, rng)

@@ -18,6 +18,7 @@ from medpaint.engines.learned.networks.names import (
     MOST_UNITS,
     NETWORKS,
     Features,
+    FirstFill,
     NetworkName,
     WindowEdge,
     window_misfit,
@@ -98,6 +99,9 @@ class Pairs(_Part):
     pace: Pace | None = Field(
         "brisk", description="How thoroughly the first fill searches for exemplars; null keeps it smooth."
     )
+    start: FirstFill = Field(
+        "biharmonic", description="First fill of lost slices without exemplars: biharmonic or linear."
+    )
 
 
 class NetworkShape(_Part):
@@ -174,7 +178,10 @@ def read_recipe(path: Path) -> Recipe:
             message = f"{path}: {name}: expected {misfit}, got {edge}"
             raise UsageError(message)
     if NETWORKS[kind].for_lost_slices and recipe.pairs.pace is not None:
-        message = f"{path}: expected pairs.pace: null, because {kind} starts from the smooth fill; set it"
+        message = f"{path}: expected pairs.pace: null, because {kind} starts without exemplars; set it"
+        raise UsageError(message)
+    if recipe.pairs.start != "biharmonic" and not NETWORKS[kind].for_lost_slices:
+        message = f"{path}: expected pairs.start only for a network for lost slices, got it for {kind}; remove it"
         raise UsageError(message)
     if (recipe.loop.steps is None) == (recipe.loop.minutes is None):
         message = f"{path}: expected either loop.steps or loop.minutes; set one of them"

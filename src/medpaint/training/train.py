@@ -237,6 +237,7 @@ def _written(
         recipe=recipe.name,
         recipe_sha256=recipe.sha256,
         steps=trainer.best_step,
+        start=recipe.pairs.start,
         scores={name: round(value, 4) for name, value in trainer.best_scores.items()},
     )
     weights, record = output / f"{recipe.name}.safetensors", output / f"{recipe.name}.json"

@@ -132,3 +132,9 @@ def test_a_crafted_file_is_one_line_at_once(tmp_path: Path, text: str, said: str
 def test_numbers_out_of_bounds_are_refused(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
     with pytest.raises(UsageError, match=said):
         read_recipe(written(tmp_path, **changes))
+
+
+def test_a_start_for_lost_slices_is_refused_for_other_networks(tmp_path: Path) -> None:
+    pairs = {**recipe().pairs.model_dump(mode="json"), "start": "linear"}
+    with pytest.raises(UsageError, match=r"pairs\.start only for a network for lost slices"):
+        read_recipe(written(tmp_path, pairs=pairs))

@@ -12,7 +12,7 @@ from medpaint.engines.base import Fill, Hole, known_voxels
 from medpaint.engines.classical.biharmonic import fill_biharmonic
 from medpaint.engines.gaps import gap_axes
 
-__all__ = ["Linear", "between"]
+__all__ = ["Linear", "between", "interpolated"]
 
 
 @final
@@ -33,15 +33,27 @@ class Linear:
             ConvergenceError: the biharmonic equations could not be solved.
         """
         del seed
-        filled, rest = hole.image.copy(), hole.mask.copy()
-        for axis in gap_axes(hole.mask, hole.void):
-            certain = known_voxels(rest, hole.void)
-            left, known = np.moveaxis(rest, axis, 0), np.moveaxis(certain, axis, 0)
-            _interpolate(np.moveaxis(filled, axis, 0), left, known)
+        filled, rest = interpolated(hole.image, hole.mask, hole.void)
         if rest.any():
             filled = fill_biharmonic(filled, rest, hole.spacing_mm)
         filled_by = rest[hole.mask].astype(np.uint8)
         return Fill(filled[hole.mask][np.newaxis], ("linear", "biharmonic"), filled_by)
+
+
+def interpolated(image: FloatArray, mask: Mask, void: Mask | None) -> tuple[FloatArray, Mask]:
+    """Return an image with its lost slices interpolated, and what is left to fill, both (I, J, K).
+
+    Args:
+        image: intensities, (I, J, K).
+        mask: True = fill, (I, J, K).
+        void: True = outside the image, (I, J, K); None if there is none.
+    """
+    filled, rest = image.copy(), mask.copy()
+    for axis in gap_axes(mask, void):
+        certain = known_voxels(rest, void)
+        left, known = np.moveaxis(rest, axis, 0), np.moveaxis(certain, axis, 0)
+        _interpolate(np.moveaxis(filled, axis, 0), left, known)
+    return filled, rest
 
 
 def between(below: FloatArray, above: FloatArray, count: int) -> FloatArray:

@@ -15,7 +15,7 @@ import numpy as np
 from medpaint.core.types import FloatArray, Mask, Window
 from medpaint.engines.base import Fill, Hole, known_voxels
 from medpaint.engines.exemplar.detail import Pace
-from medpaint.engines.gaps import lost_axis, lost_slices
+from medpaint.engines.gaps import gap_axes, lost_axis, lost_slices
 from medpaint.engines.learned.beside import beside_gap
 from medpaint.engines.learned.networks.names import NETWORKS, NetworkName
 from medpaint.engines.learned.resampling import resampled, working_shape
@@ -49,8 +49,8 @@ class Learned:
     resampled back: the scan itself is never resampled. Holes larger than a window are covered by overlapping
     windows, whose outputs are averaged with smooth weights. The fill stays within the range of the known voxels
     around it. The network was not trained for holes without exemplars: they keep the smooth fill. The network for
-    lost slices starts from the smooth fill, and leaves all other holes to it. Each voxel is reported as filled by
-    what changed it last.
+    lost slices starts from the smooth fill, or from straight lines, as its weights were trained, and leaves all
+    other holes to the smooth fill. Each voxel is reported as filled by what changed it last.
 
     Attributes:
         name: which network.
@@ -75,20 +75,33 @@ class Learned:
             UnreadableError: the weights cannot be used.
             UsageError: this machine does not have the device.
         """
+        straight = self._starts_straight(hole)
         start = Start.of(
-            hole.image, hole.mask, void=hole.void, spacing_mm=hole.spacing_mm, seed=seed, pace=self.pace
+            hole.image,
+            hole.mask,
+            void=hole.void,
+            spacing_mm=hole.spacing_mm,
+            seed=seed,
+            pace=self.pace,
+            straight=straight,
         )
         filled, changed = self._corrected(start)
-        filled_by = np.select((changed[hole.mask], start.learned[hole.mask]), [0, 1], 2).astype(np.uint8)
-        stages = {"biharmonic": start.smooth[hole.mask]}
-        if self.pace is not None:
-            stages["exemplar"] = start.filled[hole.mask]
-        fillers = (self.name, "exemplar", "biharmonic")
+        filled_by = np.select((changed[hole.mask], start.sharper[hole.mask]), [0, 1], 2).astype(np.uint8)
+        stages, sharper = {"biharmonic": start.smooth[hole.mask]}, "linear" if straight else "exemplar"
+        if straight or self.pace is not None:
+            stages[sharper] = start.filled[hole.mask]
+        fillers = (self.name, sharper, "biharmonic")
         fill = Fill(filled[hole.mask][np.newaxis], fillers, filled_by, stages=stages)
         if not (filled_by == 0).any():
             return fill
         loaded = load_weights(self.name, self.weights, device=self.device)
         return replace(fill, device=self.device, weights_sha256=loaded.sha256)
+
+    def _starts_straight(self, hole: Hole) -> bool:
+        """Return whether the network fills lost slices that start from straight lines."""
+        if not NETWORKS[self.name].for_lost_slices or not gap_axes(hole.mask, hole.void):
+            return False
+        return load_weights(self.name, self.weights, device=self.device).facts.start == "linear"
 
     def _corrected(self, start: Start) -> tuple[FloatArray, Mask]:
         """Return the scan with the corrected fill, and where the network changed it, both (I, J, K)."""

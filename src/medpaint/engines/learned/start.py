@@ -10,6 +10,7 @@ import numpy as np
 from medpaint.core.types import FloatArray, Mask, Spacing, Window
 from medpaint.engines.base import known_voxels
 from medpaint.engines.classical.biharmonic import fill_biharmonic
+from medpaint.engines.classical.linear import interpolated
 from medpaint.engines.exemplar.detail import Pace
 from medpaint.engines.exemplar.engine import sharpened
 from medpaint.engines.exemplar.symmetry import Symmetry, symmetry_of
@@ -34,7 +35,8 @@ class Start:
     Attributes:
         filled: the scan with the first fill in its holes, (I, J, K).
         smooth: the scan with the biharmonic fill in them, (I, J, K).
-        learned: where `filled` was learned from exemplars; elsewhere it is `smooth`, (I, J, K).
+        sharper: where `filled` was learned from exemplars, or is a straight line between slices; elsewhere it is
+            `smooth`, (I, J, K).
         mask: True = hole, (I, J, K).
         symmetry: how the scan maps onto its mirror image; None where it has no symmetry.
         spacing_mm: voxel size along I, J, K.
@@ -45,7 +47,7 @@ class Start:
 
     filled: FloatArray
     smooth: FloatArray
-    learned: Mask
+    sharper: Mask
     mask: Mask
     symmetry: Symmetry | None
     spacing_mm: Spacing
@@ -62,6 +64,7 @@ class Start:
         spacing_mm: Spacing,
         seed: int,
         pace: Pace | None = "brisk",
+        straight: bool = False,
         void: Mask | None = None,
     ) -> Start:
         """Make the first fill of an image, (I, J, K).
@@ -72,6 +75,7 @@ class Start:
             spacing_mm: voxel size along I, J, K.
             seed: draws the exemplars.
             pace: how thoroughly exemplars are searched for; None keeps the biharmonic fill.
+            straight: without exemplars, lost slices start from straight lines between the slices on either side.
             void: True = outside the image; None if there is none.
 
         Raises:
@@ -81,12 +85,16 @@ class Start:
         symmetry = symmetry_of(smooth, spacing_mm)
         known = known_voxels(mask, void)
         centre, spread = _scale(smooth, mask, known, spacing_mm)
-        filled, learned = smooth, np.zeros(mask.shape, dtype=bool)
+        filled, sharper = smooth, np.zeros(mask.shape, dtype=bool)
         if pace is not None and spread > 0.0:
-            filled, learned = sharpened(
+            filled, sharper = sharpened(
                 smooth, mask, symmetry, spacing_mm=spacing_mm, seed=seed, pace=pace, void=void
             )
-        return cls(filled, smooth, learned, mask, symmetry, spacing_mm, centre, spread, void)
+        elif pace is None and straight:
+            lines, rest = interpolated(image, mask, void)
+            sharper = mask & ~rest
+            filled = np.where(sharper, lines, smooth)
+        return cls(filled, smooth, sharper, mask, symmetry, spacing_mm, centre, spread, void)
 
     @property
     def known(self) -> Mask:

@@ -17,7 +17,9 @@ from medpaint.core.text import problem
 from medpaint.engines.learned.networks.names import (
     MOST_LEVELS,
     MOST_UNITS,
+    NETWORKS,
     Features,
+    FirstFill,
     NetworkName,
     WindowEdge,
     window_misfit,
@@ -50,6 +52,7 @@ class WeightsFacts(BaseModel):
     recipe: str
     recipe_sha256: str
     steps: int
+    start: FirstFill = "biharmonic"
     scores: dict[str, float] = {}
 
     @model_validator(mode="after")
@@ -58,6 +61,9 @@ class WeightsFacts(BaseModel):
         inputs = input_channels(self.network)
         if self.inputs != inputs:
             message = f"expected {inputs} inputs, got {self.inputs}"
+            raise ValueError(message)
+        if self.start != "biharmonic" and not NETWORKS[self.network].for_lost_slices:
+            message = f"expected a network for lost slices to start from {self.start}, got {self.network}"
             raise ValueError(message)
         misfit = window_misfit(self.network, len(self.channels), self.size)
         if misfit:

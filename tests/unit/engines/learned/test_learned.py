@@ -18,7 +18,7 @@ from medpaint.engines.learned.engine import Learned, resnet2d
 from medpaint.engines.learned.networks.names import NETWORKS, NetworkName
 from medpaint.engines.learned.start import Start
 from medpaint.engines.learned.weights import load_weights
-from medpaint.engines.registry import ENGINES
+from medpaint.engines.registry import ENGINES, load_engine
 from medpaint.phantoms import head
 
 ISOTROPIC = (1.0, 1.0, 1.0)
@@ -99,6 +99,24 @@ def test_the_output_is_added_to_the_smooth_fill_of_lost_slices(
     start = Start.of(image, mask, spacing_mm=spacing, seed=4, pace=None)
     expected = np.clip(start.filled + 0.25 * start.spread, image[~mask].min(), image[~mask].max())
     np.testing.assert_allclose(filled[mask], expected[mask], atol=1e-3)
+
+
+@pytest.mark.parametrize("lost", [slice(12, 20), np.r_[4:6, 9:10, 15:20]])
+def test_weights_say_that_lost_slices_start_from_straight_lines(
+    image: FloatArray, tmp_path: Path, lost: slice | np.ndarray
+) -> None:
+    mask = np.zeros(image.shape, dtype=bool)
+    mask[:, :, lost] = True
+    lines = load_engine("linear").fill(Hole(image, mask, ISOTROPIC), seed=0)
+    weights = tiny_weights("resnet2d", tmp_path, output=0.0, start="linear")
+    kept = resnet2d(weights=weights).fill(Hole(image, mask, ISOTROPIC), seed=0)
+    np.testing.assert_array_equal(kept.values, lines.values)
+    assert {kept.fillers[number] for number in kept.filled_by} == {"linear"}
+    added = tiny_weights("resnet2d", tmp_path, output=0.25, start="linear")
+    corrected = resnet2d(weights=added).fill(Hole(image, mask, ISOTROPIC), seed=0)
+    np.testing.assert_array_equal(corrected.stages["linear"], lines.values[0])
+    assert (corrected.values >= lines.values).all()
+    assert {corrected.fillers[number] for number in corrected.filled_by} == {"resnet2d"}
 
 
 @pytest.mark.parametrize("lost", [slice(9, 18), slice(0, 2), slice(24, 26)])

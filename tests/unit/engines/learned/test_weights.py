@@ -229,3 +229,8 @@ def test_a_header_of_a_terabyte_is_refused(tmp_path: Path) -> None:
 def test_weights_that_are_no_file_are_refused(path: str) -> None:
     with pytest.raises(UnreadableError, match="expected a file of weights, got a folder, pipe or device"):
         load_weights("unet3d", Path(path))
+
+
+def test_only_a_network_for_lost_slices_starts_from_straight_lines() -> None:
+    with pytest.raises(ValueError, match="expected a network for lost slices to start from linear"):
+        WeightsFacts(**{**FACTS.model_dump(), "start": "linear"})

@@ -14,6 +14,7 @@ __all__ = [
     "MOST_UNITS",
     "NETWORKS",
     "Features",
+    "FirstFill",
     "NetworkInfo",
     "NetworkName",
     "WindowEdge",
@@ -21,6 +22,9 @@ __all__ = [
 ]
 
 NetworkName = Literal["unet3d", "unet2d", "resnet2d"]
+
+FirstFill = Literal["biharmonic", "linear"]
+"""What a network for lost slices starts from."""
 
 MOST_LEVELS: Final = 64
 """Largest number of levels, or of residual units."""
@@ -42,7 +46,7 @@ class NetworkInfo:
     Attributes:
         ndim: number of axes that it convolves along, 2 or 3.
         slices: number of slices that a 2D network sees at once, with the one to fill in the middle; 1 in 3D.
-        for_lost_slices: it fills lost slices only, from the smooth fill and the known slices on either side; the
+        for_lost_slices: it fills lost slices only, from a first fill and the known slices on either side; the
             other networks fill any hole from exemplars and, in 2D, the adjacent slices.
     """
 

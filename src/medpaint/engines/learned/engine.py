@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import Final, final
 
 import numpy as np
 
@@ -19,24 +16,19 @@ from medpaint.engines.gaps import gap_axes, lost_axis, lost_slices
 from medpaint.engines.learned.beside import beside_gap
 from medpaint.engines.learned.networks.names import NETWORKS, NetworkName
 from medpaint.engines.learned.resampling import resampled, working_shape
+from medpaint.engines.learned.running import windowed
 from medpaint.engines.learned.start import CHANNELS, Start
-from medpaint.engines.learned.tiles import tile_weights, tiles
 from medpaint.engines.learned.weights import Loaded, load_weights
 from medpaint.engines.slicing import slicing_axis
 from medpaint.engines.windows import windows
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
 __all__ = ["Learned", "resnet2d", "unet2d", "unet3d"]
 
-_SEEN_MM: Final = 20.0
-"""Margin of known tissue around the holes in a network's input."""
+_SEEN_MM: Final = {2: 20.0, 3: 8.0}
+"""Margin of known tissue around the holes in a network's input, by its number of axes. In 3D wider ones take far
+longer and come out the same."""
 
 _HOLE: Final = CHANNELS.index("hole")
-
-_AT_ONCE: Final = {2: 8, 3: 4}
-"""Number of windows in a batch, which one thread computes, by the number of axes of the network."""
 
 
 @final
@@ -121,7 +113,8 @@ class Learned:
 
     def _windows(self, start: Start) -> list[Window]:
         """Return the windows of what a network sees."""
-        seen_mm = max(_SEEN_MM, NETWORKS[self.name].reach * max(start.spacing_mm))
+        network = NETWORKS[self.name]
+        seen_mm = max(_SEEN_MM[network.ndim], network.reach * max(start.spacing_mm))
         return windows(start.mask, start.spacing_mm, seen_mm)
 
     def _fits(self, start: Start, window: Window) -> bool:
@@ -190,7 +183,7 @@ class Learned:
         with torch.inference_mode():
             for turn in turns:
                 flipped = [axis for axis, wanted in zip(axes, turn, strict=True) if wanted]
-                total += _windowed(loaded, batch.flip(flipped), hole).flip(flipped)
+                total += windowed(loaded, batch.flip(flipped), hole).flip(flipped)
         output: FloatArray = (total / len(turns))[:, 0].numpy()
         return output
 
@@ -212,74 +205,3 @@ def unet2d(
 def resnet2d(*, weights: str | Path | None = None, flips: bool = False, device: str = "cpu") -> Learned:
     """Return the engine of the network for lost slices, which starts from the smooth fill; see `Learned`."""
     return Learned("resnet2d", Path(weights) if weights else None, None, flips, device)
-
-
-def _windowed(loaded: Loaded, batch: Tensor, hole: int) -> Tensor:
-    """Run a network on a batch of any size window by window, (B, C, ...) to (B, 1, ...).
-
-    Windows without a hole are skipped; the output is 0 where no window was run.
-
-    Args:
-        loaded: the network.
-        batch: its input.
-        hole: index of the channel that marks the holes.
-    """
-    import torch
-
-    edge, ndim = loaded.facts.size, batch.ndim - 2
-    padded = _padded(batch, [edge] * ndim)
-    importance = tile_weights(ndim, edge)
-    places: list[tuple[Any, ...]] = [
-        (number, *place)
-        for number in range(len(padded))
-        for place in tiles(tuple(padded.shape[2:]), edge)
-        if bool(padded[number, hole][place].any())
-    ]
-    total, weight = torch.zeros_like(padded[:, :1]), torch.zeros_like(padded[:, :1])
-    at_once = _AT_ONCE[ndim]
-    parts = [places[first : first + at_once] for first in range(0, len(places), at_once)]
-    seen = (torch.stack([padded[(one[0], slice(None), *one[1:])] for one in part]) for part in parts)
-    for part, outputs in zip(parts, _run(loaded, seen), strict=True):
-        for one, output in zip(part, outputs, strict=True):
-            total[(one[0], slice(None), *one[1:])] += importance * output
-            weight[(one[0], slice(None), *one[1:])] += importance
-    whole: Tensor = total / weight.clamp_min(1e-9)
-    return whole[(slice(None), slice(None), *(slice(0, size) for size in batch.shape[2:]))]
-
-
-def _padded(batch: Tensor, size: list[int]) -> Tensor:
-    """Return a batch whose axes are at least as long as a window, padded by repeating the border."""
-    import torch
-
-    missing = [max(0, edge - have) for edge, have in zip(size, batch.shape[2:], strict=True)]
-    pairs = [width for more in reversed(missing) for width in (0, more)]
-    return torch.nn.functional.pad(batch, pairs, mode="replicate") if any(missing) else batch
-
-
-def _run(loaded: Loaded, batches: Iterable[Tensor]) -> Iterator[Tensor]:
-    """Yield the network's outputs for batches of windows, in their order, on the CPU, in single precision.
-
-    Each batch is computed by one thread, and as many of them at once as torch may use threads: sums in
-    convolutions depend on the number of threads that share them.
-    """
-    import torch
-
-    def output(windows: Tensor) -> Tensor:
-        with torch.inference_mode(), torch.autocast("cuda", torch.float16, enabled=on_cuda):
-            found: Tensor = loaded.network(windows.to(loaded.device))
-        return found.float().cpu()
-
-    on_cuda = loaded.device.startswith("cuda")
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # new threads take it over
-    try:
-        with ThreadPoolExecutor(1 if on_cuda else threads) as pool:
-            waiting: deque[Future[Tensor]] = deque()
-            for windows in batches:
-                waiting.append(pool.submit(output, windows))
-                if len(waiting) > threads:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-    finally:
-        torch.set_num_threads(threads)

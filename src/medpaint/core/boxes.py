@@ -6,7 +6,7 @@ import numpy as np
 
 from medpaint.core.types import Mask, Spacing, Window
 
-__all__ = ["bounding_box", "distance_mm", "grown", "within"]
+__all__ = ["bounding_box", "distance_mm", "grown", "of_whole", "within"]
 
 
 def bounding_box(mask: Mask) -> Window | None:
@@ -38,6 +38,14 @@ def within(window: Window, outer: Window) -> Window:
             max(part.start, other.start) - other.start, max(min(part.stop, other.stop), other.start) - other.start
         )
         for part, other in zip(window, outer, strict=True)
+    )
+    return i, j, k
+
+
+def of_whole(window: Window, outer: Window) -> Window:
+    """Return a window of `outer`, relative to its start, as one of the whole volume."""
+    i, j, k = (
+        slice(part.start + first.start, part.stop + first.start) for part, first in zip(window, outer, strict=True)
     )
     return i, j, k
 

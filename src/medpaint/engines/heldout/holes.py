@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, zoom
 
-from medpaint.core.boxes import bounding_box, grown, within
+from medpaint.core.boxes import bounding_box, grown, of_whole, within
 from medpaint.core.types import FloatArray, Mask, Spacing, Window
 from medpaint.core.volume import Volume
 from medpaint.engines.heldout.base import HeldOut
@@ -88,7 +88,7 @@ def held_out_holes(volume: Volume, mask: Mask, void: Mask | None, *, seed: int) 
     copies = bounding_box(hidden)
     if copies is None:
         return []
-    found = _moved(copies, outer)
+    found = of_whole(copies, outer)
     window = _seen(found, volume.spacing_mm, mask.shape)
     seen = np.zeros([part.stop - part.start for part in window], dtype=bool)
     seen[within(found, window)] = hidden[copies]
@@ -125,14 +125,6 @@ def _hidden(volume: Volume, mask: Mask, void: Mask | None, scale: float, seed: i
             hidden[window] |= copy
             taken[window] |= copy
     return hidden
-
-
-def _moved(window: Window, outer: Window) -> Window:
-    """Return a window of a window as one of the whole."""
-    i, j, k = (
-        slice(part.start + first.start, part.stop + first.start) for part, first in zip(window, outer, strict=True)
-    )
-    return i, j, k
 
 
 def _copies(

@@ -1,19 +1,36 @@
-"""The known slices next to a lost one that the network for lost slices sees."""
+"""The slices next to one to be filled that a slice-wise network sees."""
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from medpaint.core.types import FloatArray
+from medpaint.core.boxes import bounding_box, grown
+from medpaint.core.foreground import threshold_of
+from medpaint.core.types import FloatArray, Mask, Spacing, Window
 from medpaint.engines.gaps import MOST_LOST
 from medpaint.engines.learned.start import CHANNELS
 
-__all__ = ["beside_gap"]
+__all__ = ["beside_gap", "beside_hole", "body_in"]
+
+_MARGIN_MM: Final = 10.0
+"""What a network for lost slices sees around the body."""
 
 _HOLE: Final = CHANNELS.index("hole")
+
+
+def beside_hole(channels: FloatArray, number: int, reach: int) -> FloatArray:
+    """Return a slice between those on either side, (C, 2 reach + 1, J, K); at an end, the last one is repeated.
+
+    Args:
+        channels: the input from `Start.shown`, slices first, (C, S, J, K).
+        number: index of the slice.
+        reach: slices on either side.
+    """
+    return channels[:, np.clip(np.arange(number - reach, number + reach + 1), 0, channels.shape[1] - 1)]
 
 
 def beside_gap(channels: FloatArray, number: int, reach: int) -> FloatArray:
@@ -35,6 +52,24 @@ def beside_gap(channels: FloatArray, number: int, reach: int) -> FloatArray:
     seen[_HOLE] = (np.abs(order - number) / MOST_LOST)[:, np.newaxis, np.newaxis]
     seen[_HOLE, reach] = channels[_HOLE, number]
     return seen
+
+
+def body_in(values: FloatArray, known: Mask, spacing_mm: Spacing, axis: int | None) -> Window:
+    """Return the part of a crop that has the body, with a margin; all slices along an axis.
+
+    Args:
+        values: intensities, filled where unknown, (I, J, K).
+        known: True where they are measured, (I, J, K).
+        spacing_mm: voxel size along I, J, K.
+        axis: the one that numbers the slices; None for none.
+    """
+    threshold = threshold_of(values[known])
+    whole: Window = (slice(0, values.shape[0]), slice(0, values.shape[1]), slice(0, values.shape[2]))
+    i, j, k = (ceil(_MARGIN_MM / size) for size in spacing_mm)
+    body = list(grown(bounding_box(values > threshold) or whole, (i, j, k), values.shape))
+    if axis is not None:
+        body[axis] = whole[axis]
+    return body[0], body[1], body[2]
 
 
 def _first(side: NDArray[np.int64], reach: int) -> NDArray[np.int64]:

@@ -9,14 +9,15 @@ from typing import Final, final
 
 import numpy as np
 
+from medpaint.core.boxes import of_whole
 from medpaint.core.types import FloatArray, Mask, Window
 from medpaint.engines.base import Fill, Hole, known_voxels
 from medpaint.engines.exemplar.detail import Pace
 from medpaint.engines.gaps import gap_axes, lost_axis, lost_slices
-from medpaint.engines.learned.beside import beside_gap
+from medpaint.engines.learned.beside import beside_gap, beside_hole, body_in
 from medpaint.engines.learned.networks.names import NETWORKS, NetworkName
 from medpaint.engines.learned.resampling import resampled, working_shape
-from medpaint.engines.learned.running import windowed
+from medpaint.engines.learned.running import outputs_of
 from medpaint.engines.learned.start import CHANNELS, Start
 from medpaint.engines.learned.weights import Loaded, load_weights
 from medpaint.engines.slicing import slicing_axis
@@ -27,6 +28,9 @@ __all__ = ["Learned", "resnet2d", "unet2d", "unet3d"]
 _SEEN_MM: Final = {2: 20.0, 3: 8.0}
 """Margin of known tissue around the holes in a network's input, by its number of axes. In 3D wider ones take far
 longer and come out the same."""
+
+_SLICES: Final = 4
+"""Number of slices that a slice-wise network is given at once."""
 
 _HOLE: Final = CHANNELS.index("hole")
 
@@ -41,8 +45,8 @@ class Learned:
     resampled back: the scan itself is never resampled. Holes larger than a window are covered by overlapping
     windows, whose outputs are averaged with smooth weights. The fill stays within the range of the known voxels
     around it. The network was not trained for holes without exemplars: they keep the smooth fill. The network for
-    lost slices starts from the smooth fill, or from straight lines, as its weights were trained, and leaves all
-    other holes to the smooth fill. Each voxel is reported as filled by what changed it last.
+    lost slices starts from the smooth fill, or from straight lines, as its weights were trained; it leaves other
+    holes, and what lies outside the body, to that. Each voxel is reported as filled by what changed it last.
 
     Attributes:
         name: which network.
@@ -102,7 +106,7 @@ class Learned:
         if not fitting:
             return filled, changed
         loaded = load_weights(self.name, self.weights, device=self.device)
-        for window in fitting:
+        for window in self._seen(start, fitting):
             hole, before = start.mask[window], start.filled[window]
             known = before[known_voxels(hole, start.void_in(window))]
             correction = self._correction(loaded, start, window)
@@ -116,6 +120,15 @@ class Learned:
         network = NETWORKS[self.name]
         seen_mm = max(_SEEN_MM[network.ndim], network.reach * max(start.spacing_mm))
         return windows(start.mask, start.spacing_mm, seen_mm)
+
+    def _seen(self, start: Start, fitting: list[Window]) -> list[Window]:
+        """Return what the network sees of some windows: of those with lost slices, the body."""
+        if not NETWORKS[self.name].for_lost_slices:
+            return fitting
+        return [
+            of_whole(body_in(start.smooth[one], start.known[one], start.spacing_mm, self._axis(start, one)), one)
+            for one in fitting
+        ]
 
     def _fits(self, start: Start, window: Window) -> bool:
         """Return whether the network was trained for the first fill of a window."""
@@ -137,9 +150,8 @@ class Learned:
 
     def _correction(self, loaded: Loaded, start: Start, window: Window) -> FloatArray:
         """Return what to add in a window, in multiples of the spread, (I, J, K); 0 where no network ran."""
+        axis, lost = self._axis(start, window), None
         shown = start.shown(window)
-        axis = self._axis(start, window)
-        lost = None
         if axis is not None and NETWORKS[self.name].for_lost_slices:
             lost, unseen = lost_slices(start.mask[window], start.void_in(window), axis)
             np.moveaxis(shown[_HOLE], axis, 0)[...] = unseen[:, np.newaxis, np.newaxis]
@@ -159,15 +171,13 @@ class Learned:
             channels: its input, slices first.
             lost: which slices are lost, (S,), for the network that fills those; None for the others.
         """
-        network, count = NETWORKS[self.name], channels.shape[1]
+        reach = NETWORKS[self.name].reach
+        beside = beside_hole if lost is None else beside_gap
+        numbers = np.flatnonzero(channels[_HOLE].any(axis=(1, 2)) if lost is None else lost)
         outputs = np.zeros(channels.shape[1:], np.float32)
-        for number in np.flatnonzero(channels[_HOLE].any(axis=(1, 2)) if lost is None else lost):
-            if lost is not None:
-                seen = beside_gap(channels, int(number), network.reach)
-            else:
-                beside = np.arange(number - network.reach, number + network.reach + 1)
-                seen = channels[:, np.clip(beside, 0, count - 1)]
-            outputs[number] = self._output(loaded, seen.reshape(1, -1, *seen.shape[2:]))[0]
+        for some in np.split(numbers, np.arange(_SLICES, len(numbers), _SLICES)):
+            seen = np.stack([beside(channels, int(number), reach) for number in some])
+            outputs[some] = self._output(loaded, seen.reshape(len(some), -1, *seen.shape[3:]))
         return outputs
 
     def _output(self, loaded: Loaded, inputs: FloatArray) -> FloatArray:
@@ -183,7 +193,7 @@ class Learned:
         with torch.inference_mode():
             for turn in turns:
                 flipped = [axis for axis, wanted in zip(axes, turn, strict=True) if wanted]
-                total += windowed(loaded, batch.flip(flipped), hole).flip(flipped)
+                total += outputs_of(loaded, batch.flip(flipped), hole).flip(flipped)
         output: FloatArray = (total / len(turns))[:, 0].numpy()
         return output
 

@@ -1,12 +1,14 @@
-"""A network run over inputs of any size, window by window."""
+"""A network run over inputs of any size, part by part."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from math import ceil
 from typing import TYPE_CHECKING, Any, Final
 
+from medpaint.engines.learned.networks.names import NETWORKS
 from medpaint.engines.learned.tiles import tile_weights, tiles
 
 if TYPE_CHECKING:
@@ -14,22 +16,51 @@ if TYPE_CHECKING:
 
     from medpaint.engines.learned.weights import Loaded
 
-__all__ = ["windowed"]
+__all__ = ["outputs_of"]
 
 _AT_ONCE: Final = {2: 8, 3: 4}
 """Number of windows in a batch, which one thread computes, by the number of axes of the network."""
 
+_STRIP: Final = 120_000
+"""Approximate largest number of voxels of a plane that are computed at once."""
 
-def windowed(loaded: Loaded, batch: Tensor, hole: int) -> Tensor:
-    """Run a network on a batch of any size window by window, (B, C, ...) to (B, 1, ...).
 
-    Windows without a hole are skipped; the output is 0 where no window was run.
+def outputs_of(loaded: Loaded, batch: Tensor, hole: int) -> Tensor:
+    """Run a network on a batch of any size, (B, C, ...) to (B, 1, ...).
+
+    A U-Net sees windows of the size that it was trained with, because it normalises by what is in them; windows
+    without a hole are skipped, and the output is 0 where none was run. A network that keeps the resolution and
+    does not normalise sees whole planes.
 
     Args:
         loaded: the network.
         batch: its input.
         hole: index of the channel that marks the holes.
     """
+    return _windowed(loaded, batch, hole) if NETWORKS[loaded.facts.network].halves else _planes(loaded, batch)
+
+
+def _planes(loaded: Loaded, batch: Tensor) -> Tensor:
+    """Run a network on whole planes, in strips that overlap by what a voxel depends on."""
+    import torch
+
+    height, width = batch.shape[2:]
+    reach = 2 + loaded.facts.units * len(loaded.facts.channels)  # convolutions, each of one voxel on every side
+    count = ceil(height / max(1, _STRIP // width - 2 * reach)) if height * width > _STRIP else 1
+    rows = ceil(height / count)
+    places = [(number, first) for number in range(len(batch)) for first in range(0, height, rows)]
+    seen = (
+        batch[number : number + 1, :, max(0, first - reach) : first + rows + reach] for number, first in places
+    )
+    whole = torch.zeros_like(batch[:, :1])
+    for (number, first), output in zip(places, _run(loaded, seen), strict=True):
+        strip = whole[number, :, first : first + rows]
+        strip += output[0, :, min(first, reach) :][:, : strip.shape[1]]
+    return whole
+
+
+def _windowed(loaded: Loaded, batch: Tensor, hole: int) -> Tensor:
+    """Run a network window by window; see `outputs_of`."""
     import torch
 
     edge, ndim = loaded.facts.size, batch.ndim - 2

@@ -173,14 +173,14 @@ def _check(parameters: FillParameters) -> None:
 
 def _suited(mask: Mask, void: Mask | None, spacing_mm: Spacing, effort: Effort) -> tuple[str, str]:
     """Return the name of the engine that suits a mask, (I, J, K), and the reason."""
+    allowed = ALLOWED_S[effort]
+    if lost_axis(mask, void) is not None and np.count_nonzero(mask) * _GAP_VOXEL_S <= allowed:
+        return "resnet2d", "auto: lost slices"
     if takes_longer(mask, _SMOOTH_S):
         return "harmonic", f"auto: biharmonic would take longer than {_SMOOTH_S:.0f} s"
-    allowed = ALLOWED_S[effort]
     seconds = expected_seconds(mask, spacing_mm, _PACE[effort])
     if seconds == 0.0:
         return "biharmonic", "auto: the voxels are too large to learn from"
-    if lost_axis(mask, void) is not None and np.count_nonzero(mask) * _GAP_VOXEL_S <= allowed:
-        return "resnet2d", "auto: lost slices"
     if seconds is None:
         return "biharmonic", "auto: the hole is too large to learn from the rest of the scan"
     if seconds > allowed:

@@ -130,7 +130,7 @@ def test_auto_reports_a_hole_too_large_for_exemplars() -> None:
 
 
 def test_auto_reports_voxels_too_large_for_exemplars() -> None:
-    assert "voxels are too large" in chosen("auto", lost(1, 20), (1.0, 1.0, 40.0)).reason
+    assert "voxels are too large" in chosen("auto", small(), (40.0, 40.0, 40.0)).reason
 
 
 def test_device_and_weights_reach_the_network(tmp_path: Path) -> None:

@@ -91,6 +91,8 @@ def _parts(mask: Mask, extent: _Boxes, cell: int) -> _Boxes:
 
 def _merged(boxes: _Boxes, cell: int) -> _Boxes:
     """Join boxes that share a cell until no two do."""
+    if len(boxes) == 1:
+        return boxes
     origin = boxes[:, 0].min(axis=0)
     while True:
         covered = _covered((boxes[:, 0] - origin) // cell, -((origin - boxes[:, 1]) // cell))

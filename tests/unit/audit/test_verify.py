@@ -137,7 +137,8 @@ def test_a_product_on_another_grid_fails(products: Products) -> None:
 
 
 def test_a_scan_restored_twice_has_a_record_for_each_time(products: Products, tmp_path: Path) -> None:
-    again = medpaint.restore(products.restored, tmp_path / "scan-mask.nii.gz", output=tmp_path / "out").products
+    mask, out = tmp_path / "scan-mask.nii.gz", tmp_path / "out"
+    again = medpaint.restore(products.restored, mask, output=out, engine="nearest").products
     assert again is not None
     assert find_records([again.mask]) == [again.record]
     assert find_records([again.restored]) == [again.record]

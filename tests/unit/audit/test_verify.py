@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -21,14 +22,22 @@ from medpaint.core.errors import InputError, VerificationError
 from medpaint.layouts.plain import Products
 
 
-@pytest.fixture
-def products(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Products:
-    """Return the products in a folder beside the scan; the current folder contains both."""
-    monkeypatch.chdir(tmp_path)
-    scan, mask = save_pair(tmp_path)
-    made = medpaint.restore(scan, mask, output=tmp_path / "out", engine="harmonic").products
+@pytest.fixture(scope="module")
+def restored(tmp_path_factory: pytest.TempPathFactory) -> Products:
+    """Return the products in a folder beside the scan, made once."""
+    folder = tmp_path_factory.mktemp("restored")
+    scan, mask = save_pair(folder)
+    made = medpaint.restore(scan, mask, output=folder / "out", engine="harmonic").products
     assert made is not None
     return made
+
+
+@pytest.fixture
+def products(restored: Products, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Products:
+    """Return a copy of the products in a folder beside the scan; the current folder contains both."""
+    shutil.copytree(restored.record.parents[1], tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return Products.of(tmp_path / "out", "scan", ".nii.gz")
 
 
 def flip(path: Path, voxel: int) -> None:

@@ -73,8 +73,7 @@ def _windowed(loaded: Loaded, batch: Tensor, hole: int) -> Tensor:
     places: list[_Place] = [
         (number, *place)
         for number in range(len(padded))
-        for place in tiles(tuple(padded.shape[2:]), edge)
-        if bool(padded[number, hole][place].any())
+        for place in tiles(padded[number, hole].numpy() > 0.0, edge)
     ]
     total, weight = torch.zeros_like(padded[:, :1]), torch.zeros_like(padded[:, :1])
     parts = _even_parts(places, _AT_ONCE[ndim])
@@ -88,10 +87,7 @@ def _windowed(loaded: Loaded, batch: Tensor, hole: int) -> Tensor:
 
 
 def _even_parts(places: list[_Place], most: int) -> list[list[_Place]]:
-    """Divide places into parts of at most `most`, of one only if there is only one.
-
-    In 3D, torch computes a batch of one without oneDNN, which takes as long as a batch of four with it.
-    """
+    """Divide places into parts of at most `most`, whose sizes differ by one at most."""
     count = ceil(len(places) / most)
     ends = [len(places) * number // count for number in range(count + 1)] if count else []
     return [places[first:end] for first, end in pairwise(ends)]
@@ -106,6 +102,12 @@ def _padded(batch: Tensor, size: list[int]) -> Tensor:
     return torch.nn.functional.pad(batch, pairs, mode="replicate") if any(missing) else batch
 
 
+def _pair(windows: Tensor) -> Tensor:
+    """Return a batch of one in 3D twice, because torch takes longer for one: it computes that without oneDNN."""
+    alone = windows.ndim == 5 and len(windows) == 1
+    return windows.expand(2, *windows.shape[1:]) if alone else windows
+
+
 def _run(loaded: Loaded, batches: Iterable[Tensor]) -> Iterator[Tensor]:
     """Yield the network's outputs for batches of windows, in their order, on the CPU, in single precision.
 
@@ -116,8 +118,8 @@ def _run(loaded: Loaded, batches: Iterable[Tensor]) -> Iterator[Tensor]:
 
     def output(windows: Tensor) -> Tensor:
         with torch.inference_mode(), torch.autocast("cuda", torch.float16, enabled=on_cuda):
-            found: Tensor = loaded.network(windows.to(loaded.device))
-        return found.float().cpu()
+            found: Tensor = loaded.network(_pair(windows).to(loaded.device))
+        return found[: len(windows)].float().cpu()
 
     on_cuda = loaded.device.startswith("cuda")
     threads = torch.get_num_threads()

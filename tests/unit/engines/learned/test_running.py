@@ -51,3 +51,15 @@ def test_windows_are_computed_in_even_batches(count: int, sizes: list[int]) -> N
     parts = running._even_parts([(number,) for number in range(count)], 4)
     assert [len(part) for part in parts] == sizes
     assert [one for part in parts for one in part] == [(number,) for number in range(count)]
+
+
+def test_a_window_by_itself_gives_what_it_gives_in_a_batch(tmp_path: Path) -> None:
+    import torch
+
+    loaded = load_weights("unet3d", tiny_weights("unet3d", tmp_path, output=0.1, varied=1.0))
+    batch = torch.randn(3, loaded.facts.inputs, 16, 16, 16, generator=torch.manual_seed(0))
+    with one_thread():
+        alone, *_ = running._run(loaded, [batch[:1]])
+        together, *_ = running._run(loaded, [batch])
+    assert alone.shape == (1, 1, 16, 16, 16)
+    np.testing.assert_allclose(alone.numpy(), together[:1].numpy(), atol=1e-6)

@@ -105,7 +105,7 @@ def test_arrays_are_restored_like_files(tmp_path: Path) -> None:
 def test_the_same_run_twice_gives_the_same_bytes(tmp_path: Path) -> None:
     scan, mask = save_pair(tmp_path)
     products = [
-        medpaint.restore(scan, mask, output=tmp_path / name, engine="exemplar").products for name in ("a", "b")
+        medpaint.restore(scan, mask, output=tmp_path / name, engine="harmonic").products for name in ("a", "b")
     ]
     first, second = (product for product in products if product)
     assert first.restored.read_bytes() == second.restored.read_bytes()

@@ -116,10 +116,11 @@ def _start(recipe: Recipe, path: Path) -> Loaded:
         UnreadableError: not weights of such a network.
     """
     loaded, shape = load_weights(recipe.network.kind, path), recipe.network
-    if (loaded.facts.channels, loaded.facts.units) != (shape.channels, shape.units):
+    facts = loaded.facts
+    if (facts.channels, facts.units, facts.blocks) != (shape.channels, shape.units, shape.blocks):
         message = (
             f"{path}: expected weights of the recipe's network, channels {shape.channels} and {shape.units} "
-            f"units, got channels {loaded.facts.channels} and {loaded.facts.units} units"
+            f"{shape.blocks} units, got channels {facts.channels} and {facts.units} {facts.blocks} units"
         )
         raise UnreadableError(message)
     return loaded
@@ -193,7 +194,13 @@ def _learn(
         fabric.launch()
     seed_everything(recipe.seed, verbose=False)
     shape = recipe.network
-    network = built(shape.kind, inputs=input_channels(shape.kind), channels=shape.channels, units=shape.units)
+    network = built(
+        shape.kind,
+        inputs=input_channels(shape.kind),
+        channels=shape.channels,
+        units=shape.units,
+        blocks=shape.blocks,
+    )
     if first is not None:
         network.load_state_dict(first.network.state_dict())
     trainer = Trainer(recipe, banks, fabric, output, network)
@@ -232,6 +239,7 @@ def _written(
         network=recipe.network.kind,
         channels=recipe.network.channels,
         units=recipe.network.units,
+        blocks=recipe.network.blocks,
         inputs=input_channels(recipe.network.kind),
         size=recipe.loop.crop or recipe.pairs.size,
         recipe=recipe.name,

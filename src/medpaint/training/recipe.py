@@ -104,6 +104,12 @@ class Pairs(_Part):
     start: FirstFill = Field(
         "biharmonic", description="First fill of lost slices without exemplars: biharmonic or linear."
     )
+    varied: float = Field(
+        0.0,
+        ge=0.0,
+        le=1.0,
+        description="Share of the damaged scans that are varied first, as by another scanner, protocol and body.",
+    )
 
 
 class NetworkShape(_Part):

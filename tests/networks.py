@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from medpaint.engines.learned.networks.names import NETWORKS, FirstFill, NetworkName
+from medpaint.engines.learned.networks.names import NETWORKS, Blocks, FirstFill, NetworkName
 
 __all__ = ["SIZE", "one_thread", "tiny_weights"]
 
@@ -28,7 +28,13 @@ def one_thread() -> Iterator[None]:
 
 
 def tiny_weights(
-    name: NetworkName, folder: Path, *, output: float, varied: float = 0.0, start: FirstFill = "biharmonic"
+    name: NetworkName,
+    folder: Path,
+    *,
+    output: float,
+    varied: float = 0.0,
+    start: FirstFill = "biharmonic",
+    blocks: Blocks = "residual",
 ) -> Path:
     """Write the weights of a network whose output is `output` everywhere, or varies around it by `varied`."""
     import torch
@@ -39,7 +45,7 @@ def tiny_weights(
 
     inputs = NETWORKS[name].slices * len(CHANNELS)
     torch.manual_seed(0)
-    network = built(name, inputs=inputs, channels=(4, 8), units=1)
+    network = built(name, inputs=inputs, channels=(4, 8), units=1, blocks=blocks)
     *_, last, bias = network.parameters()
     with torch.no_grad():
         last.normal_(0.0, varied / last[0].numel() ** 0.5)
@@ -54,7 +60,8 @@ def tiny_weights(
         recipe_sha256="",
         steps=0,
         start=start,
+        blocks=blocks,
     )
-    path = folder / f"{name}-{output}-{varied}-{start}.safetensors"
+    path = folder / f"{name}-{output}-{varied}-{start}-{blocks}.safetensors"
     save_weights(network, facts, path)
     return path

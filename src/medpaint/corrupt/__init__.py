@@ -2,6 +2,7 @@
 
 from medpaint.corrupt.base import Damage, Damaged, voided
 from medpaint.corrupt.holes.blob import lesion_blob
+from medpaint.corrupt.holes.border import border_blob
 from medpaint.corrupt.holes.edges import edge_block
 from medpaint.corrupt.holes.kinds import KINDS, HoleMaker, Kind, kinds
 from medpaint.corrupt.holes.shapes import LesionShape, lesion_shape
@@ -15,6 +16,7 @@ __all__ = [
     "HoleMaker",
     "Kind",
     "LesionShape",
+    "border_blob",
     "edge_block",
     "kinds",
     "lesion_blob",

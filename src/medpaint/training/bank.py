@@ -142,6 +142,8 @@ def _key(recipe: Recipe, scans: Sequence[Scan]) -> str:
     basis = recipe.model_dump(mode="json", exclude={"loop", "name"}) | {"medpaint": __version__}
     basis["network"] = recipe.network.kind
     basis["pairs"] |= {"cases": 0, "validation_cases": 0}
+    if not recipe.pairs.varied:
+        del basis["pairs"]["varied"]
     text = json.dumps([basis, [(scan.person, scan.part, scan.sha256) for scan in scans]], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

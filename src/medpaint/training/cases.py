@@ -19,6 +19,7 @@ from medpaint.engines.learned.resampling import resampled, working_shape, workin
 from medpaint.engines.learned.start import Start
 from medpaint.training.recipe import Holes, Pairs, Recipe
 from medpaint.training.scans import Part, Scan, Whole, read_whole
+from medpaint.training.variation import varied
 
 __all__ = ["Case", "make_case"]
 
@@ -75,6 +76,8 @@ def make_case(
         scan, holes = _drawn_scan(own, rng), _drawn(recipe.holes, [one.weight for one in recipe.holes], rng)
         try:
             whole = read_whole(scan, data, seed=int(rng.integers(2**31)))
+            if recipe.pairs.varied and rng.random() < recipe.pairs.varied:
+                whole = varied(whole, seed=int(rng.integers(2**31)))
             mask = _damaged(whole, holes, shapes, rng)
             axis = _axis(mask, whole, recipe.network.kind)
         except (MedpaintError, OSError) as error:

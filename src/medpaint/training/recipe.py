@@ -17,10 +17,12 @@ from medpaint.engines.learned.networks.names import (
     MOST_LEVELS,
     MOST_UNITS,
     NETWORKS,
+    Blocks,
     Features,
     FirstFill,
     NetworkName,
     WindowEdge,
+    blocks_misfit,
     window_misfit,
 )
 from medpaint.io.regular import regular_bytes
@@ -102,6 +104,12 @@ class Pairs(_Part):
     start: FirstFill = Field(
         "biharmonic", description="First fill of lost slices without exemplars: biharmonic or linear."
     )
+    varied: float = Field(
+        0.0,
+        ge=0.0,
+        le=1.0,
+        description="Share of the damaged scans that are varied first, as by another scanner, protocol and body.",
+    )
 
 
 class NetworkShape(_Part):
@@ -113,7 +121,12 @@ class NetworkShape(_Part):
         max_length=MOST_LEVELS,
         description="Features at each level of a U-Net, or after each residual unit of resnet2d.",
     )
-    units: int = Field(2, ge=1, le=MOST_UNITS, description="Convolutions in each residual unit.")
+    units: int = Field(
+        2, ge=1, le=MOST_UNITS, description="Convolutions in each residual unit, or gated blocks at each level."
+    )
+    blocks: Blocks = Field(
+        "residual", description="What the levels of a U-Net are made of: residual units, or gated blocks."
+    )
 
 
 class Loop(_Part):
@@ -173,10 +186,14 @@ def read_recipe(path: Path) -> Recipe:
     _check_kinds(recipe, path)
     kind = recipe.network.kind
     for name, edge in (("pairs.size", recipe.pairs.size), ("loop.crop", recipe.loop.crop)):
-        misfit = window_misfit(kind, len(recipe.network.channels), edge) if edge is not None else ""
+        levels, blocks = len(recipe.network.channels), recipe.network.blocks
+        misfit = window_misfit(kind, levels, edge, blocks) if edge is not None else ""
         if misfit:
             message = f"{path}: {name}: expected {misfit}, got {edge}"
             raise UsageError(message)
+    if expected := blocks_misfit(kind, recipe.network.blocks):
+        message = f"{path}: network.blocks: expected {expected} for {kind}, got {recipe.network.blocks}"
+        raise UsageError(message)
     if NETWORKS[kind].for_lost_slices and recipe.pairs.pace is not None:
         message = f"{path}: expected pairs.pace: null, because {kind} starts without exemplars; set it"
         raise UsageError(message)

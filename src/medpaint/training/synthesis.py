@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter, map_coordinates, zoom
 from medpaint.core.geometry import blur_widths
 from medpaint.core.types import FloatArray, Spacing
 
-__all__ = ["deformed", "synthesised"]
+__all__ = ["deformed", "smooth_field", "synthesised"]
 
 _TEXTURE: Final = (0.01, 0.06)
 """Range of the standard deviation of intensities within a tissue; tissues lie in [0, 1]."""
@@ -43,7 +43,7 @@ def deformed(labels: FloatArray, spacing_mm: Spacing, *, seed: int) -> FloatArra
     spread_mm, reach_mm = _WARP_MM
     places = np.stack(np.meshgrid(*map(np.arange, labels.shape), indexing="ij")).astype(np.float32)
     for axis, size_mm in enumerate(spacing_mm):
-        places[axis] += (spread_mm / size_mm) * _smooth_field(labels.shape, spacing_mm, reach_mm, rng)
+        places[axis] += (spread_mm / size_mm) * smooth_field(labels.shape, spacing_mm, reach_mm, rng)
     warped: FloatArray = map_coordinates(labels, places, order=0, mode="nearest")
     return warped
 
@@ -77,15 +77,22 @@ def synthesised(labels: FloatArray, spacing_mm: Spacing, classes: dict[int, int]
     image = mean_of[index] + deviation_of[index] * texture
     blurs = [blur_widths(rng.uniform(*_BLUR_MM), spacing_mm, labels.shape)[axis] for axis in range(3)]
     image = gaussian_filter(image, blurs)
-    image *= np.exp(_BIAS * _smooth_field(labels.shape, spacing_mm, _BIAS_MM, rng))
+    image *= np.exp(_BIAS * smooth_field(labels.shape, spacing_mm, _BIAS_MM, rng))
     image += rng.uniform(*_NOISE) * rng.standard_normal(labels.shape)
     return np.asarray(np.maximum(image, 0.0), dtype=np.float32)
 
 
-def _smooth_field(
+def smooth_field(
     shape: tuple[int, ...], spacing_mm: Spacing, reach_mm: float, rng: np.random.Generator
 ) -> FloatArray:
-    """Return a random field of deviation 1 that changes over `reach_mm`, (I, J, K)."""
+    """Return a random field of deviation 1 that changes over a distance.
+
+    Args:
+        shape: of the field, (I, J, K).
+        spacing_mm: voxel size along I, J, K.
+        reach_mm: the distance.
+        rng: draws the field.
+    """
     spaced = (round(count * size / reach_mm) + 1 for count, size in zip(shape, spacing_mm, strict=True))
     knots = [max(2, min(count, wanted)) for count, wanted in zip(shape, spaced, strict=True)]
     coarse = rng.standard_normal(knots).astype(np.float32)

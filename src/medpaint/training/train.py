@@ -27,7 +27,7 @@ from medpaint.training.scans import Scan, Skipped, find_scans
 if TYPE_CHECKING:
     from medpaint.training.loop import Trainer
 
-__all__ = ["Trained", "train"]
+__all__ = ["Paired", "Trained", "pair", "train"]
 
 _SCALARS: Final = 10
 """Number of steps between logged values of the loss."""
@@ -52,6 +52,37 @@ class Trained:
     steps: int
     scores: dict[str, float]
     skipped: tuple[Skipped, ...]
+
+
+@dataclass(frozen=True)
+class Paired:
+    """The pairs of a training, made and not trained on yet.
+
+    Attributes:
+        folder: where they are.
+        cases: damaged scans for training.
+        validation_cases: damaged scans for validation.
+        skipped: files and cases that could not be used.
+    """
+
+    folder: Path
+    cases: int
+    validation_cases: int
+    skipped: tuple[Skipped, ...]
+
+
+def pair(
+    recipe: Recipe, data: Path, output: Path, *, workers: int | None = None, progress: Progress | None = None
+) -> Paired:
+    """Make the pairs of a training, or those that an interruption left out, and no more; see `train`.
+
+    Raises:
+        InputError: no scans to train on.
+        UsageError: the folder belongs to a training of another recipe.
+    """
+    _, banks, skipped = _paired(recipe, data, output, workers, progress)
+    folder = banks["training"].files[0].parent
+    return Paired(folder, len(banks["training"].files), len(banks["validation"].files), skipped)
 
 
 def train(
@@ -88,25 +119,25 @@ def train(
         UsageError: the folder belongs to a training of another recipe, or a package is missing.
     """
     _require_packages()
+    first = _start(recipe, start) if start else None
+    scans, banks, skipped = _paired(recipe, data, output, workers, progress)
+    trainer = _learn(recipe, banks, output, accelerator, devices, first, progress)
+    if not trainer.fabric.is_global_zero:
+        return None
+    return _written(recipe, trainer, output, scans, skipped, first.sha256 if first else "")
+
+
+def _paired(
+    recipe: Recipe, data: Path, output: Path, workers: int | None, progress: Progress | None
+) -> tuple[list[Scan], dict[str, Bank], tuple[Skipped, ...]]:
+    """Claim the folder, and return the scans, the bank of each part, and what could not be used."""
     output.mkdir(parents=True, exist_ok=True)
     _claim(output, recipe)
-    first = _start(recipe, start) if start else None
     scans, skipped = find_scans(recipe, data)
     banks, failed = fill_bank(
         recipe, scans, data, output / "pairs", workers=workers or os.cpu_count() or 1, progress=progress
     )
-    trainer = _learn(
-        recipe,
-        {"training": banks["training"], "validation": banks["validation"]},
-        output,
-        accelerator,
-        devices,
-        first,
-        progress,
-    )
-    if not trainer.fabric.is_global_zero:
-        return None
-    return _written(recipe, trainer, output, scans, (*skipped, *failed), first.sha256 if first else "")
+    return scans, {"training": banks["training"], "validation": banks["validation"]}, (*skipped, *failed)
 
 
 def _start(recipe: Recipe, path: Path) -> Loaded:
@@ -116,10 +147,11 @@ def _start(recipe: Recipe, path: Path) -> Loaded:
         UnreadableError: not weights of such a network.
     """
     loaded, shape = load_weights(recipe.network.kind, path), recipe.network
-    if (loaded.facts.channels, loaded.facts.units) != (shape.channels, shape.units):
+    facts = loaded.facts
+    if (facts.channels, facts.units, facts.blocks) != (shape.channels, shape.units, shape.blocks):
         message = (
             f"{path}: expected weights of the recipe's network, channels {shape.channels} and {shape.units} "
-            f"units, got channels {loaded.facts.channels} and {loaded.facts.units} units"
+            f"{shape.blocks} units, got channels {facts.channels} and {facts.units} {facts.blocks} units"
         )
         raise UnreadableError(message)
     return loaded
@@ -193,7 +225,13 @@ def _learn(
         fabric.launch()
     seed_everything(recipe.seed, verbose=False)
     shape = recipe.network
-    network = built(shape.kind, inputs=input_channels(shape.kind), channels=shape.channels, units=shape.units)
+    network = built(
+        shape.kind,
+        inputs=input_channels(shape.kind),
+        channels=shape.channels,
+        units=shape.units,
+        blocks=shape.blocks,
+    )
     if first is not None:
         network.load_state_dict(first.network.state_dict())
     trainer = Trainer(recipe, banks, fabric, output, network)
@@ -232,6 +270,7 @@ def _written(
         network=recipe.network.kind,
         channels=recipe.network.channels,
         units=recipe.network.units,
+        blocks=recipe.network.blocks,
         inputs=input_channels(recipe.network.kind),
         size=recipe.loop.crop or recipe.pairs.size,
         recipe=recipe.name,

@@ -8,7 +8,7 @@ from scipy.ndimage import label
 
 from medpaint.core.errors import InputError
 from medpaint.core.types import Mask, Spacing
-from medpaint.corrupt import lesion_blob, missing_slices
+from medpaint.corrupt import border_blob, lesion_blob, missing_slices
 from medpaint.phantoms import head
 
 SHAPE = (40, 44, 36)
@@ -84,3 +84,17 @@ def test_seed_decides_the_gap(count: int) -> None:
 def test_gap_that_does_not_fit_is_refused(count: int, first: int | None) -> None:
     with pytest.raises(ValueError, match="expected"):
         missing_slices((2, 2, 12), axis=2, count=count, first=first)
+
+
+@pytest.mark.parametrize("volume_ml", [0.5, 4.0])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_border_blob_crosses_the_surface(foreground: Mask, volume_ml: float, seed: int) -> None:
+    blob = border_blob(foreground, (1.0, 1.0, 1.0), volume_ml=volume_ml, seed=seed)
+    assert blob.sum() == round(1000 * volume_ml)
+    assert label(blob)[1] == 1
+    assert 0.3 <= foreground[blob].mean() <= 0.9
+
+
+def test_border_blob_without_a_surface_is_refused() -> None:
+    with pytest.raises(InputError, match="across the surface of the tissue, found no place"):
+        border_blob(np.ones(SHAPE, bool), (1.0, 1.0, 1.0), volume_ml=2.0, seed=0)

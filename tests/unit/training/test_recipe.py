@@ -56,6 +56,12 @@ def test_a_wrong_key_or_value_is_named(tmp_path: Path, changes: dict[str, Any], 
     assert "\n" not in message
 
 
+def test_the_network_for_lost_slices_has_residual_units(tmp_path: Path) -> None:
+    lost = recipe(network={"kind": "resnet2d", "blocks": "gated"}).model_dump(mode="json")
+    with pytest.raises(UsageError, match=r"network\.blocks: expected residual for resnet2d, got gated"):
+        read_recipe(written(tmp_path, **lost))
+
+
 @pytest.mark.parametrize("budget", [{}, {"steps": 4, "minutes": 1.0}], ids=["neither", "both"])
 def test_the_end_is_given_in_steps_or_in_minutes(tmp_path: Path, budget: dict[str, float]) -> None:
     path = written(tmp_path, loop={"batch": 2, **budget})

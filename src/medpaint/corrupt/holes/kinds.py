@@ -16,6 +16,7 @@ from medpaint.core.types import Mask, Spacing
 from medpaint.core.volume import Volume
 from medpaint.corrupt.base import Damaged, voided
 from medpaint.corrupt.holes.blob import lesion_blob
+from medpaint.corrupt.holes.border import border_blob
 from medpaint.corrupt.holes.edges import edge_block
 from medpaint.corrupt.holes.shapes import LesionShape, lesion_shape
 from medpaint.corrupt.holes.slices import missing_slices
@@ -106,6 +107,10 @@ def _blob(foreground: Mask, spacing_mm: Spacing, size: float, seed: int) -> Mask
     return lesion_blob(foreground, spacing_mm, volume_ml=size, seed=seed)
 
 
+def _border(foreground: Mask, spacing_mm: Spacing, size: float, seed: int) -> Mask:
+    return border_blob(foreground, spacing_mm, volume_ml=size, seed=seed)
+
+
 def _edge(foreground: Mask, spacing_mm: Spacing, size: float, seed: int) -> Mask:
     return edge_block(foreground, spacing_mm, volume_ml=size, seed=seed)
 
@@ -139,10 +144,11 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
         "slab-j": Kind(partial(_slices, axis=1), "slices", ((4, 8),)),
         "slab-k": Kind(partial(_slices, axis=2), "slices", ((4, 8),)),
         "edge": Kind(_edge, "ml", ((8.0, 15.0),)),
+        "border": Kind(_border, "ml", ((10.0, 80.0),)),
     }
 )
 """Kinds that need only the scan: irregular blobs; lost slices across the largest spacing, and slabs of them across
-each axis; blocks that reach in from a face of the volume."""
+each axis; blocks that reach in from a face of the volume; blobs across the surface of the tissue."""
 
 
 def kinds(shapes: Sequence[LesionShape] = ()) -> Mapping[str, Kind]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from medpaint.core.text import escaped
-from medpaint.engines.learned.networks.names import NETWORKS, NetworkName
+from medpaint.engines.learned.networks.names import NETWORKS, Blocks, NetworkName
 from medpaint.engines.learned.start import CHANNELS
 
 if TYPE_CHECKING:
@@ -24,14 +24,16 @@ def input_channels(name: NetworkName) -> int:
     return NETWORKS[name].slices * len(CHANNELS)
 
 
-def outline_of(name: NetworkName, channels: tuple[int, ...], units: int) -> CorrectionNetwork:
+def outline_of(
+    name: NetworkName, channels: tuple[int, ...], units: int, blocks: Blocks = "residual"
+) -> CorrectionNetwork:
     """Return a network without memory for its weights, which still have their shapes."""
     import torch
 
     from medpaint.engines.learned.networks.build import runnable
 
     with torch.device("meta"):
-        return runnable(name, inputs=input_channels(name), channels=channels, units=units)
+        return runnable(name, inputs=input_channels(name), channels=channels, units=units, blocks=blocks)
 
 
 def network_of(outline: CorrectionNetwork, tensors: Mapping[str, Tensor]) -> CorrectionNetwork:

@@ -18,10 +18,12 @@ from medpaint.engines.learned.networks.names import (
     MOST_LEVELS,
     MOST_UNITS,
     NETWORKS,
+    Blocks,
     Features,
     FirstFill,
     NetworkName,
     WindowEdge,
+    blocks_misfit,
     window_misfit,
 )
 from medpaint.engines.learned.tensors import input_channels, network_of, outline_of
@@ -47,6 +49,7 @@ class WeightsFacts(BaseModel):
     network: NetworkName
     channels: tuple[Features, ...] = Field(min_length=2, max_length=MOST_LEVELS)
     units: int = Field(ge=1, le=MOST_UNITS)
+    blocks: Blocks = "residual"
     inputs: int
     size: WindowEdge
     recipe: str
@@ -65,7 +68,11 @@ class WeightsFacts(BaseModel):
         if self.start != "biharmonic" and not NETWORKS[self.network].for_lost_slices:
             message = f"expected a network for lost slices to start from {self.start}, got {self.network}"
             raise ValueError(message)
-        misfit = window_misfit(self.network, len(self.channels), self.size)
+        expected = blocks_misfit(self.network, self.blocks)
+        if expected:
+            message = f"expected {expected} blocks for {self.network}, got {self.blocks}"
+            raise ValueError(message)
+        misfit = window_misfit(self.network, len(self.channels), self.size, self.blocks)
         if misfit:
             message = f"expected a size of {misfit}, got {self.size}"
             raise ValueError(message)
@@ -183,7 +190,7 @@ def _built(facts: WeightsFacts, tensors: dict[str, Any], path: Path, device: str
     import torch
 
     try:
-        network = network_of(outline_of(facts.network, facts.channels, facts.units), tensors)
+        network = network_of(outline_of(facts.network, facts.channels, facts.units, facts.blocks), tensors)
     except ValueError as error:
         message = f"{path}: expected weights of a {facts.network} with channels {facts.channels}, with {error}"
         raise UnreadableError(message) from error

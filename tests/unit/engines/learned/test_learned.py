@@ -78,6 +78,15 @@ def test_the_output_is_added_to_the_first_fill(
 
 
 @each_unet
+def test_weights_may_be_those_of_gated_blocks(name: NetworkName, image: FloatArray, tmp_path: Path) -> None:
+    mask = hole(image.shape, 18)
+    engine = Learned(name, tiny_weights(name, tmp_path, output=0.25, blocks="gated"), pace=None)
+    start = Start.of(image, mask, spacing_mm=ISOTROPIC, seed=4, pace=None)
+    expected = np.clip(start.filled + 0.25 * start.spread, image[~mask].min(), image[~mask].max())
+    np.testing.assert_allclose(corrected(engine, image, mask)[mask], expected[mask], atol=1e-3)
+
+
+@each_unet
 def test_an_untrained_network_keeps_the_first_fill(name: NetworkName, image: FloatArray, tmp_path: Path) -> None:
     mask = hole(image.shape, 5)
     engine = Learned(name, tiny_weights(name, tmp_path, output=0.0), flips=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from medpaint.engines.learned.networks.names import NETWORKS, NetworkName
+from medpaint.engines.learned.networks.names import NETWORKS, Blocks, NetworkName
 from medpaint.engines.learned.tensors import input_channels
 from medpaint.engines.learned.weights import load_weights
 
@@ -16,7 +16,11 @@ SHAPES = [((4, 8), 1), ((4, 8), 2), ((3, 5, 7), 3)]
 
 
 def assert_same(
-    name: NetworkName, channels: tuple[int, ...], units: int, weights: Mapping[str, Any] | None = None
+    name: NetworkName,
+    channels: tuple[int, ...],
+    units: int,
+    weights: Mapping[str, Any] | None = None,
+    blocks: Blocks = "residual",
 ) -> None:
     """Fail unless both networks have the same parameters and, with the same weights, the same output."""
     import torch
@@ -25,7 +29,7 @@ def assert_same(
 
     torch.manual_seed(0)
     trained, run = (
-        make(name, inputs=input_channels(name), channels=channels, units=units).eval()
+        make(name, inputs=input_channels(name), channels=channels, units=units, blocks=blocks).eval()
         for make in (built, runnable)
     )
     state = weights or {key: torch.randn_like(value) for key, value in trained.state_dict().items()}
@@ -43,7 +47,13 @@ def test_networks_of_torch_are_those_of_monai(name: NetworkName, channels: tuple
     assert_same(name, channels, units)
 
 
+@pytest.mark.parametrize("name", ["unet3d", "unet2d"])
+def test_gated_networks_run_as_they_were_trained(name: NetworkName) -> None:
+    assert_same(name, (4, 8), 2, blocks="gated")
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_shipped_networks_are_those_of_monai(name: NetworkName) -> None:
     loaded = load_weights(name)
-    assert_same(name, loaded.facts.channels, loaded.facts.units, loaded.network.state_dict())
+    facts = loaded.facts
+    assert_same(name, facts.channels, facts.units, loaded.network.state_dict(), facts.blocks)

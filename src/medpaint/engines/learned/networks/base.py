@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from medpaint.engines.learned.networks.names import Blocks
+
 __all__ = ["Architecture", "CorrectionNetwork"]
 
 
@@ -18,13 +20,15 @@ class Architecture:
         inputs: number of input channels.
         channels: features at each level of a U-Net, whose levels after the input halve the resolution, or after
             each unit of a network that keeps the resolution.
-        units: convolutions in each residual unit.
+        units: convolutions in each residual unit, or gated blocks at each level.
+        blocks: what its levels are made of.
     """
 
     ndim: int
     inputs: int
     channels: tuple[int, ...]
     units: int = 2
+    blocks: Blocks = "residual"
 
 
 class CorrectionNetwork(nn.Module):

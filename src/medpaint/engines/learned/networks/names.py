@@ -13,11 +13,13 @@ __all__ = [
     "MOST_LEVELS",
     "MOST_UNITS",
     "NETWORKS",
+    "Blocks",
     "Features",
     "FirstFill",
     "NetworkInfo",
     "NetworkName",
     "WindowEdge",
+    "blocks_misfit",
     "window_misfit",
 ]
 
@@ -25,6 +27,9 @@ NetworkName = Literal["unet3d", "unet2d", "resnet2d"]
 
 FirstFill = Literal["biharmonic", "linear"]
 """What a network for lost slices starts from."""
+
+Blocks = Literal["residual", "gated"]
+"""What the levels of a network are made of: residual units of convolutions, or the gated blocks of NAFNet."""
 
 MOST_LEVELS: Final = 64
 """Largest number of levels, or of residual units."""
@@ -75,12 +80,18 @@ NETWORKS: Final[Mapping[NetworkName, NetworkInfo]] = MappingProxyType(
 """The networks by name."""
 
 
-def window_misfit(name: NetworkName, levels: int, edge: int) -> str:
+def blocks_misfit(name: NetworkName, blocks: Blocks) -> str:
+    """Return what is expected of the blocks of a network; nothing if these fit."""
+    return "" if blocks == "residual" or NETWORKS[name].halves else "residual"
+
+
+def window_misfit(name: NetworkName, levels: int, edge: int, blocks: Blocks = "residual") -> str:
     """Return what is expected of the edge of a network's windows; nothing if this one fits.
 
-    Each level must have two voxels or more, and exactly half of those of the level before it.
+    Each level must have two voxels or more, and exactly half of those of the level before it. The lowest level of
+    residual units has the resolution of the level before it; that of gated blocks has half of it.
     """
-    step = 2 ** (levels - 1)
+    step = 2 ** (levels if blocks == "gated" else levels - 1)
     if not NETWORKS[name].halves or (edge % step == 0 and edge >= 2 * step):
         return ""
     return f"a multiple of {step}, at least {2 * step}, for {levels} levels"

@@ -1,11 +1,13 @@
-"""What a training checks before it starts."""
+"""What a training checks before it starts, and the pairs that it makes first."""
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from training_parts import recipe
 
 from medpaint.cli.main import main
@@ -34,3 +36,19 @@ def test_a_wrong_recipe_is_a_usage_error(tmp_path: Path, capsys: pytest.CaptureF
     path.write_text("name: tiny\n")
     assert main(["train", str(path), "--output", str(tmp_path / "out")]) == 2
     assert "recipe.yaml: holes: field required" in capsys.readouterr().err
+
+
+def test_pairs_are_made_without_a_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, output = tmp_path / "recipe.yaml", tmp_path / "out"
+    path.write_text(yaml.safe_dump(recipe().model_dump(mode="json")))
+    words = ["train", str(path), "--output", str(output), "--pairs-only", "--workers", "1"]
+    assert main([*words, "--json"]) == 0
+    made = json.loads(capsys.readouterr().out)
+    assert (made["status"], made["cases"], made["validation_cases"]) == ("paired", 1, 1)
+    kept = sorted(Path(made["folder"]).glob("*.npy"))
+    assert [one.name for one in kept] == ["training-00000.npy", "validation-00000.npy"]
+    times = [one.stat().st_mtime_ns for one in kept]
+    assert main(words) == 0
+    assert "1 damaged scans for training, 1 for validation" in capsys.readouterr().out
+    assert [one.stat().st_mtime_ns for one in kept] == times
+    assert not (output / "checkpoint.pt").exists()

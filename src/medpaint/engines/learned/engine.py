@@ -11,9 +11,10 @@ import numpy as np
 
 from medpaint.core.boxes import of_whole
 from medpaint.core.types import FloatArray, Mask, Window
-from medpaint.engines.base import Fill, Hole, known_voxels
+from medpaint.engines.base import Fill, Hole
 from medpaint.engines.exemplar.detail import Pace
 from medpaint.engines.gaps import gap_axes, lost_axis, lost_slices
+from medpaint.engines.images import Image, Overlaid, values_at
 from medpaint.engines.learned.beside import beside_gap, beside_hole, body_in
 from medpaint.engines.learned.networks.names import NETWORKS, NetworkName
 from medpaint.engines.learned.resampling import resampled, working_shape
@@ -83,11 +84,11 @@ class Learned:
         )
         filled, changed = self._corrected(start)
         filled_by = np.select((changed[hole.mask], start.sharper[hole.mask]), [0, 1], 2).astype(np.uint8)
-        stages, sharper = {"biharmonic": start.smooth[hole.mask]}, "linear" if straight else "exemplar"
+        stages, sharper = {"biharmonic": values_at(start.smooth, hole.mask)}, "linear" if straight else "exemplar"
         if straight or self.pace is not None:
-            stages[sharper] = start.filled[hole.mask]
+            stages[sharper] = values_at(start.filled, hole.mask)
         fillers = (self.name, sharper, "biharmonic")
-        fill = Fill(filled[hole.mask][np.newaxis], fillers, filled_by, stages=stages)
+        fill = Fill(values_at(filled, hole.mask)[np.newaxis], fillers, filled_by, stages=stages)
         if not (filled_by == 0).any():
             return fill
         loaded = load_weights(self.name, self.weights, device=self.device)
@@ -99,21 +100,23 @@ class Learned:
             return False
         return load_weights(self.name, self.weights, device=self.device).facts.start == "linear"
 
-    def _corrected(self, start: Start) -> tuple[FloatArray, Mask]:
+    def _corrected(self, start: Start) -> tuple[Image, Mask]:
         """Return the scan with the corrected fill, and where the network changed it, both (I, J, K)."""
-        filled, changed = start.filled.copy(), np.zeros(start.mask.shape, dtype=bool)
+        changed = np.zeros(start.mask.shape, dtype=bool)
         fitting = [one for one in self._windows(start) if self._fits(start, one)]
         if not fitting:
-            return filled, changed
+            return start.filled, changed
         loaded = load_weights(self.name, self.weights, device=self.device)
+        pieces = []
         for window in self._seen(start, fitting):
-            hole, before = start.mask[window], start.filled[window]
-            known = before[known_voxels(hole, start.void_in(window))]
+            hole, filled = start.mask[window], start.filled[window].copy()
+            known = filled[start.known[window]]
             correction = self._correction(loaded, start, window)
-            after = before + start.spread * correction
-            filled[window][hole] = np.clip(after, known.min(), known.max())[hole]
+            after = filled + start.spread * correction
+            filled[hole] = np.clip(after, known.min(), known.max())[hole]
+            pieces.append((window, filled))
             changed[window] = correction != 0.0
-        return filled, changed
+        return Overlaid(start.filled, pieces), changed
 
     def _windows(self, start: Start) -> list[Window]:
         """Return the windows of what a network sees."""

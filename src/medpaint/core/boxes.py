@@ -6,7 +6,7 @@ import numpy as np
 
 from medpaint.core.types import Mask, Spacing, Window
 
-__all__ = ["bounding_box", "distance_mm", "grown", "of_whole", "within"]
+__all__ = ["bounding_box", "distance_mm", "grown", "of_whole", "whole", "within"]
 
 
 def bounding_box(mask: Mask) -> Window | None:
@@ -29,6 +29,12 @@ def grown(window: Window, margin: tuple[int, int, int], shape: tuple[int, ...]) 
         for part, more, size in zip(window, margin, shape, strict=True)
     )
     return i, j, k
+
+
+def whole(shape: tuple[int, ...]) -> Window:
+    """Return the window of a whole volume, (I, J, K)."""
+    i, j, k = shape
+    return slice(0, i), slice(0, j), slice(0, k)
 
 
 def within(window: Window, outer: Window) -> Window:

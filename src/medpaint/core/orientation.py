@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medpaint.core.geometry import axis_codes
-from medpaint.core.types import Affine, Spacing
+from medpaint.core.types import Affine, Spacing, Window
 
 __all__ = ["Orientation"]
 
@@ -45,6 +45,14 @@ class Orientation:
     def turned_back(self, turned: NDArray[_Value]) -> NDArray[_Value]:
         """Return a view of a turned array with its axes as they are stored."""
         return np.transpose(np.flip(turned, self.flips), np.argsort(self.axes))
+
+    def stored(self, window: Window, shape: tuple[int, ...]) -> Window:
+        """Return a window of a turned array as one of the stored array; `shape` is that of the turned array."""
+        parts = [slice(0, 0)] * 3
+        for number, (axis, part) in enumerate(zip(self.axes, window, strict=True)):
+            length = shape[number]
+            parts[axis] = slice(length - part.stop, length - part.start) if number in self.flips else part
+        return parts[0], parts[1], parts[2]
 
     def spacing(self, stored: Spacing) -> Spacing:
         """Return the voxel size along the turned axes, mm."""

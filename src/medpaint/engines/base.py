@@ -4,19 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from medpaint.core.types import FloatArray, Mask, Spacing
+from medpaint.core.types import FloatArray, Mask, Spacing, Window
+from medpaint.engines.images import Image
 
-__all__ = ["Engine", "Fill", "Hole", "SliceEngine", "known_voxels"]
+__all__ = ["Engine", "Fill", "Hole", "Known", "SliceEngine", "known_voxels"]
 
 
 def known_voxels(mask: Mask, void: Mask | None) -> Mask:
     """Return which voxels are known, (I, J, K): those neither masked nor outside the image."""
     return ~mask if void is None else ~(mask | void)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Known:
+    """Which voxels are known, read window by window like a mask.
+
+    Attributes:
+        mask: True = fill, (I, J, K).
+        void: True = outside the image, (I, J, K); None if there is none.
+    """
+
+    mask: Mask
+    void: Mask | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of voxels along I, J, K."""
+        return self.mask.shape
+
+    def __getitem__(self, window: Window) -> Mask:
+        """Return which voxels of a window are known, (I, J, K)."""
+        return known_voxels(self.mask[window], None if self.void is None else self.void[window])
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +49,8 @@ class Hole:
 
     Attributes:
         image: intensities, (I, J, K), float32 or float64, finite outside the mask; values inside the mask carry
-            no information. A 2D image has one axis of length 1.
+            no information. A 2D image has one axis of length 1. It is read window by window, or as an array by
+            ``np.asarray``, which may take more memory than all else if the context is wide.
         mask: True = fill, (I, J, K); at least one voxel is True and at least one is False.
         spacing_mm: voxel size along I, J, K, in millimetres at human scale; see `medpaint.core.scale`.
         void: True = outside the image, such as padding, (I, J, K); None if there is none. Nothing is known there,
@@ -34,7 +59,7 @@ class Hole:
         references: other contrasts or time points of the same person on the same grid, each (I, J, K), finite.
     """
 
-    image: FloatArray
+    image: Image
     mask: Mask
     spacing_mm: Spacing
     void: Mask | None = None

@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from medpaint.core.boxes import bounding_box, of_whole, whole
 from medpaint.core.errors import EngineError, MaskError
 from medpaint.core.types import FloatArray, Mask, Progress, Spacing, Window
 from medpaint.core.volume import Volume
@@ -113,13 +114,15 @@ def _part(volume: Volume, mask: Mask, window: Window, engine: Engine, seed: int,
     hole = crop.hole
     answer = engine.fill(hole, seed=seed)
     _check(answer, hole)
-    numbers = np.zeros(hole.mask.shape, dtype=np.intp)
-    numbers[hole.mask] = np.arange(np.count_nonzero(hole.mask))
-    wanted = crop.turn.turned_back(numbers)[mask[window]]
-    places = np.nonzero(mask[window])
+    box = bounding_box(hole.mask) or whole(hole.mask.shape)
+    numbers = np.zeros(hole.mask[box].shape, dtype=np.intp)
+    numbers[hole.mask[box]] = np.arange(np.count_nonzero(hole.mask))
+    stored = of_whole(crop.turn.stored(box, hole.mask.shape), window)
+    wanted = crop.turn.turned_back(numbers)[mask[stored]]
+    places = np.nonzero(mask[stored])
     shares = np.bincount(answer.filled_by[wanted], minlength=len(answer.fillers))
     return _Part(
-        np.ravel_multi_index([along + part.start for along, part in zip(places, window, strict=True)], mask.shape),
+        np.ravel_multi_index([along + part.start for along, part in zip(places, stored, strict=True)], mask.shape),
         crop.unscaled(answer.values[:, wanted]),
         {name: crop.unscaled(values[wanted]) for name, values in answer.stages.items()},
         Counter({name: int(share) for name, share in zip(answer.fillers, shares, strict=True) if share}),

@@ -57,14 +57,15 @@ def gap_axes(mask: Mask, void: Mask | None = None) -> tuple[int, ...]:
 
 
 def beside_gaps(mask: Mask, void: Mask | None = None) -> Mask:
-    """Return what is to be filled besides lost slices between known ones, (I, J, K).
+    """Return what is to be filled besides lost slices between known ones, (I, J, K): a new mask, or this one.
 
     Args:
         mask: True = fill, (I, J, K).
         void: True = outside the image, whether masked or not; None if there is none.
     """
-    rest = mask.copy()
-    for axis in gap_axes(mask, void):
+    axes = gap_axes(mask, void)
+    rest = mask.copy() if axes else mask
+    for axis in axes:
         lost, unseen = lost_slices(mask, void, axis)
         np.moveaxis(rest, axis, 0)[lost & unseen] = False
     return rest

@@ -7,9 +7,11 @@ from typing import final
 
 import numpy as np
 
+from medpaint.core.boxes import bounding_box, grown, whole
 from medpaint.core.types import FloatArray, Mask
 from medpaint.engines.base import Engine, Fill, Hole
 from medpaint.engines.classical.harmonic import fill_harmonic
+from medpaint.engines.images import Overlaid, values_at
 
 __all__ = ["Membrane"]
 
@@ -43,10 +45,13 @@ class Membrane:
 
 def _closed(hole: Hole, values: FloatArray) -> FloatArray:
     """Return the values of one sample, (N,), with the gap at the border closed."""
-    filled = hole.image.copy()
-    filled[hole.mask] = values
-    gap = _gap(hole.image, filled, hole.mask)
-    closed: FloatArray = values + fill_harmonic(gap, hole.mask, hole.spacing_mm)[hole.mask]
+    shape = hole.mask.shape
+    near = grown(bounding_box(hole.mask) or whole(shape), (1, 1, 1), shape)
+    image, mask = hole.image[near], hole.mask[near]
+    filled = image.copy()
+    filled[mask] = values
+    gap = Overlaid(np.broadcast_to(image.dtype.type(0), shape), ((near, _gap(image, filled, mask)),))
+    closed: FloatArray = values + values_at(fill_harmonic(gap, hole.mask, hole.spacing_mm), hole.mask)
     return closed
 
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, final
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
 from scipy.ndimage import distance_transform_edt
 
+from medpaint.core.boxes import whole
 from medpaint.core.orientation import Orientation
 from medpaint.core.types import FloatArray, Mask, Spacing, Window
 from medpaint.core.volume import Volume
 from medpaint.engines.base import Hole
+from medpaint.engines.images import Overlaid
 from medpaint.engines.windows import windows
 
 __all__ = ["Shown", "shown", "void_of"]
@@ -25,7 +26,7 @@ BESIDE_MM: Final = 30.0
 """Distance from the mask up to which the placeholder of a void voxel is the nearest known value."""
 
 _SLICES: Final = 8
-"""Number of slices that are decoded at a time, so that a crop's intensities are in memory once."""
+"""Number of slices that are decoded at a time while a crop is looked through."""
 
 ORDINARY: Final = 40
 """Largest intensities between 2 to the power of minus this and 2 to the power of this are shown as they are."""
@@ -70,41 +71,99 @@ def shown(volume: Volume, mask: Mask, window: Window, absent: Mask | None = None
         window: the crop; it has known voxels around each part of the mask.
         absent: True = void too, although there may be a value, (I, J, K); None if there is none.
     """
-    turn = Orientation.of(volume.affine)
-    masked = mask[window]
-    image = _blank(masked.shape, turn, volume.encoding.intensity_dtype)
-    unknown, void = _blank(masked.shape, turn, bool), _blank(masked.shape, turn, bool)
-    for part, place in _slabs(window):
-        image[part] = volume.intensities(place)
-        void[part] = ~np.isfinite(image[part]) & ~masked[part]
-    if absent is not None:
-        void |= absent[window] & ~masked
-    unknown[...] = masked
-    has_void = bool(void.any())
-    if has_void:
-        image[void] = image[~(void | masked)].min()
-        _surround(image, unknown, masked, void, volume.spacing_mm)
-    image[unknown] = 0.0
-    exponent = _exponent(image)
-    if exponent:
-        np.ldexp(image, -exponent, out=image)
-    shown_void = turn.turned(void) if has_void else None
-    return Shown(
-        Hole(turn.turned(image), turn.turned(unknown), turn.spacing(volume.spacing_mm), shown_void), turn, exponent
-    )
+    turn, crop = Orientation.of(volume.affine), volume.cropped(window)
+    outside = _outside(crop, mask[window], None if absent is None else absent[window])
+    masked, spacing_mm = np.ascontiguousarray(turn.turned(mask[window])), turn.spacing(volume.spacing_mm)
+    void = None if outside.void is None else np.ascontiguousarray(turn.turned(outside.void))
+    unknown = masked if void is None else _unknown(masked, void, spacing_mm)
+    exponent = _exponent(max(outside.highest, -outside.lowest, 0.0))
+    seen = _Seen(crop, turn, unknown, void, outside.lowest, exponent)
+    image = seen if void is None else Overlaid(seen, _beside(seen, masked, void, spacing_mm))
+    return Shown(Hole(image, unknown, spacing_mm, void), turn, exponent)
 
 
-def _blank(shape: tuple[int, ...], turn: Orientation, dtype: DTypeLike) -> NDArray[Any]:
-    """Return a new array of a crop's shape, (I, J, K), that is contiguous once it is turned."""
-    return turn.turned_back(np.empty(turn.turned(np.broadcast_to(0, shape)).shape, dtype))
+@final
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """The intensities of a crop, turned and decoded where they are read; see `medpaint.engines.images.Image`.
+
+    Attributes:
+        crop: the stored values.
+        turn: how they are turned.
+        unknown: 0 in these voxels, (I, J, K).
+        void: the lowest intensity in those that are not unknown too, (I, J, K); None if there are none.
+        lowest: that intensity.
+        exponent: the intensities are divided by 2 to this power.
+    """
+
+    crop: Volume
+    turn: Orientation
+    unknown: Mask
+    void: Mask | None
+    lowest: float
+    exponent: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of voxels along the turned axes."""
+        return self.unknown.shape
+
+    @property
+    def dtype(self) -> np.dtype[np.floating[Any]]:
+        """Type of the intensities."""
+        return self.crop.encoding.intensity_dtype
+
+    def __getitem__(self, window: Window, /) -> FloatArray:
+        """Return the intensities in a window."""
+        stored = self.crop.intensities(self.turn.stored(window, self.shape))
+        seen: FloatArray = np.ascontiguousarray(self.turn.turned(stored))
+        if self.void is not None:
+            seen[self.void[window]] = self.lowest
+        seen[self.unknown[window]] = 0.0
+        return np.ldexp(seen, -self.exponent, out=seen) if self.exponent else seen
+
+    def __array__(self, dtype: None = None, /, *, copy: bool | None = None) -> FloatArray:
+        """Return all intensities."""
+        del dtype, copy
+        return self[whole(self.shape)]
 
 
-def _slabs(window: Window) -> Iterator[tuple[Window, Window]]:
-    """Yield a few slices of a window at a time, along K, as windows of the crop and of the volume."""
-    i, j, k = window
-    for first in range(k.start, k.stop, _SLICES):
-        last = min(first + _SLICES, k.stop)
-        yield np.s_[:, :, first - k.start : last - k.start], (i, j, slice(first, last))
+@dataclass(frozen=True, eq=False)
+class _Outside:
+    """What a crop has outside a mask.
+
+    Attributes:
+        void: True = neither masked nor known, (I, J, K); None if there is none.
+        lowest: smallest known intensity.
+        highest: largest.
+    """
+
+    void: Mask | None
+    lowest: float
+    highest: float
+
+
+def _outside(crop: Volume, masked: Mask, absent: Mask | None) -> _Outside:
+    """Return what a crop has outside a mask, (I, J, K), without what is absent."""
+    void, lowest, highest = np.zeros_like(masked), np.inf, -np.inf
+    for place in _slabs(masked.shape):
+        values, hidden = crop.intensities(place), masked[place]
+        lost = ~(np.isfinite(values) | hidden)
+        if absent is not None:
+            lost |= absent[place] & ~hidden
+        if lost.any():
+            void[place] = lost
+        known = ~(lost | hidden)
+        lowest = min(lowest, float(np.where(known, values, np.inf).min()))
+        highest = max(highest, float(np.where(known, values, -np.inf).max()))
+    return _Outside(void if void.any() else None, lowest, highest)
+
+
+def _slabs(shape: tuple[int, ...]) -> Iterator[Window]:
+    """Yield a few slices of a volume at a time, along K."""
+    i, j, k = shape
+    for first in range(0, k, _SLICES):
+        yield slice(0, i), slice(0, j), slice(first, min(first + _SLICES, k))
 
 
 def void_of(volume: Volume, mask: Mask) -> Mask | None:
@@ -118,22 +177,34 @@ def void_of(volume: Volume, mask: Mask) -> Mask | None:
     return void if void.any() else None
 
 
-def _surround(image: FloatArray, unknown: Mask, mask: Mask, void: Mask, spacing_mm: Spacing) -> None:
-    """Mark void close to the mask as `unknown`, and give void around it the nearest known value, in place."""
-    for window in windows(mask, spacing_mm, BESIDE_MM):
-        hole, outside = mask[window], void[window]
+def _unknown(masked: Mask, void: Mask, spacing_mm: Spacing) -> Mask:
+    """Return a mask with the void that is close to it, (I, J, K)."""
+    unknown = masked.copy()
+    for window in windows(masked, spacing_mm, BESIDE_MM):
+        hole, outside = masked[window], void[window]
+        if outside.any():
+            unknown[window] |= outside & (distance_transform_edt(~hole, sampling=spacing_mm) <= NEAR_MM)
+    return unknown
+
+
+def _beside(seen: _Seen, masked: Mask, void: Mask, spacing_mm: Spacing) -> list[tuple[Window, FloatArray]]:
+    """Return what is seen around a mask, (I, J, K), with the nearest known value in void that is not unknown."""
+    pieces = []
+    for window in windows(masked, spacing_mm, BESIDE_MM):
+        hole, outside = masked[window], void[window]
         if not outside.any():
             continue
         nearest = distance_transform_edt(
             hole | outside, sampling=spacing_mm, return_distances=False, return_indices=True
         )
-        image[window][outside] = image[window][tuple(index[outside] for index in nearest)]
-        near = distance_transform_edt(~hole, sampling=spacing_mm) <= NEAR_MM
-        unknown[window] |= outside & near
+        piece = seen[window]
+        piece[outside] = piece[tuple(index[outside] for index in nearest)]
+        piece[seen.unknown[window]] = 0.0
+        pieces.append((window, piece))
+    return pieces
 
 
-def _exponent(image: FloatArray) -> int:
+def _exponent(peak: float) -> int:
     """Return the power of two that brings the largest magnitude of an image into 0.5 to 1; 0 if it is ordinary."""
-    peak = max(float(image.max()), -float(image.min()))
     exponent = int(np.frexp(peak)[1])
     return exponent if peak > 0.0 and abs(exponent) > ORDINARY else 0

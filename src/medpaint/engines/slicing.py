@@ -46,7 +46,7 @@ class SliceWise:
         """Return the fill, slice by slice; see `Engine`. Each slice has its own seed."""
         axis = slicing_axis(hole.mask, hole.spacing_mm, hole.void)
         first, second = (size for other, size in enumerate(hole.spacing_mm) if other != axis)
-        filled, interpolated = hole.image.copy(), np.zeros(hole.mask.shape, dtype=bool)
+        filled, interpolated = np.array(hole.image), np.zeros(hole.mask.shape, dtype=bool)
         unknown = hole.mask if hole.void is None else hole.mask | hole.void
         slices = np.moveaxis(filled, axis, 0)
         masks, gone = np.moveaxis(hole.mask, axis, 0), np.moveaxis(unknown, axis, 0)

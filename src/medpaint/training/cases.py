@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 
 import numpy as np
 
+from medpaint.core.boxes import grown
 from medpaint.core.errors import InputError, MedpaintError
 from medpaint.core.types import FloatArray, Mask, Window
 from medpaint.corrupt import LesionShape, kinds
@@ -202,11 +203,8 @@ def _with_target(start: Start, whole: Whole, window: Window, kept: int | None) -
 
     Along the axis `kept` the window may extend past the ends, where the last slice is repeated.
     """
-    inside = tuple(
-        slice(max(part.start, 0), min(part.stop, size))
-        for part, size in zip(window, start.mask.shape, strict=True)
-    )
-    shown = start.shown((inside[0], inside[1], inside[2]))
+    inside = grown(window, (0, 0, 0), start.mask.shape)
+    shown = start.shown(inside)
     missing = (whole.truth[inside] - start.filled[inside]) / start.spread * start.mask[inside]
     channels = np.concatenate([shown, missing[np.newaxis].astype(np.float32)])
     if kept is None:

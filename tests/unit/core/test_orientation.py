@@ -48,6 +48,15 @@ def test_turned_axes_point_right_anterior_superior(affine: Affine) -> None:
 
 
 @every_orientation
+def test_a_window_of_a_turned_array_is_one_of_the_stored_array(affine: Affine) -> None:
+    stored, turn = np.arange(3 * 4 * 5).reshape(3, 4, 5), Orientation.of(affine)
+    turned = turn.turned(stored)
+    window = np.s_[1:3, 0:2, 2:3]
+    part = turn.turned(stored[turn.stored(window, turned.shape)])
+    assert np.array_equal(part, turned[window])
+
+
+@every_orientation
 def test_spacing_follows_the_axes(affine: Affine) -> None:
     lengths = np.linalg.norm(affine[:3, :3], axis=0)
     i, j, k = (float(length) for length in lengths)

@@ -20,6 +20,7 @@ from medpaint.core.types import Mask
 from medpaint.core.volume import Volume
 from medpaint.engines.base import Fill, Hole
 from medpaint.engines.filling import fill
+from medpaint.engines.images import values_at
 from medpaint.engines.registry import engine_names
 from medpaint.record.entries import Record
 
@@ -161,7 +162,7 @@ def test_a_background_of_nan_is_not_filled() -> None:
             del seed
             assert np.isfinite(hole.image).all()
             shown.append(hole.mask)
-            return Fill.by("spy", hole.image[hole.mask])
+            return Fill.by("spy", values_at(hole.image, hole.mask))
 
     data = np.full((90, 90, 90), np.nan, np.float32)
     data[30:60, 30:60, 30:60] = 7.0

@@ -12,12 +12,13 @@ from threadpoolctl import threadpool_limits
 
 from medpaint.core.boxes import bounding_box, grown
 from medpaint.core.errors import MaskError
-from medpaint.core.types import FloatArray, Mask, Spacing, Window
+from medpaint.core.types import Mask, Spacing, Window
 from medpaint.engines.base import Fill, Hole
 from medpaint.engines.classical.conjugate import conjugate_gradients
 from medpaint.engines.classical.multigrid import Multigrid
 from medpaint.engines.classical.parts import filled_by_parts, left_over
 from medpaint.engines.classical.stencil import Laplacian, Vector, product
+from medpaint.engines.images import Image, Overlaid, values_at
 
 __all__ = ["LONGEST_S", "RESIDUAL_TOLERANCE", "Biharmonic", "fill_biharmonic", "takes_longer"]
 
@@ -55,10 +56,10 @@ class Biharmonic:
             MaskError: they would take longer than `LONGEST_S`.
         """
         del seed
-        return Fill.by("biharmonic", fill_biharmonic(hole.image, hole.mask, hole.spacing_mm)[hole.mask])
+        return Fill.by("biharmonic", values_at(fill_biharmonic(hole.image, hole.mask, hole.spacing_mm), hole.mask))
 
 
-def fill_biharmonic(image: FloatArray, mask: Mask, spacing_mm: Spacing) -> FloatArray:
+def fill_biharmonic(image: Image, mask: Mask, spacing_mm: Spacing) -> Overlaid:
     """Return `image` with the solution of the biharmonic equation in the mask, (I, J, K); see `Biharmonic`.
 
     Raises:

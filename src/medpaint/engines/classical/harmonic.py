@@ -9,12 +9,13 @@ from typing import Final, final
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from medpaint.core.types import FloatArray, Mask, Spacing
+from medpaint.core.types import Mask, Spacing
 from medpaint.engines.base import Fill, Hole
 from medpaint.engines.classical.conjugate import conjugate_gradients
 from medpaint.engines.classical.multigrid import Multigrid
 from medpaint.engines.classical.parts import filled_by_parts
 from medpaint.engines.classical.stencil import Laplacian, Vector, product
+from medpaint.engines.images import Image, Overlaid, values_at
 
 __all__ = ["RESIDUAL_TOLERANCE", "Harmonic", "fill_harmonic"]
 
@@ -40,10 +41,10 @@ class Harmonic:
             ConvergenceError: the equations are not solved to `RESIDUAL_TOLERANCE`.
         """
         del seed
-        return Fill.by("harmonic", fill_harmonic(hole.image, hole.mask, hole.spacing_mm)[hole.mask])
+        return Fill.by("harmonic", values_at(fill_harmonic(hole.image, hole.mask, hole.spacing_mm), hole.mask))
 
 
-def fill_harmonic(image: FloatArray, mask: Mask, spacing_mm: Spacing) -> FloatArray:
+def fill_harmonic(image: Image, mask: Mask, spacing_mm: Spacing) -> Overlaid:
     """Return `image` with the solution of Laplace's equation in the mask, (I, J, K); see `Harmonic`.
 
     Raises:

@@ -11,6 +11,7 @@ from medpaint.core.types import FloatArray, Mask
 from medpaint.engines.base import Fill, Hole, known_voxels
 from medpaint.engines.classical.biharmonic import fill_biharmonic
 from medpaint.engines.gaps import gap_axes
+from medpaint.engines.images import Image, values_at
 
 __all__ = ["Linear", "between", "interpolated"]
 
@@ -33,14 +34,13 @@ class Linear:
             ConvergenceError: the biharmonic equations could not be solved.
         """
         del seed
-        filled, rest = interpolated(hole.image, hole.mask, hole.void)
-        if rest.any():
-            filled = fill_biharmonic(filled, rest, hole.spacing_mm)
+        lines, rest = interpolated(hole.image, hole.mask, hole.void)
+        filled = fill_biharmonic(lines, rest, hole.spacing_mm) if rest.any() else lines
         filled_by = rest[hole.mask].astype(np.uint8)
-        return Fill(filled[hole.mask][np.newaxis], ("linear", "biharmonic"), filled_by)
+        return Fill(values_at(filled, hole.mask)[np.newaxis], ("linear", "biharmonic"), filled_by)
 
 
-def interpolated(image: FloatArray, mask: Mask, void: Mask | None) -> tuple[FloatArray, Mask]:
+def interpolated(image: Image, mask: Mask, void: Mask | None) -> tuple[FloatArray, Mask]:
     """Return an image with its lost slices interpolated, and what is left to fill, both (I, J, K).
 
     Args:
@@ -48,7 +48,7 @@ def interpolated(image: FloatArray, mask: Mask, void: Mask | None) -> tuple[Floa
         mask: True = fill, (I, J, K).
         void: True = outside the image, (I, J, K); None if there is none.
     """
-    filled, rest = image.copy(), mask.copy()
+    filled, rest = np.array(image), mask.copy()
     for axis in gap_axes(mask, void):
         certain = known_voxels(rest, void)
         left, known = np.moveaxis(rest, axis, 0), np.moveaxis(certain, axis, 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
+import numpy as np
 from scipy.ndimage import distance_transform_edt
 
 from medpaint.engines.base import Fill, Hole
@@ -25,4 +26,4 @@ class Nearest:
         nearest = distance_transform_edt(
             hole.mask, sampling=hole.spacing_mm, return_distances=False, return_indices=True
         )
-        return Fill.by("nearest", hole.image[tuple(index[hole.mask] for index in nearest)])
+        return Fill.by("nearest", np.asarray(hole.image)[tuple(index[hole.mask] for index in nearest)])

@@ -17,8 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import dctn, idctn
 
-from medpaint.core.types import FloatArray, Mask, Spacing
+from medpaint.core.boxes import whole
+from medpaint.core.types import FloatArray, Mask, Spacing, Window
 from medpaint.engines.classical.stencil import along_weights
+from medpaint.engines.images import Image
 
 __all__ = ["Run", "Slices", "lost_runs", "solve_run"]
 
@@ -42,6 +44,10 @@ class Run:
     def index(self) -> tuple[slice | list[int], ...]:
         """The index of their voxels in a volume."""
         return (*(slice(None),) * self.axis, list(self.lost))
+
+    def within(self, box: Window) -> tuple[slice | list[int], ...]:
+        """Return the index of their voxels in a box that holds these slices."""
+        return (*(slice(None),) * self.axis, [number - box[self.axis].start for number in self.lost])
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +88,7 @@ def lost_runs(mask: Mask, *, rim: bool) -> list[Run]:
     return runs
 
 
-def solve_run(image: FloatArray, run: Run, spacing_mm: Spacing, *, rim: bool) -> Slices:
+def solve_run(image: Image, run: Run, spacing_mm: Spacing, *, rim: bool) -> Slices:
     """Return the smooth fill of lost slices, not yet clipped to the range of what is known.
 
     Args:
@@ -92,16 +98,25 @@ def solve_run(image: FloatArray, run: Run, spacing_mm: Spacing, *, rim: bool) ->
         rim: True for the biharmonic equation, the least squares of the rows of the lost slices and of those beside
             them; False for Laplace's equation.
     """
-    planes, weights = np.moveaxis(image, run.axis, 0), along_weights(spacing_mm)
-    rows = _rows(run.lost, len(planes), rim=rim)
-    known = sorted({at for row in rows for at in _neighbours(row, len(planes)) | {row}} - set(run.lost))
-    values = planes[known].astype(np.float64)
+    weights, count = along_weights(spacing_mm), image.shape[run.axis]
+    rows = _rows(run.lost, count, rim=rim)
+    known = sorted({at for row in rows for at in _neighbours(row, count) | {row}} - set(run.lost))
+    values = _planes(image, run.axis, known).astype(np.float64)
     level = float(values.mean())
     spectra = dict(zip(known, dctn(values - level, axes=(1, 2), norm="ortho"), strict=True))
-    across = _eigenvalues(planes.shape[1:], np.delete(weights, run.axis))
-    solved = _solved(run.lost, rows, spectra, across, float(weights[run.axis]), len(planes))
+    across = _eigenvalues(values.shape[1:], np.delete(weights, run.axis))
+    solved = _solved(run.lost, rows, spectra, across, float(weights[run.axis]), count)
     restored = idctn(solved.reshape(len(run.lost), *across.shape), axes=(1, 2), norm="ortho") + level
     return Slices(np.moveaxis(restored, 0, run.axis), float(values.min()), float(values.max()))
+
+
+def _planes(image: Image, axis: int, numbers: Sequence[int]) -> FloatArray:
+    """Return some slices of an image along an axis, (S, J, K), ascending."""
+    window = list(whole(image.shape))
+    window[axis] = slice(numbers[0], numbers[-1] + 1)
+    seen = np.moveaxis(image[window[0], window[1], window[2]], axis, 0)
+    planes: FloatArray = seen[np.asarray(numbers) - numbers[0]]
+    return planes
 
 
 def _rows(lost: Sequence[int], count: int, *, rim: bool) -> list[int]:

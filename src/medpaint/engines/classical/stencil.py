@@ -16,6 +16,7 @@ from scipy.sparse import csr_array
 
 from medpaint.core.boxes import bounding_box, grown
 from medpaint.core.types import FloatArray, Mask, Spacing, Window
+from medpaint.engines.images import Image
 
 __all__ = ["Laplacian", "Vector", "along_weights", "laplacian", "product"]
 
@@ -52,7 +53,7 @@ class Laplacian:
     highest: float
 
 
-def laplacian(image: FloatArray, mask: Mask, spacing_mm: Spacing, *, rim: bool) -> Laplacian:
+def laplacian(image: Image, mask: Mask, spacing_mm: Spacing, *, rim: bool) -> Laplacian:
     """Return the negated Laplacian at the masked voxels.
 
     Args:
@@ -62,7 +63,7 @@ def laplacian(image: FloatArray, mask: Mask, spacing_mm: Spacing, *, rim: bool) 
         rim: append the rows of the known voxels that share a face with a masked one.
     """
     window = _window(mask)
-    image, numbered = image[window], _numbered(mask[window])
+    near, numbered = image[window], _numbered(mask[window])
     rows = np.flatnonzero(numbered >= 0)
     count = len(rows)
     places, numbers = _stencils(numbered, rows)
@@ -72,7 +73,7 @@ def laplacian(image: FloatArray, mask: Mask, spacing_mm: Spacing, *, rim: bool) 
         places, numbers = np.concatenate([places, further[0]]), np.concatenate([numbers, further[1]])
     weights = _weights(numbers, spacing_mm)
     read = (numbers == _KNOWN) & (weights != 0.0)
-    values = _values(image, numbered.shape, places[read])
+    values = _values(near, numbered.shape, places[read])
     level = float(values.mean())
     terms = np.zeros(numbers.shape)
     terms[read] = weights[read] * (values - level)

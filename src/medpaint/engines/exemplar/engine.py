@@ -14,12 +14,13 @@ from threadpoolctl import ThreadpoolController
 
 from medpaint.core.geometry import blur_widths
 from medpaint.core.types import FloatArray, Mask, Spacing, Window
-from medpaint.engines.base import Fill, Hole, known_voxels
+from medpaint.engines.base import Fill, Hole, Known
 from medpaint.engines.classical.biharmonic import fill_biharmonic
 from medpaint.engines.exemplar.detail import Block, Detail, Pace, divided
 from medpaint.engines.exemplar.places import Scene, View, exemplars, surroundings
 from medpaint.engines.exemplar.regression import predicted
 from medpaint.engines.exemplar.symmetry import Symmetry, symmetry_of
+from medpaint.engines.images import Image, Overlaid, values_at
 from medpaint.engines.windows import windows
 
 __all__ = ["Exemplar", "expected_seconds", "sharpened"]
@@ -97,12 +98,13 @@ class Exemplar:
             void=hole.void,
         )
         filled_by = np.where(learned[hole.mask], 0, 1).astype(np.uint8)
-        stages = {"biharmonic": smooth[hole.mask]}
-        return Fill(filled[hole.mask][np.newaxis], ("exemplar", "biharmonic"), filled_by, stages=stages)
+        stages = {"biharmonic": values_at(smooth, hole.mask)}
+        values = values_at(filled, hole.mask)[np.newaxis]
+        return Fill(values, ("exemplar", "biharmonic"), filled_by, stages=stages)
 
 
 def sharpened(
-    smooth: FloatArray,
+    smooth: Image,
     mask: Mask,
     symmetry: Symmetry | None,
     *,
@@ -110,7 +112,7 @@ def sharpened(
     seed: int,
     pace: Pace = "thorough",
     void: Mask | None = None,
-) -> tuple[FloatArray, Mask]:
+) -> tuple[Image, Mask]:
     """Add to a smooth fill what can be learned about the holes from the rest of the scan.
 
     Args:
@@ -125,19 +127,20 @@ def sharpened(
     Returns:
         The scan with the sharper fill, and where anything was learned, both (I, J, K).
     """
-    filled, learned = smooth.copy(), np.zeros(mask.shape, dtype=bool)
-    known = known_voxels(mask, void)
+    pieces, learned = [], np.zeros(mask.shape, dtype=bool)
+    known = Known(mask, void)
     for number, window in enumerate(windows(mask, spacing_mm, _SEEN_MM)):
-        hole = mask[window]
-        measured = smooth[window][known[window]].astype(np.float64)
+        hole, filled = mask[window], smooth[window].copy()
+        measured = filled[known[window]].astype(np.float64)
         centre, spread = float(measured.mean()), float(measured.std())
         if not spread > 1e-9 * abs(centre):
             continue
         scene = _scene(smooth, known, window, symmetry, spacing_mm).scaled(centre, spread)
         correction, learned[window] = _correction(scene, hole, pace, (seed, number))
-        corrected = smooth[window] + spread * correction
-        filled[window][hole] = np.clip(corrected, measured.min(), measured.max())[hole]
-    return filled, learned
+        corrected = filled + spread * correction
+        filled[hole] = np.clip(corrected, measured.min(), measured.max())[hole]
+        pieces.append((window, filled))
+    return Overlaid(smooth, pieces), learned
 
 
 def expected_seconds(mask: Mask, spacing_mm: Spacing, pace: Pace = "thorough") -> float | None:
@@ -158,9 +161,7 @@ def expected_seconds(mask: Mask, spacing_mm: Spacing, pace: Pace = "thorough") -
     return total
 
 
-def _scene(
-    values: FloatArray, known: Mask, window: Window, symmetry: Symmetry | None, spacing_mm: Spacing
-) -> Scene:
+def _scene(values: Image, known: Known, window: Window, symmetry: Symmetry | None, spacing_mm: Spacing) -> Scene:
     """Return the crop around a hole, its mirror image, and the other side of the body if the scan has one."""
     axis = symmetry.axis if symmetry else int(np.argmax(known.shape))
     here, certain = values[window], known[window]

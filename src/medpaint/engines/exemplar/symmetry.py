@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from scipy.fft import irfftn, next_fast_len, rfftn
 
 from medpaint.core.types import FloatArray, Mask, Spacing, Window
+from medpaint.engines.base import Known
+from medpaint.engines.images import Image
 
 __all__ = ["Symmetry", "symmetry_of"]
 
@@ -32,9 +34,8 @@ class Symmetry:
     axis: int
     shift: tuple[int, int, int]
 
-    def other_side(self, image: FloatArray, known: Mask, window: Window) -> tuple[FloatArray, Mask]:
+    def other_side(self, image: Image, known: Mask | Known, window: Window) -> tuple[FloatArray, Mask]:
         """Return the mirror image in a window, and where it is known; both of the window's shape."""
-        flipped, certain = np.flip(image, self.axis), np.flip(known, self.axis)
         values = np.zeros([part.stop - part.start for part in window], dtype=image.dtype)
         there = np.zeros(values.shape, dtype=bool)
         inner, outer = [], []
@@ -42,12 +43,15 @@ class Symmetry:
             first, last = max(part.start + step, 0), min(part.stop + step, size)
             outer.append(slice(first, max(first, last)))
             inner.append(slice(first - part.start - step, max(first, last) - part.start - step))
-        values[tuple(inner)] = flipped[tuple(outer)]
-        there[tuple(inner)] = certain[tuple(outer)]
+        far = outer[self.axis]
+        outer[self.axis] = slice(image.shape[self.axis] - far.stop, image.shape[self.axis] - far.start)
+        place: Window = (outer[0], outer[1], outer[2])
+        values[tuple(inner)] = np.flip(image[place], self.axis)
+        there[tuple(inner)] = np.flip(known[place], self.axis)
         return values, there
 
 
-def symmetry_of(image: FloatArray, spacing_mm: Spacing) -> Symmetry | None:
+def symmetry_of(image: Image, spacing_mm: Spacing) -> Symmetry | None:
     """Return the axis and shift at which a scan is most like its mirror image, or None if it is not symmetric.
 
     The scan is compared with its mirror image along each axis, at every shift, by cross-correlation at 4 mm.
@@ -66,34 +70,42 @@ def symmetry_of(image: FloatArray, spacing_mm: Spacing) -> Symmetry | None:
     for axis in range(3):
         if image.shape[axis] == 1:
             continue
-        products = _correlation(coarse, np.flip(coarse, axis))
-        peak = np.unravel_index(int(products.argmax()), products.shape)
-        if products[peak] <= best * power:
+        product, moved = _best_shift(coarse, np.flip(coarse, axis))
+        if product <= best * power:
             continue
-        best = float(products[peak]) / power
-        shift = [
-            (int(place) if place < size else int(place) - length) * step
-            for place, size, length, step in zip(peak, coarse.shape, products.shape, steps, strict=True)
-        ]
+        best = product / power
+        shift = [place * step for place, step in zip(moved, steps, strict=True)]
         shift[axis] += max(0, image.shape[axis] - coarse.shape[axis] * steps[axis])
         found = Symmetry(axis, (shift[0], shift[1], shift[2]))
     return found
 
 
-def _averaged(image: FloatArray, steps: tuple[int, ...]) -> NDArray[np.float64]:
+def _averaged(image: Image, steps: tuple[int, ...]) -> NDArray[np.float64]:
     """Return the means of boxes of `steps` voxels; incomplete boxes at the far ends are dropped."""
-    cut = image[
-        tuple(slice(0, max(1, size // step) * step) for size, step in zip(image.shape, steps, strict=True))
-    ]
-    boxed = np.asarray(cut)
+    i, j, k = (min(size, max(1, size // step) * step) for size, step in zip(image.shape, steps, strict=True))
+    slabs = (image[0:i, 0:j, first : min(first + steps[2], k)] for first in range(0, k, steps[2]))
+    return np.concatenate([_boxed(slab, steps) for slab in slabs], axis=2)
+
+
+def _boxed(slab: FloatArray, steps: tuple[int, ...]) -> NDArray[np.float64]:
+    """Return the means of the boxes of a slab."""
+    boxed = slab
     for axis, step in enumerate(steps):
         starts = np.arange(0, boxed.shape[axis], step)
         boxed = np.add.reduceat(boxed, starts, axis=axis) / step
     return boxed.astype(np.float64)
 
 
-def _correlation(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the sum of ``first[p] * second[p + t]`` for all shifts t, negative ones counted from the end."""
-    shape = [next_fast_len(2 * size - 1, real=True) for size in first.shape]
-    correlation: NDArray[np.float64] = irfftn(np.conj(rfftn(first, shape)) * rfftn(second, shape), shape)
-    return correlation
+def _best_shift(first: NDArray[np.float64], second: NDArray[np.float64]) -> tuple[float, list[int]]:
+    """Return the largest sum of ``first[p] * second[p + t]`` over all shifts t, and that shift, (3,)."""
+    lengths = [next_fast_len(2 * size - 1, real=True) for size in first.shape]
+    spectrum = rfftn(first, lengths)
+    np.conj(spectrum, out=spectrum)
+    spectrum *= rfftn(second, lengths)
+    products = irfftn(spectrum, lengths, overwrite_x=True)
+    peak = np.unravel_index(int(products.argmax()), products.shape)
+    shift = [
+        int(place) if place < size else int(place) - length
+        for place, size, length in zip(peak, first.shape, lengths, strict=True)
+    ]
+    return float(products[peak]), shift

@@ -8,10 +8,11 @@ from typing import final
 
 import numpy as np
 
-from medpaint.core.types import FloatArray, Mask, Window
-from medpaint.engines.base import Fill, Hole, known_voxels
+from medpaint.core.types import Mask, Window
+from medpaint.engines.base import Fill, Hole
 from medpaint.engines.exemplar.detail import Pace
 from medpaint.engines.gaps import gap_axes
+from medpaint.engines.images import Image, Overlaid, values_at
 from medpaint.engines.learned.correction import correction
 from medpaint.engines.learned.crops import axis_of, body_of, crops_of
 from medpaint.engines.learned.networks.names import NETWORKS, NetworkName
@@ -69,11 +70,11 @@ class Learned:
         )
         filled, changed = self._corrected(start)
         filled_by = np.select((changed[hole.mask], start.sharper[hole.mask]), [0, 1], 2).astype(np.uint8)
-        stages, sharper = {"biharmonic": start.smooth[hole.mask]}, "linear" if straight else "exemplar"
+        stages, sharper = {"biharmonic": values_at(start.smooth, hole.mask)}, "linear" if straight else "exemplar"
         if straight or self.pace is not None:
-            stages[sharper] = start.filled[hole.mask]
+            stages[sharper] = values_at(start.filled, hole.mask)
         fillers = (self.name, sharper, "biharmonic")
-        fill = Fill(filled[hole.mask][np.newaxis], fillers, filled_by, stages=stages)
+        fill = Fill(values_at(filled, hole.mask)[np.newaxis], fillers, filled_by, stages=stages)
         if not (filled_by == 0).any():
             return fill
         loaded = load_weights(self.name, self.weights, device=self.device)
@@ -85,22 +86,24 @@ class Learned:
             return False
         return load_weights(self.name, self.weights, device=self.device).facts.start == "linear"
 
-    def _corrected(self, start: Start) -> tuple[FloatArray, Mask]:
+    def _corrected(self, start: Start) -> tuple[Image, Mask]:
         """Return the scan with the corrected fill, and where the network changed it, both (I, J, K)."""
-        filled, changed = start.filled.copy(), np.zeros(start.mask.shape, dtype=bool)
+        changed = np.zeros(start.mask.shape, dtype=bool)
         fitting = [one for one in crops_of(self.name, start) if self._fits(start, one)]
         if not fitting:
-            return filled, changed
+            return start.filled, changed
         loaded = load_weights(self.name, self.weights, device=self.device)
+        pieces = []
         for crop in fitting:
             window = body_of(self.name, start, crop)
-            hole, before = start.mask[window], start.filled[window]
-            known = before[known_voxels(hole, start.void_in(window))]
+            hole, filled = start.mask[window], start.filled[window].copy()
+            known = filled[start.known[window]]
             added = correction(loaded, start, window, flips=self.flips)
-            after = before + start.spread * added
-            filled[window][hole] = np.clip(after, known.min(), known.max())[hole]
+            after = filled + start.spread * added
+            filled[hole] = np.clip(after, known.min(), known.max())[hole]
+            pieces.append((window, filled))
             changed[window] = added != 0.0
-        return filled, changed
+        return Overlaid(start.filled, pieces), changed
 
     def _fits(self, start: Start, crop: Window) -> bool:
         """Return whether the network was trained for the first fill of a crop."""

@@ -7,13 +7,15 @@ from typing import Final
 
 import numpy as np
 
+from medpaint.core.boxes import bounding_box, whole
 from medpaint.core.types import FloatArray, Mask, Spacing, Window
-from medpaint.engines.base import known_voxels
+from medpaint.engines.base import Known
 from medpaint.engines.classical.biharmonic import fill_biharmonic
 from medpaint.engines.classical.linear import interpolated
 from medpaint.engines.exemplar.detail import Pace
 from medpaint.engines.exemplar.engine import sharpened
 from medpaint.engines.exemplar.symmetry import Symmetry, symmetry_of
+from medpaint.engines.images import Image, Overlaid
 from medpaint.engines.windows import windows
 
 __all__ = ["CHANNELS", "Start"]
@@ -45,8 +47,8 @@ class Start:
         void: True = outside the image, (I, J, K); None if there is none.
     """
 
-    filled: FloatArray
-    smooth: FloatArray
+    filled: Image
+    smooth: Image
     sharper: Mask
     mask: Mask
     symmetry: Symmetry | None
@@ -58,7 +60,7 @@ class Start:
     @classmethod
     def of(
         cls,
-        image: FloatArray,
+        image: Image,
         mask: Mask,
         *,
         spacing_mm: Spacing,
@@ -83,23 +85,23 @@ class Start:
         """
         smooth = fill_biharmonic(image, mask, spacing_mm)
         symmetry = symmetry_of(smooth, spacing_mm)
-        known = known_voxels(mask, void)
-        centre, spread = _scale(smooth, mask, known, spacing_mm)
-        filled, sharper = smooth, np.zeros(mask.shape, dtype=bool)
+        centre, spread = _scale(smooth, mask, Known(mask, void), spacing_mm)
+        filled: Image = smooth
+        sharper = np.zeros(mask.shape, dtype=bool)
         if pace is not None and spread > 0.0:
             filled, sharper = sharpened(
                 smooth, mask, symmetry, spacing_mm=spacing_mm, seed=seed, pace=pace, void=void
             )
         elif pace is None and straight:
             lines, rest = interpolated(image, mask, void)
-            sharper = mask & ~rest
-            filled = np.where(sharper, lines, smooth)
+            sharper, box = mask & ~rest, bounding_box(mask) or whole(mask.shape)
+            filled = Overlaid(smooth, ((box, np.where(sharper[box], lines[box], smooth[box])),))
         return cls(filled, smooth, sharper, mask, symmetry, spacing_mm, centre, spread, void)
 
     @property
-    def known(self) -> Mask:
-        """Which voxels were measured, (I, J, K)."""
-        return known_voxels(self.mask, self.void)
+    def known(self) -> Known:
+        """Which voxels were measured."""
+        return Known(self.mask, self.void)
 
     def void_in(self, window: Window) -> Mask | None:
         """Return the void in a window, (I, J, K); None if there is none."""
@@ -121,7 +123,7 @@ class Start:
         return np.stack([start, smooth, across, hole.astype(np.float32), (~known).astype(np.float32)])
 
 
-def _scale(values: FloatArray, mask: Mask, known: Mask, spacing_mm: Spacing) -> tuple[float, float]:
+def _scale(values: Image, mask: Mask, known: Known, spacing_mm: Spacing) -> tuple[float, float]:
     """Return the mean of the known values near the holes, and their deviation, 0 where it is rounding error."""
     near = [values[window][known[window]] for window in windows(mask, spacing_mm, _SCALE_MM)]
     measured = np.concatenate(near).astype(np.float64)

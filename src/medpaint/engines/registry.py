@@ -74,7 +74,7 @@ ENGINES: Final[Mapping[str, EngineInfo]] = MappingProxyType(
             summary="network that corrects a quick exemplar fill, in 3D",
             weights_sha256="5e77e6b448636b449cc745d9ce5b34b84165313615496952d93d765bb05ac754",
             draws=True,
-            revision=2,
+            revision=3,
         ),
         "unet2d": EngineInfo(
             target="medpaint.engines.learned.engine:unet2d",
@@ -82,14 +82,14 @@ ENGINES: Final[Mapping[str, EngineInfo]] = MappingProxyType(
             summary="network that corrects a quick exemplar fill, slice by slice, for thick slices",
             weights_sha256="f6500d3f228a7cf3d3cb1558c732b688f33020ffeb0871b66830c4bb10d2aa92",
             draws=True,
-            revision=3,
+            revision=4,
         ),
         "resnet2d": EngineInfo(
             target="medpaint.engines.learned.engine:resnet2d",
             ndim=3,
             summary="network that fills lost slices from those on either side; biharmonic in other holes",
             weights_sha256="e018d6a64bb4572860e5acad8988b83dc3d55a6a2eab386ebc4a279c96dd8998",
-            revision=2,
+            revision=3,
         ),
         "telea": EngineInfo(
             target="medpaint.engines.classical.opencv:Telea",

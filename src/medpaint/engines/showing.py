@@ -78,7 +78,7 @@ def shown(volume: Volume, mask: Mask, window: Window, absent: Mask | None = None
     unknown = masked if void is None else _unknown(masked, void, spacing_mm)
     exponent = _exponent(max(outside.highest, -outside.lowest, 0.0))
     seen = _Seen(crop, turn, unknown, void, outside.lowest, exponent)
-    image = seen if void is None else Overlaid(seen, _beside(seen, masked, void, spacing_mm))
+    image = seen if void is None else Overlaid(seen, _beside(seen, masked, void))
     return Shown(Hole(image, unknown, spacing_mm, void), turn, exponent)
 
 
@@ -187,18 +187,21 @@ def _unknown(masked: Mask, void: Mask, spacing_mm: Spacing) -> Mask:
     return unknown
 
 
-def _beside(seen: _Seen, masked: Mask, void: Mask, spacing_mm: Spacing) -> list[tuple[Window, FloatArray]]:
-    """Return what is seen around a mask, (I, J, K), with the nearest known value in void that is not unknown."""
-    pieces = []
-    for window in windows(masked, spacing_mm, BESIDE_MM):
-        hole, outside = masked[window], void[window]
-        if not outside.any():
+def _beside(seen: _Seen, masked: Mask, void: Mask) -> list[tuple[Window, FloatArray]]:
+    """Return what is seen around a mask, (I, J, K), with the nearest known value in void that is not unknown.
+
+    Of several nearest voxels the order of the stored axes decides.
+    """
+    pieces, stored, spacing_mm = [], seen.turn.turned_back, seen.crop.spacing_mm
+    for window in windows(masked, seen.turn.spacing(spacing_mm), BESIDE_MM):
+        lost = stored(void[window])
+        if not lost.any():
             continue
         nearest = distance_transform_edt(
-            hole | outside, sampling=spacing_mm, return_distances=False, return_indices=True
+            stored(masked[window]) | lost, sampling=spacing_mm, return_distances=False, return_indices=True
         )
         piece = seen[window]
-        piece[outside] = piece[tuple(index[outside] for index in nearest)]
+        stored(piece)[lost] = stored(piece)[tuple(index[lost] for index in nearest)]
         piece[seen.unknown[window]] = 0.0
         pieces.append((window, piece))
     return pieces

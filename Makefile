@@ -5,6 +5,8 @@ VENV   := .venv
 BIN    := $(CURDIR)/$(VENV)/bin
 STAMP  := $(VENV)/.installed
 export PATH := $(BIN):$(PATH)
+# The tests start hundreds of processes, which would each compile the package anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test test-slow test-all coverage check format schemas lock clean
 
@@ -12,10 +14,10 @@ demo: $(STAMP)
 	medpaint demo --output demo
 
 test: $(STAMP)
-	OMP_NUM_THREADS=1 pytest -n 2 -m "not slow and not real"
+	OMP_NUM_THREADS=1 pytest -n 2 --dist worksteal -m "not slow and not real"
 
 test-slow: $(STAMP)
-	OMP_NUM_THREADS=1 pytest -n 2 -m "slow or real" --durations 20
+	OMP_NUM_THREADS=1 pytest -n 2 --dist worksteal -m "slow or real" --durations 20
 
 test-all: test test-slow
 

@@ -11,7 +11,7 @@ from typing import Final
 from engine_pictures import Sheet
 from engine_rows import Measured, engines_for, title_of
 from engine_scans import Group, trained_on
-from engine_verdict import cell_table, cells_of, scan_ratios, verdict
+from engine_verdict import cell_table, cells_of, expectations, scan_ratios, verdict
 
 from medpaint.datasets.subjects import LeftOut
 from medpaint.evaluation.plan import Plan
@@ -47,7 +47,7 @@ def _default_section(found: Mapping[Group, Measured], plan: Plan) -> str:
     cells = cells_of(found, plan)
     if not cells:
         return ""
-    return DEFAULT.format(verdict=verdict(cells, scan_ratios(found)), table=cell_table(cells))
+    return DEFAULT.format(verdict=verdict(cells, scan_ratios(found), expectations(found)), table=cell_table(cells))
 
 
 def _section(group: Group, measured: Measured, plan: Plan) -> str:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isclose, isfinite
-from statistics import mean
+from statistics import mean, median
 from typing import Final
 
 from engine_rows import Measured, title_of
@@ -19,13 +19,16 @@ from medpaint.evaluation.plan import Plan
 from medpaint.evaluation.run import Row
 from medpaint.evaluation.tables import summarised
 
-__all__ = ["Cell", "cell_table", "cells_of", "scan_ratios", "verdict"]
+__all__ = ["Cell", "cell_table", "cells_of", "expectations", "scan_ratios", "verdict"]
 
 LINEAR: Final = "linear"
 """Engine that draws a straight line across lost slices."""
 
 SAME: Final = 1e-4
 """Errors that differ by a smaller share are of the same fill: tables have six digits."""
+
+CLOSE: Final = 1.5
+"""Factor within which an error to expect counts as right."""
 
 Named = tuple[str, float]
 """An engine and its error."""
@@ -160,12 +163,31 @@ def scan_ratios(found: Mapping[Group, Measured]) -> dict[str, float]:
     return ratios
 
 
-def verdict(cells: Sequence[Cell], by_scan: Mapping[str, float]) -> str:
-    """Return the summary as a list for the page."""
+def expectations(found: Mapping[Group, Measured]) -> list[float]:
+    """Return the error that each scan said to expect, divided by the true one, for each hole filled by `auto`."""
+    rows = (row for measured in found.values() for row in measured.rows if row.engine == AUTO)
+    return [row.rmse_expected / row.rmse for row in rows if isfinite(row.rmse_expected) and row.rmse > 0.0]
+
+
+def verdict(cells: Sequence[Cell], by_scan: Mapping[str, float], expected: Sequence[float]) -> str:
+    """Return the summary as a list for the page.
+
+    Args:
+        cells: errors of engines by scans and holes.
+        by_scan: the default's error in lost slices, divided by that of `linear`.
+        expected: the errors to expect, divided by the true ones.
+    """
     lines = [_ratio_line("the best engine", {_name(cell): cell.to_best for cell in cells})]
     lines.append(_ratio_line("the best engine without weights", {_name(cell): cell.to_plain for cell in cells}))
     if by_scan:
         lines.append(_ratio_line("`linear` in lost slices, by scan", by_scan, (0.02,)))
+    if expected:
+        near = sum(1.0 / CLOSE < ratio < CLOSE for ratio in expected)
+        middle = median(expected)
+        lines.append(
+            f"- **Error to expect, divided by the true one**: median {middle:.2f}; within a factor of {CLOSE:g} "
+            f"in {near} of {len(expected)} holes."
+        )
     return "\n".join(lines)
 
 

@@ -49,6 +49,16 @@ def trained(recipe_path: Path, output: Path, *options: str) -> subprocess.Comple
     return subprocess.run(words, capture_output=True, text=True, check=False, env=environment())
 
 
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a training that nothing disturbed."""
+    folder = tmp_path_factory.mktemp("smoke")
+    done = trained(SMOKE, folder)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return folder
+
+
 def written(folder: Path, **changes: Any) -> Path:
     """Write a tiny recipe and return its path."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -57,10 +67,8 @@ def written(folder: Path, **changes: Any) -> Path:
     return path
 
 
-def test_training_starts_from_the_given_weights(tmp_path: Path) -> None:
-    first = tmp_path / "first"
-    assert trained(SMOKE, first).returncode == 0
-    weights = first / "smoke.safetensors"
+def test_training_starts_from_the_given_weights(smoke: Path, tmp_path: Path) -> None:
+    weights = smoke / "smoke.safetensors"
     again = trained(SMOKE, tmp_path / "again", "--start", str(weights), "--json")
     assert again.returncode == 0
     record = json.loads(Path(json.loads(again.stdout)["record"]).read_text())
@@ -68,12 +76,11 @@ def test_training_starts_from_the_given_weights(tmp_path: Path) -> None:
     assert record["scores"]["validation"] < 1.0
 
 
-def test_a_tiny_learning_rate_keeps_the_initial_weights(tmp_path: Path) -> None:
+def test_a_tiny_learning_rate_keeps_the_initial_weights(smoke: Path, tmp_path: Path) -> None:
     values = yaml.safe_load(SMOKE.read_text())
-    assert trained(SMOKE, tmp_path / "first").returncode == 0
     still = tmp_path / "still.yaml"
     still.write_text(yaml.safe_dump({**values, "loop": {**values["loop"], "steps": 2, "rate": 1e-12}}))
-    first, again = tmp_path / "first" / "smoke.safetensors", tmp_path / "again" / "smoke.safetensors"
+    first, again = smoke / "smoke.safetensors", tmp_path / "again" / "smoke.safetensors"
     assert trained(still, again.parent, "--start", str(first)).returncode == 0
     before, after = load_file(first), load_file(again)
     assert before.keys() == after.keys()
@@ -90,10 +97,7 @@ def killed_after_its_first_checkpoint(output: Path, wait_s: float) -> bool:
     return process.returncode == -signal.SIGKILL and not (output / "smoke.safetensors").exists()
 
 
-def test_a_killed_training_resumes_to_the_same_weights(tmp_path: Path) -> None:
-    done = trained(SMOKE, tmp_path / "undisturbed")
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
+def test_a_killed_training_resumes_to_the_same_weights(smoke: Path, tmp_path: Path) -> None:
     waits = random.uniform(0.0, 0.4), 0.05, 0.0  # noqa: S311 - a moment, not a secret
     tries = [tmp_path / f"killed-{wait_s:.3f}" for wait_s in waits]
     killed = next(
@@ -103,7 +107,7 @@ def test_a_killed_training_resumes_to_the_same_weights(tmp_path: Path) -> None:
     )
     again = trained(SMOKE, killed)
     assert again.returncode == 0, again.stderr
-    first, second = (folder / "smoke.safetensors" for folder in (tmp_path / "undisturbed", killed))
+    first, second = (folder / "smoke.safetensors" for folder in (smoke, killed))
     assert first.read_bytes() == second.read_bytes(), killed.name
 
 

@@ -11,8 +11,10 @@ import numpy as np
 from medpaint.core.crash import described, is_out_of_memory, print_trace
 from medpaint.core.errors import MedpaintError
 from medpaint.core.types import FloatArray, Progress
+from medpaint.core.volume import Volume
 from medpaint.datasets.clean import Clean, read_clean
 from medpaint.datasets.subjects import LeftOut, Subject
+from medpaint.engines.validation import Validation
 from medpaint.evaluation.cost import Cost, measured
 from medpaint.evaluation.hole import EvaluationHole, hole_in
 from medpaint.evaluation.kinds import HoleKind
@@ -45,6 +47,7 @@ class Row:
         mae: in the units of the scan.
         rmse: in the units of the scan.
         rmse_vs_harmonic: `rmse` divided by that of the harmonic engine on the same hole.
+        rmse_expected: what the scan said that `rmse` would be; NaN where it was not asked.
         seam: step across the border relative to the steps next to it.
         seconds: for choosing the engine and for the fill, without loading the engine.
         peak_mb: rise of the process's resident memory during the fill.
@@ -65,6 +68,7 @@ class Row:
     mae: float
     rmse: float
     rmse_vs_harmonic: float
+    rmse_expected: float
     seam: float
     seconds: float
     peak_mb: float
@@ -136,7 +140,8 @@ def score_hole(clean: Clean, kind: HoleKind, number: int, plan: Plan, warm_up: W
         if isinstance(cost, str):
             found[name] = LeftOut(path, f"{what}, {name}", cost)
             continue
-        scores = hole.reference.scores(cost.result)
+        filled, expected = cost.result
+        scores = hole.reference.scores(filled)
         baseline = scores.rmse if name == BASELINE else baseline
         found[name] = Row(
             person=clean.subject.person,
@@ -149,6 +154,7 @@ def score_hole(clean: Clean, kind: HoleKind, number: int, plan: Plan, warm_up: W
             scored_ml=float(np.count_nonzero(hole.reference.scored)) * clean.volume.voxel_ml,
             engine=name,
             rmse_vs_harmonic=scores.rmse / baseline if baseline else np.nan,
+            rmse_expected=expected,
             seconds=cost.seconds,
             peak_mb=cost.peak_mb,
             **asdict(scores),
@@ -161,12 +167,20 @@ def _engines(plan: Plan) -> tuple[str, ...]:
     return tuple(dict.fromkeys((BASELINE, *plan.engines)))
 
 
-def _filled(hole: EvaluationHole, name: str, plan: Plan, warm_up: WarmUp) -> Cost[FloatArray] | str:
-    """Return the intensities of the filled scan, (I, J, K), and what they cost; or why the engine failed."""
+def _filled(hole: EvaluationHole, name: str, plan: Plan, warm_up: WarmUp) -> Cost[tuple[FloatArray, float]] | str:
+    """Return a filled scan, the error to expect of it and what it cost, or why the engine failed.
+
+    The intensities are (I, J, K); the error is NaN where the scan was not asked.
+    """
+    parameters = plan.fill(name)
+
+    def restored() -> tuple[Volume, Validation | None]:
+        chosen = hole.chosen(parameters)
+        return hole.restored(chosen.engine, plan.seed), chosen.validation
+
     try:
-        parameters = plan.fill(name)
         warm_up(hole.suited(parameters))
-        cost = measured(lambda: hole.restored(hole.chosen(parameters).engine, plan.seed))
+        cost = measured(restored)
     except MedpaintError as error:
         return str(error)
     except Exception as error:  # noqa: BLE001 - one engine's failure must not stop the others
@@ -174,4 +188,6 @@ def _filled(hole: EvaluationHole, name: str, plan: Plan, warm_up: WarmUp) -> Cos
             return "the engine needs more memory than there is"
         print_trace(error)
         return f"internal error: {described(error)}"
-    return Cost(cost.result.intensities(), cost.seconds, cost.peak_mb)
+    volume, validation = cost.result
+    expected = np.nan if validation is None else validation.expected_error
+    return Cost((volume.intensities(), expected), cost.seconds, cost.peak_mb)

@@ -25,7 +25,18 @@ __all__ = [
     "write_table",
 ]
 
-SCORES: Final = ("psnr", "ssim", "ssim3d", "mae", "rmse", "rmse_vs_harmonic", "seam", "seconds", "peak_mb")
+SCORES: Final = (
+    "psnr",
+    "ssim",
+    "ssim3d",
+    "mae",
+    "rmse",
+    "rmse_vs_harmonic",
+    "rmse_expected",
+    "seam",
+    "seconds",
+    "peak_mb",
+)
 """Columns of scores, which the summary averages."""
 
 CONFIDENCE: Final = 0.95

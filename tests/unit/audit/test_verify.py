@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -21,14 +22,22 @@ from medpaint.core.errors import InputError, VerificationError
 from medpaint.layouts.plain import Products
 
 
-@pytest.fixture
-def products(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Products:
-    """Return the products in a folder beside the scan; the current folder contains both."""
-    monkeypatch.chdir(tmp_path)
-    scan, mask = save_pair(tmp_path)
-    made = medpaint.restore(scan, mask, output=tmp_path / "out", engine="harmonic").products
+@pytest.fixture(scope="module")
+def restored(tmp_path_factory: pytest.TempPathFactory) -> Products:
+    """Return the products in a folder beside the scan, made once."""
+    folder = tmp_path_factory.mktemp("restored")
+    scan, mask = save_pair(folder)
+    made = medpaint.restore(scan, mask, output=folder / "out", engine="harmonic").products
     assert made is not None
     return made
+
+
+@pytest.fixture
+def products(restored: Products, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Products:
+    """Return a copy of the products in a folder beside the scan; the current folder contains both."""
+    shutil.copytree(restored.record.parents[1], tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return Products.of(tmp_path / "out", "scan", ".nii.gz")
 
 
 def flip(path: Path, voxel: int) -> None:
@@ -137,7 +146,8 @@ def test_a_product_on_another_grid_fails(products: Products) -> None:
 
 
 def test_a_scan_restored_twice_has_a_record_for_each_time(products: Products, tmp_path: Path) -> None:
-    again = medpaint.restore(products.restored, tmp_path / "scan-mask.nii.gz", output=tmp_path / "out").products
+    mask, out = tmp_path / "scan-mask.nii.gz", tmp_path / "out"
+    again = medpaint.restore(products.restored, mask, output=out, engine="nearest").products
     assert again is not None
     assert find_records([again.mask]) == [again.record]
     assert find_records([again.restored]) == [again.record]

@@ -157,14 +157,13 @@ def test_verify_fails_on_a_changed_product(tmp_path: Path, capsys: Captured) -> 
 def test_names_that_are_not_utf8_are_restored_and_escaped_in_the_record(tmp_path: Path) -> None:
     scan, mask = save_pair(tmp_path)
     scan = scan.rename(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.nii.gz"))
-    command = [sys.executable, "-m", "medpaint"]
     flags = ["--mask", str(mask), "--engine=nearest", "--output", str(tmp_path / "out")]
-    done = subprocess.run([*command, "restore", str(scan), *flags], capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr
+    assert main(["restore", str(scan), *flags]) == 0
     (record,) = (tmp_path / "out").glob("*_record.json")
     assert json.loads(record.read_text(encoding="utf-8"))["read"]["path"] == "../caf\\xe9.nii.gz"
     assert main(["verify", str(tmp_path / "out")]) == 0
-    assert subprocess.run([*command, "inspect", str(scan)], capture_output=True, check=False).returncode == 0
+    command = [sys.executable, "-m", "medpaint", "inspect", str(scan)]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 @pytest.mark.parametrize("command", ["ingest", "export", "inpaint"])

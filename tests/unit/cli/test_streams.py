@@ -10,7 +10,12 @@ from pathlib import Path
 import pytest
 from scans import save_pair
 
+from medpaint.cli.main import main
+
 FULL = "No space left on device"
+
+CHECKED = "MEDPAINT check summary.tsv --json"
+"""Prints a line, and imports next to nothing."""
 
 
 def run(line: str, folder: Path, *, buffered: bool = True) -> tuple[int, str]:
@@ -27,22 +32,23 @@ def run(line: str, folder: Path, *, buffered: bool = True) -> tuple[int, str]:
     ("line", "code", "said"),
     [
         ("MEDPAINT engines | head -0", 1, ""),
-        ("MEDPAINT engines 2>&1 | head -0", 1, ""),
-        ("MEDPAINT engines >&-", 0, ""),
         ("MEDPAINT engines >/dev/full", 1, FULL),
-        ("MEDPAINT engines --json >/dev/full", 1, FULL),
-        ("MEDPAINT engines --json >/dev/full 2>/dev/full", 1, ""),
+        (f"{CHECKED} 2>&1 | head -0", 1, ""),
+        (f"{CHECKED} >&-", 0, ""),
+        (f"{CHECKED} >/dev/full", 1, FULL),
+        (f"{CHECKED} >/dev/full 2>/dev/full", 1, ""),
         ("MEDPAINT --help >&-", 0, ""),
-        ("MEDPAINT inspect nowhere --json >/dev/full", 3, "no such path"),
-        ("MEDPAINT inspect nowhere 2>&-", 3, ""),
-        ("MEDPAINT inspect nowhere 2>/dev/full", 3, ""),
-        ("MEDPAINT inspect nowhere 2>&1 | head -0", 3, ""),
+        ("MEDPAINT check nowhere --json >/dev/full", 3, "No such file or directory"),
+        ("MEDPAINT check nowhere 2>&-", 3, ""),
+        ("MEDPAINT check nowhere 2>/dev/full", 3, ""),
+        ("MEDPAINT check nowhere 2>&1 | head -0", 3, ""),
         ("MEDPAINT inspect 2>/dev/full", 2, ""),
     ],
 )
 def test_a_stream_that_takes_nothing_is_no_traceback(
     tmp_path: Path, line: str, code: int, said: str, mode: str
 ) -> None:
+    (tmp_path / "summary.tsv").write_text("scan\tstatus\treason\na\trestored\t\n")
     found, printed = run(line, tmp_path, buffered=mode == "buffered")
     assert found == code
     assert said in printed
@@ -58,36 +64,72 @@ def test_a_scan_is_restored_while_all_streams_are_closed(tmp_path: Path) -> None
     save_pair(tmp_path)
     line = "MEDPAINT restore scan.nii.gz --mask scan-mask.nii.gz --engine nearest >&- 2>&- <&-"
     assert run(line, tmp_path) == (0, "")
-    assert run("MEDPAINT verify restored >/dev/null", tmp_path) == (0, "")
+    assert main(["verify", str(tmp_path / "restored")]) == 0
 
 
 UNCOVERED = "unset COVERAGE_PROCESS_START COVERAGE_PROCESS_CONFIG"
 """Where files may not grow, a process cannot write what it covered, and says so with a trace."""
 
 
+LONG = "n" * 300
+
+
 @pytest.mark.parametrize(
     ("line", "code", "said"),
     [
-        ("MEDPAINT restore scan.nii.gz --detect --output {long}", 1, "File name too long"),
-        ("MEDPAINT restore {long} --detect", 3, "File name too long"),
-        ("MEDPAINT restore scan.nii.gz --mask {long}", 3, "File name too long"),
-        ("MEDPAINT restore scan.nii.gz --detect --name {long}", 2, "a name of at most 128 letters"),
-        ("MEDPAINT inspect {long}", 3, "File name too long"),
-        ("MEDPAINT verify {long}", 1, "File name too long"),
-        ("mkdir gone && cd gone && rmdir ../gone && MEDPAINT restore . --detect", 1, "current folder was deleted"),
-        ("mkdir empty && cd empty && MEDPAINT verify .", 3, "expected a record"),
-        ("{uncovered}; ulimit -f 1; MEDPAINT restore scan.nii.gz --detect --output small", 1, "File too large"),
-        ("MEDPAINT restore scan.nii.gz --detect --output /dev/full", 3, "expected a folder for the products"),
-        ("MEDPAINT restore scan.nii.gz --detect --output scan.nii.gz", 3, "expected a folder for the products"),
-        ("TMPDIR=/nowhere HOME=/nowhere MEDPAINT restore scan.nii.gz --detect --engine unet3d", 0, "nothing"),
+        (f"restore scan.nii.gz --detect --output {LONG}", 1, "File name too long"),
+        (f"restore {LONG} --detect", 3, "File name too long"),
+        (f"restore scan.nii.gz --mask {LONG}", 3, "File name too long"),
+        (f"restore scan.nii.gz --detect --name {LONG}", 2, "a name of at most 128 letters"),
+        (f"inspect {LONG}", 3, "File name too long"),
+        (f"verify {LONG}", 1, "File name too long"),
+        ("verify .", 3, "expected a record"),
+        ("restore scan.nii.gz --detect --output /dev/full", 3, "expected a folder for the products"),
+        ("restore scan.nii.gz --detect --output scan.nii.gz", 3, "expected a folder for the products"),
     ],
 )
-def test_what_the_system_refuses_is_one_line(tmp_path: Path, line: str, code: int, said: str) -> None:
+def test_what_the_system_refuses_is_one_line(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    line: str,
+    code: int,
+    said: str,
+) -> None:
     save_pair(tmp_path)
-    found, printed = run(line.replace("{long}", "n" * 300).replace("{uncovered}", UNCOVERED), tmp_path)
-    assert found == code
-    assert said in printed
-    assert "Traceback" not in printed
-    assert "[Errno" not in printed
-    assert code == 0 or len(printed.splitlines()) == 1
+    monkeypatch.chdir(tmp_path)
+    assert main(line.split()) == code
+    assert_one_line("".join(capfd.readouterr()), said)
+
+
+def test_a_current_folder_that_is_gone_is_said_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert main(["restore", ".", "--detect"]) == 1
+    assert_one_line("".join(capfd.readouterr()), "current folder was deleted")
+
+
+def test_a_file_that_may_not_grow_is_said_in_one_line(tmp_path: Path) -> None:
+    save_pair(tmp_path)
+    line = f"{UNCOVERED}; ulimit -f 1; MEDPAINT restore scan.nii.gz --detect --output small"
+    code, printed = run(line, tmp_path)
+    assert code == 1
+    assert_one_line(printed, "File too large")
     assert not (tmp_path / "small").exists()
+
+
+def test_no_folder_but_that_of_the_products_is_needed(tmp_path: Path) -> None:
+    save_pair(tmp_path)
+    line = "TMPDIR=/nowhere HOME=/nowhere MEDPAINT restore scan.nii.gz --detect --engine unet3d"
+    code, printed = run(line, tmp_path)
+    assert (code, "nothing" in printed, "Traceback" in printed) == (0, True, False)
+
+
+def assert_one_line(printed: str, said: str) -> None:
+    """Assert that a refusal is one line that says so, as the user sees it."""
+    assert said in printed
+    assert "[Errno" not in printed
+    assert len(printed.splitlines()) == 1

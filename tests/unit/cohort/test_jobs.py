@@ -177,33 +177,42 @@ def test_a_failing_scan_removes_what_a_killed_export_left(tmp_path: Path) -> Non
     assert [path.name for path in out.iterdir()] == ["a_record.json"]
 
 
-@pytest.mark.parametrize("step", ["Destination.fill", "Path.replace", "record_failure"])
-def test_a_scan_that_fails_removes_what_its_own_killed_export_left(tmp_path: Path, step: str) -> None:
-    """The export is killed before its products move into place, between two of them, or while it writes."""
-    scan, mask = save_pair(tmp_path)
-    ingest_scan(scan, mask, Parameters(), tmp_path / "a.npz")
-    inpaint_scans([tmp_path / "a.npz"], {"engine": "nearest"}, tmp_path / "fills")
-    killers = {
-        "Destination.fill": "destination.Destination.fill = die",
-        "Path.replace": "move = Path.replace\n"
-        "Path.replace = lambda *a: (move(*a), a[1].name == 'a_mask.nii.gz' and die())",
-        "record_failure": "write.write_record = die",
-    }
-    script = (
-        "import os, sys; from pathlib import Path\n"
-        "from medpaint.cohort.jobs import export_scan; from medpaint.pipeline import destination, write\n"
-        "die = lambda *_: os.kill(os.getpid(), 9)\n"
-        f"{killers[step]}\n"
-        "export_scan(Path(sys.argv[1]), Path(sys.argv[2]), {}, Path(sys.argv[3]), 'a')"
-    )
-    words = [str(scan), str(tmp_path / "fills" / "a.npz"), str(tmp_path / "out")]
-    assert subprocess.run([sys.executable, "-c", script, *words], check=False).returncode == -9
-    assert list((tmp_path / "out").glob(".part.*"))
-    mask.write_bytes(b"nothing")
-    out = through(tmp_path, scan, mask)
-    assert [path.name for path in out.iterdir()] == ["a_record.json"]
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.npz", "fills", "out", mask.name, scan.name]
-    assert [path.name for path in (tmp_path / "fills").iterdir()] == ["a.npz"]
+KILLED = """
+import os, sys
+from pathlib import Path
+from medpaint.cohort.jobs import export_scan
+from medpaint.pipeline import destination, write
+
+die, move = lambda *_: os.kill(os.getpid(), 9), Path.replace
+killers = (
+    lambda: setattr(destination.Destination, "fill", die),
+    lambda: setattr(Path, "replace", lambda *a: (move(*a), a[1].name == "a_mask.nii.gz" and die())),
+    lambda: setattr(write, "write_record", die),
+)
+for kill, folder in zip(killers, map(Path, sys.argv[1:]), strict=True):
+    if not os.fork():
+        kill()
+        export_scan(folder / "scan.nii.gz", folder / "fills" / "a.npz", {}, folder / "out", "a")
+    print(os.WTERMSIG(os.wait()[1]))
+"""
+"""Kills an export before its products move into place, another between two of them, and one while it writes."""
+
+
+def test_a_scan_that_fails_removes_what_its_own_killed_export_left(tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("before", "between", "writing")]
+    for folder in folders:
+        ingest_scan(*save_pair(folder), Parameters(), folder / "a.npz")
+        inpaint_scans([folder / "a.npz"], {"engine": "nearest"}, folder / "fills")
+    done = subprocess.run([sys.executable, "-c", KILLED, *folders], capture_output=True, check=False)
+    assert done.stdout.split() == [b"9", b"9", b"9"], done.stderr
+    for folder in folders:
+        assert list((folder / "out").glob(".part.*"))
+        scan, mask = folder / "scan.nii.gz", folder / "scan-mask.nii.gz"
+        mask.write_bytes(b"nothing")
+        out = through(folder, scan, mask)
+        assert [path.name for path in out.iterdir()] == ["a_record.json"]
+        assert sorted(path.name for path in folder.iterdir()) == ["a.npz", "fills", "out", mask.name, scan.name]
+        assert [path.name for path in (folder / "fills").iterdir()] == ["a.npz"]
 
 
 def test_a_scan_that_changes_between_jobs_fails(tmp_path: Path) -> None:

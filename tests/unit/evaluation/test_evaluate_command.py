@@ -130,6 +130,6 @@ def test_wrong_calls_are_refused(clean: Path, tmp_path: Path, words: tuple[str, 
 
 def test_hole_of_a_changed_scan_is_not_made_again(clean: Path) -> None:
     plan = Plan(("nearest",), hole_kinds(["blob:1"]))
-    row = Row("sub-07", "sub-07_T1w", "old hash", "blob", "1 ml", 0, 1.0, 1.0, "nearest", *[1.0] * 9)
+    row = Row("sub-07", "sub-07_T1w", "old hash", "blob", "1 ml", 0, 1.0, 1.0, "nearest", *[1.0] * 10)
     with pytest.raises(InputError, match="sub-07_T1w"):
         hole_of(row, [Subject.of(clean)], plan)

@@ -75,6 +75,15 @@ def test_errors_are_those_in_the_hole(clean: Path) -> None:
     assert not np.array_equal(made.damaged.data[mask], phantom()[mask])
 
 
+def test_the_error_to_expect_is_what_the_scan_says(clean: Path) -> None:
+    asked, named = rows_of(list(evaluate([Subject.of(clean)], replace(ONE, engines=("auto", "nearest")))))
+    made = hole_of(asked, [Subject.of(clean)], ONE)
+    validation = made.chosen(ONE.fill("auto")).validation
+    assert validation is not None
+    assert asked.rmse_expected == validation.expected_error
+    assert math.isnan(named.rmse_expected)
+
+
 def test_error_relative_to_harmonic_needs_no_harmonic_in_the_plan(clean: Path) -> None:
     nearest, harmonic = rows_of(list(evaluate([Subject.of(clean)], replace(ONE, engines=("nearest", "harmonic")))))
     assert harmonic.rmse_vs_harmonic == 1.0

@@ -388,7 +388,7 @@ def test_an_option_of_the_wrong_type_is_named(options: dict[str, Any], said: str
 
 def twice(folder: Path) -> None:
     for _ in range(2):
-        medpaint.restore(*save_pair(folder), output=folder / "out")
+        medpaint.restore(*save_pair(folder), output=folder / "out", engine="nearest")
 
 
 def time_series(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,15 @@ def test_cases_are_made_once_and_reused_by_longer_trainings(wanted: Recipe, tmp_
     assert {path: path.stat().st_mtime_ns for path in longer["training"].files[:1]} == times
 
 
+@pytest.fixture
+def in_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make cases in threads of this process: a process of its own takes a second to start."""
+    monkeypatch.setattr(
+        "medpaint.training.bank.ProcessPoolExecutor", lambda workers, *_: ThreadPoolExecutor(workers)
+    )
+
+
+@pytest.mark.usefixtures("in_threads")
 def test_a_changed_scan_gets_new_cases(wanted: Recipe, tmp_path: Path) -> None:
     before, _ = filled(wanted, tmp_path, tmp_path / "pairs")
     save(whole().truth + np.float32(1), tmp_path / "sub-t.nii.gz", np.eye(4))
@@ -57,6 +67,7 @@ def test_a_changed_scan_gets_new_cases(wanted: Recipe, tmp_path: Path) -> None:
     assert not set(before["training"].files) & set(after["training"].files)
 
 
+@pytest.mark.usefixtures("in_threads")
 def test_a_part_whose_cases_all_fail_is_refused(wanted: Recipe, tmp_path: Path) -> None:
     flat = np.zeros((20, 20, 20), np.float32)
     flat[9:11, 9:11, 9:11] = [[[1, 2], [3, 4]], [[1, 2], [3, 4]]]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import pairwise
 from math import ceil
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from medpaint.engines.learned.networks.names import NETWORKS
 from medpaint.engines.learned.tiles import tile_weights, tiles
@@ -20,6 +21,9 @@ __all__ = ["outputs_of"]
 
 _AT_ONCE: Final = {2: 8, 3: 4}
 """Number of windows in a batch, which one thread computes, by the number of axes of the network."""
+
+_Place: TypeAlias = tuple[Any, ...]
+"""A window of a batch: number in the batch, then its part along each axis."""
 
 _STRIP: Final = 120_000
 """Approximate largest number of voxels of a plane that are computed at once."""
@@ -66,15 +70,14 @@ def _windowed(loaded: Loaded, batch: Tensor, hole: int) -> Tensor:
     edge, ndim = loaded.facts.size, batch.ndim - 2
     padded = _padded(batch, [edge] * ndim)
     importance = tile_weights(ndim, edge)
-    places: list[tuple[Any, ...]] = [
+    places: list[_Place] = [
         (number, *place)
         for number in range(len(padded))
         for place in tiles(tuple(padded.shape[2:]), edge)
         if bool(padded[number, hole][place].any())
     ]
     total, weight = torch.zeros_like(padded[:, :1]), torch.zeros_like(padded[:, :1])
-    at_once = _AT_ONCE[ndim]
-    parts = [places[first : first + at_once] for first in range(0, len(places), at_once)]
+    parts = _even_parts(places, _AT_ONCE[ndim])
     seen = (torch.stack([padded[(one[0], slice(None), *one[1:])] for one in part]) for part in parts)
     for part, outputs in zip(parts, _run(loaded, seen), strict=True):
         for one, output in zip(part, outputs, strict=True):
@@ -82,6 +85,16 @@ def _windowed(loaded: Loaded, batch: Tensor, hole: int) -> Tensor:
             weight[(one[0], slice(None), *one[1:])] += importance
     whole: Tensor = total / weight.clamp_min(1e-9)
     return whole[(slice(None), slice(None), *(slice(0, size) for size in batch.shape[2:]))]
+
+
+def _even_parts(places: list[_Place], most: int) -> list[list[_Place]]:
+    """Divide places into parts of at most `most`, of one only if there is only one.
+
+    In 3D, torch computes a batch of one without oneDNN, which takes as long as a batch of four with it.
+    """
+    count = ceil(len(places) / most)
+    ends = [len(places) * number // count for number in range(count + 1)] if count else []
+    return [places[first:end] for first, end in pairwise(ends)]
 
 
 def _padded(batch: Tensor, size: list[int]) -> Tensor:

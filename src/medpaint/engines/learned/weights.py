@@ -196,8 +196,7 @@ def _built(facts: WeightsFacts, tensors: dict[str, Any], path: Path, device: str
         raise UnreadableError(message) from error
     layout = torch.channels_last_3d if network.architecture.ndim == 3 else torch.channels_last
     try:
-        if device.startswith("cuda"):
-            network.to(memory_format=layout)  # type: ignore[call-overload]  # torch's types know 2D layouts only
+        network.to(memory_format=layout)  # type: ignore[call-overload]  # torch's types know 2D layouts only
         return network.to(device).eval()
     except (RuntimeError, AssertionError) as error:
         message = f"expected a device that this machine has, got {device}; use cpu: {str(error).splitlines()[0]}"

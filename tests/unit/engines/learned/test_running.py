@@ -44,3 +44,10 @@ def test_a_body_that_fills_the_scan_is_the_whole_scan() -> None:
     values = np.full((20, 20, 20), 5.0, np.float32)
     whole = (slice(0, 20),) * 3
     assert body_in(values, np.ones(values.shape, dtype=bool), (1.0, 1.0, 1.0), None) == whole
+
+
+@pytest.mark.parametrize(("count", "sizes"), [(0, []), (1, [1]), (4, [4]), (5, [2, 3]), (9, [3, 3, 3])])
+def test_windows_are_computed_in_even_batches(count: int, sizes: list[int]) -> None:
+    parts = running._even_parts([(number,) for number in range(count)], 4)
+    assert [len(part) for part in parts] == sizes
+    assert [one for part in parts for one in part] == [(number,) for number in range(count)]

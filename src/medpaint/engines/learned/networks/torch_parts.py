@@ -39,7 +39,10 @@ class TorchParts:
         """Return a residual unit; see `Parts`."""
         counts = (before, *(after,) * convolutions)
         steps = [
-            _named(conv=_convolution(ndim, *pair), adn=_named(A=nn.ReLU()) if number < convolutions else None)
+            _named(
+                conv=_convolution(ndim, *pair),
+                adn=_named(A=nn.ReLU(inplace=True)) if number < convolutions else None,
+            )
             for number, pair in enumerate(pairwise(counts), 1)
         ]
         return _ResidualUnit(steps, _shortcut(ndim, before, after, stride=1))
@@ -61,7 +64,8 @@ class _ResidualUnit(nn.Module):
     def forward(self, shown: Tensor) -> Tensor:
         """Return the sum, (B, before, ...) to (B, after, ...)."""
         shortcut = self.residual(shown)
-        total: Tensor = self.conv(shown) + shortcut
+        total: Tensor = self.conv(shown)
+        total += shortcut  # in place: a copy is as large as all that the convolution writes
         return total
 
 

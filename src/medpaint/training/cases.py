@@ -22,7 +22,7 @@ from medpaint.training.recipe import Holes, Pairs, Recipe
 from medpaint.training.scans import Part, Scan, Whole, read_whole
 from medpaint.training.variation import varied
 
-__all__ = ["Case", "make_case"]
+__all__ = ["Case", "damaged", "make_case"]
 
 _TRIES: Final = 8
 """Number of times that a scan and holes are drawn for one case before it fails."""
@@ -79,7 +79,7 @@ def make_case(
             whole = read_whole(scan, data, seed=int(rng.integers(2**31)))
             if recipe.pairs.varied and rng.random() < recipe.pairs.varied:
                 whole = varied(whole, seed=int(rng.integers(2**31)))
-            mask = _damaged(whole, holes, shapes, rng)
+            mask = damaged(whole, holes, shapes, rng)
             axis = _axis(mask, whole, recipe.network.kind)
         except (MedpaintError, OSError) as error:
             reason = str(error)
@@ -114,8 +114,14 @@ def _drawn_scan(scans: Sequence[Scan], rng: np.random.Generator) -> Scan:
     return own[int(rng.integers(len(own)))]
 
 
-def _damaged(whole: Whole, holes: Holes, shapes: Sequence[LesionShape], rng: np.random.Generator) -> Mask:
+def damaged(whole: Whole, holes: Holes, shapes: Sequence[LesionShape], rng: np.random.Generator) -> Mask:
     """Return the mask of a random number of holes, (I, J, K).
+
+    Args:
+        whole: the scan.
+        holes: their kind, sizes and number.
+        shapes: lesions for the kind ``lesion``.
+        rng: draws them.
 
     Raises:
         InputError: they do not fit.

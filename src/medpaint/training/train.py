@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -27,7 +27,7 @@ from medpaint.training.scans import Scan, Skipped, find_scans
 if TYPE_CHECKING:
     from medpaint.training.loop import Trainer
 
-__all__ = ["Paired", "Trained", "pair", "train"]
+__all__ = ["Paired", "Trained", "facts_of", "pair", "train"]
 
 _SCALARS: Final = 10
 """Number of steps between logged values of the loss."""
@@ -257,6 +257,29 @@ def _pace(step: int, done: float, seconds: float) -> str:
     return f"step {step}, {step / max(seconds, 1e-9):.1f}/s, {minutes}:{rest:02d} left"
 
 
+def facts_of(recipe: Recipe, steps: int, scores: Mapping[str, float]) -> WeightsFacts:
+    """Return the metadata of the weights of a training.
+
+    Args:
+        recipe: the training.
+        steps: number of steps after which they validated.
+        scores: their errors relative to that of the first fill.
+    """
+    return WeightsFacts(
+        network=recipe.network.kind,
+        channels=recipe.network.channels,
+        units=recipe.network.units,
+        blocks=recipe.network.blocks,
+        inputs=input_channels(recipe.network.kind),
+        size=recipe.loop.crop or recipe.pairs.size,
+        recipe=recipe.name,
+        recipe_sha256=recipe.sha256,
+        steps=steps,
+        start=recipe.pairs.start,
+        scores={name: round(value, 4) for name, value in scores.items()},
+    )
+
+
 def _written(
     recipe: Recipe,
     trainer: Trainer,
@@ -266,19 +289,7 @@ def _written(
     start_sha256: str,
 ) -> Trained:
     """Write the weights and the record of how they were made."""
-    facts = WeightsFacts(
-        network=recipe.network.kind,
-        channels=recipe.network.channels,
-        units=recipe.network.units,
-        blocks=recipe.network.blocks,
-        inputs=input_channels(recipe.network.kind),
-        size=recipe.loop.crop or recipe.pairs.size,
-        recipe=recipe.name,
-        recipe_sha256=recipe.sha256,
-        steps=trainer.best_step,
-        start=recipe.pairs.start,
-        scores={name: round(value, 4) for name, value in trainer.best_scores.items()},
-    )
+    facts = facts_of(recipe, trainer.best_step, trainer.best_scores)
     weights, record = output / f"{recipe.name}.safetensors", output / f"{recipe.name}.json"
     with replacing(weights) as part:
         digest = save_weights(trainer.network, facts, part)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from math import ceil
 from threading import Lock
 from typing import Final, final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt, gaussian_filter
+from scipy.ndimage import distance_transform_edt, find_objects, gaussian_filter
 from threadpoolctl import ThreadpoolController
 
 from medpaint.core.geometry import blur_widths
@@ -17,8 +18,9 @@ from medpaint.core.types import FloatArray, Mask, Spacing, Window
 from medpaint.engines.base import Fill, Hole, Known
 from medpaint.engines.classical.biharmonic import fill_biharmonic
 from medpaint.engines.exemplar.detail import Block, Detail, Pace, divided
-from medpaint.engines.exemplar.places import Scene, View, exemplars, surroundings
+from medpaint.engines.exemplar.places import exemplars
 from medpaint.engines.exemplar.regression import predicted
+from medpaint.engines.exemplar.scene import Scene, View, surroundings
 from medpaint.engines.exemplar.symmetry import Symmetry, symmetry_of
 from medpaint.engines.images import Image, Overlaid, values_at
 from medpaint.engines.windows import windows
@@ -33,6 +35,9 @@ _SEAMS_MM: Final = (2.0, 5.0)
 
 _SMOOTHED_MM: Final = 1.0
 """Standard deviation of that smoothing."""
+
+_BLUR_REACH: Final = 4.0
+"""Reach of that smoothing in standard deviations."""
 
 _FEWEST_EXEMPLARS: Final = 200
 """Exemplars below which a block is left to the smooth fill."""
@@ -151,7 +156,7 @@ def expected_seconds(mask: Mask, spacing_mm: Spacing, pace: Pace = "thorough") -
     """
     total = 0.0
     for window in windows(mask, spacing_mm, _SEEN_MM):
-        depth_mm = distance_transform_edt(mask[window], sampling=spacing_mm)
+        depth_mm = _depths(mask[window], spacing_mm)
         trusted = mask[window] & (depth_mm < _TRUSTED_MM)
         found = divided(trusted, spacing_mm, pace, deepest_mm=float(depth_mm.max()))
         if found is None:
@@ -176,7 +181,7 @@ def _scene(values: Image, known: Known, window: Window, symmetry: Symmetry | Non
 
 def _correction(scene: Scene, hole: Mask, pace: Pace, seeds: tuple[int, ...]) -> tuple[FloatArray, Mask]:
     """Return what to add to the smooth fill in the first view, and where anything was learned, both (I, J, K)."""
-    depth_mm = distance_transform_edt(hole, sampling=scene.spacing_mm)
+    depth_mm = _depths(hole, scene.spacing_mm)
     trusted = hole & (depth_mm < _TRUSTED_MM)
     found = divided(trusted, scene.spacing_mm, pace, deepest_mm=float(depth_mm.max()))
     total, count = np.zeros(hole.shape, np.float32), np.zeros(hole.shape, np.float32)
@@ -214,19 +219,42 @@ def _expected(scene: Scene, detail: Detail, block: Block, rng: np.random.Generat
     if np.ptp(query) == 0.0:
         return None
     samples = exemplars(scene, detail, around, block, rng)
-    if len(samples) < _FEWEST_EXEMPLARS:
+    found = samples.shape[1]
+    if found < _FEWEST_EXEMPLARS:
         return None
-    count = min(len(query), len(samples) // _EXEMPLARS_EACH)
-    samples = np.delete(samples, np.s_[count : len(query)], axis=1)
+    count = min(len(query), found // _EXEMPLARS_EACH)
+    if count < len(query):
+        samples = np.delete(samples, np.s_[count : len(query)], axis=0)
     return predicted(samples, query[:count], distance_mm[:count])
 
 
 def _blended(correction: FloatArray, depth_mm: FloatArray, spacing_mm: Spacing) -> FloatArray:
     """Return a correction of the smooth fill, (I, J, K), reduced where it is trusted less."""
+    widths = blur_widths(_SMOOTHED_MM, spacing_mm, correction.shape)
+    box = _box(depth_mm > 0.0, [ceil(_BLUR_REACH * width) + 1 for width in widths])
+    depth_mm, blended = depth_mm[box], np.zeros_like(correction)
     start, end = _SEAMS_MM
     rim_mm = min(*spacing_mm, 0.5 * _TRUSTED_MM)
-    smoothed = gaussian_filter(correction, blur_widths(_SMOOTHED_MM, spacing_mm, correction.shape))
+    smoothed = gaussian_filter(correction[box], widths, truncate=_BLUR_REACH)
     share = np.clip((depth_mm - start) / (end - start), 0.0, 1.0)
     trust = np.clip((_TRUSTED_MM - depth_mm) / (_TRUSTED_MM - rim_mm), 0.0, 1.0) * (depth_mm > 0.0)
-    blended: FloatArray = (trust * (correction + share * (smoothed - correction))).astype(correction.dtype)
+    blended[box] = trust * (correction[box] + share * (smoothed - correction[box]))
     return blended
+
+
+def _depths(hole: Mask, spacing_mm: Spacing) -> FloatArray:
+    """Return the distance in mm from each voxel of a hole to the nearest one outside; 0 there, (I, J, K)."""
+    depths, box = np.zeros(hole.shape), _box(hole, [1, 1, 1])
+    depths[box] = distance_transform_edt(hole[box], sampling=spacing_mm)
+    return depths
+
+
+def _box(hole: Mask, margins: list[int]) -> Window:
+    """Return the box around a hole, (I, J, K), with margins in voxels; everything if there is no hole."""
+    whole = tuple(slice(0, size) for size in hole.shape)
+    found = find_objects(hole.view(np.uint8))[0] if hole.any() else whole
+    i, j, k = (
+        slice(max(0, part.start - margin), min(size, part.stop + margin))
+        for part, margin, size in zip(found, margins, hole.shape, strict=True)
+    )
+    return i, j, k

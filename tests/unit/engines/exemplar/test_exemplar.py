@@ -13,8 +13,8 @@ from medpaint.engines.base import Engine, Hole
 from medpaint.engines.classical.biharmonic import Biharmonic
 from medpaint.engines.exemplar.detail import LADDERS
 from medpaint.engines.exemplar.engine import Exemplar, expected_seconds
-from medpaint.engines.exemplar.places import Scene, View, surroundings
 from medpaint.engines.exemplar.regression import predicted
+from medpaint.engines.exemplar.scene import Scene, View, surroundings
 from medpaint.metrics import rmse
 
 ISOTROPIC: Spacing = (1.0, 1.0, 1.0)
@@ -130,7 +130,7 @@ def test_regression_finds_a_linear_law() -> None:
     inputs = rng.standard_normal((2000, 6)).astype(np.float32)
     law = rng.standard_normal((6, 3)).astype(np.float32)
     query = inputs[0] * np.float32(0.9)
-    guess = predicted(np.concatenate([inputs, inputs @ law], axis=1), query, np.ones(6, np.float32))
+    guess = predicted(np.concatenate([inputs, inputs @ law], axis=1).T.copy(), query, np.ones(6, np.float32))
     np.testing.assert_allclose(guess, query @ law, atol=0.02)
 
 

@@ -10,9 +10,10 @@ from typing import Final, final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt, find_objects, gaussian_filter
+from scipy.ndimage import distance_transform_edt, gaussian_filter
 from threadpoolctl import ThreadpoolController
 
+from medpaint.core.boxes import bounding_box, grown, whole
 from medpaint.core.geometry import blur_widths
 from medpaint.core.types import FloatArray, Mask, Spacing, Window
 from medpaint.engines.base import Fill, Hole, Known
@@ -231,7 +232,8 @@ def _expected(scene: Scene, detail: Detail, block: Block, rng: np.random.Generat
 def _blended(correction: FloatArray, depth_mm: FloatArray, spacing_mm: Spacing) -> FloatArray:
     """Return a correction of the smooth fill, (I, J, K), reduced where it is trusted less."""
     widths = blur_widths(_SMOOTHED_MM, spacing_mm, correction.shape)
-    box = _box(depth_mm > 0.0, [ceil(_BLUR_REACH * width) + 1 for width in widths])
+    i, j, k = (ceil(_BLUR_REACH * width) + 1 for width in widths)
+    box = _around(depth_mm > 0.0, (i, j, k))
     depth_mm, blended = depth_mm[box], np.zeros_like(correction)
     start, end = _SEAMS_MM
     rim_mm = min(*spacing_mm, 0.5 * _TRUSTED_MM)
@@ -244,17 +246,11 @@ def _blended(correction: FloatArray, depth_mm: FloatArray, spacing_mm: Spacing) 
 
 def _depths(hole: Mask, spacing_mm: Spacing) -> FloatArray:
     """Return the distance in mm from each voxel of a hole to the nearest one outside; 0 there, (I, J, K)."""
-    depths, box = np.zeros(hole.shape), _box(hole, [1, 1, 1])
+    depths, box = np.zeros(hole.shape), _around(hole, (1, 1, 1))
     depths[box] = distance_transform_edt(hole[box], sampling=spacing_mm)
     return depths
 
 
-def _box(hole: Mask, margins: list[int]) -> Window:
-    """Return the box around a hole, (I, J, K), with margins in voxels; everything if there is no hole."""
-    whole = tuple(slice(0, size) for size in hole.shape)
-    found = find_objects(hole.view(np.uint8))[0] if hole.any() else whole
-    i, j, k = (
-        slice(max(0, part.start - margin), min(size, part.stop + margin))
-        for part, margin, size in zip(found, margins, hole.shape, strict=True)
-    )
-    return i, j, k
+def _around(hole: Mask, margin: tuple[int, int, int]) -> Window:
+    """Return the box around a hole, (I, J, K), with a margin in voxels; everything if there is no hole."""
+    return grown(bounding_box(hole) or whole(hole.shape), margin, hole.shape)

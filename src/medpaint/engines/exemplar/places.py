@@ -79,7 +79,9 @@ def exemplars(
     squares += _squares(scene, places, query[few:more])
     places = places[_most_similar(scene, places, squares, query, _STAGES, detail.kept)]
     samples = np.empty((len(steps), len(places)), np.float32)
-    _read(scene, places, steps, samples)
+    first, views = _shifted(scene, places, steps)
+    for view, row in zip(views, samples, strict=True):
+        view.take(first, out=row, mode="wrap")
     return samples
 
 
@@ -170,25 +172,23 @@ def _known_in_box(scene: Scene, at: Flat, voxels: Places) -> tuple[NDArray[np.in
 def _squares(scene: Scene, places: Flat, query: _Query) -> NDArray[np.float32]:
     """Return the sum of the squared differences from the query at each place, (P,)."""
     squares, values = np.zeros((2, len(places)), np.float32)
-    for step, wanted in zip(query.steps, query.values, strict=True):
-        _read(scene, places, step[np.newaxis], values[np.newaxis])
+    first, views = _shifted(scene, places, query.steps)
+    for view, wanted in zip(views, query.values, strict=True):
+        view.take(first, out=values, mode="wrap")
         values -= wanted
         values *= values
         squares += values
     return squares
 
 
-def _read(scene: Scene, places: Flat, steps: Flat, into: NDArray[np.float32]) -> None:
-    """Read the values at some steps from each place, (F, P).
+def _shifted(scene: Scene, places: Flat, steps: Flat) -> tuple[Flat, list[NDArray[np.float32]]]:
+    """Return indices, (P,), and a view of the values for each step, which has there what is a step from a place.
 
-    All are within the scene; to wrap the others around is merely the fastest way of reading.
+    So no step has to be added to all places. All indices are within the views; to read with the mode "wrap" is
+    merely the fastest.
     """
-    if not into.size:
-        return
-    values, lowest = scene.values.ravel(), int(steps.min())
-    places = places + lowest
-    for step, row in zip((steps - lowest).tolist(), into, strict=True):
-        values[step:].take(places, out=row, mode="wrap")
+    values, lowest = scene.values.ravel(), int(steps.min(initial=0))
+    return places + lowest, [values[step:] for step in (steps - lowest).tolist()]
 
 
 def _most_similar(

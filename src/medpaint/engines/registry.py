@@ -66,7 +66,7 @@ ENGINES: Final[Mapping[str, EngineInfo]] = MappingProxyType(
             ndim=3,
             summary="regression on similar places in the same scan, in 3D: no weights, slower",
             draws=True,
-            revision=2,
+            revision=3,
         ),
         "unet3d": EngineInfo(
             target="medpaint.engines.learned.engine:unet3d",

@@ -36,19 +36,28 @@ class Symmetry:
 
     def other_side(self, image: Image, known: Mask | Known, window: Window) -> tuple[FloatArray, Mask]:
         """Return the mirror image in a window, and where it is known; both of the window's shape."""
+        inner, outer = self._places(window, image.shape)
         values = np.zeros([part.stop - part.start for part in window], dtype=image.dtype)
-        there = np.zeros(values.shape, dtype=bool)
+        values[inner] = np.flip(image[outer], self.axis)
+        return values, self.mirrored(known, window)
+
+    def mirrored(self, mask: Mask | Known, window: Window) -> Mask:
+        """Return the mirror image of a mask in a window, of its shape; False where that lies outside the scan."""
+        inner, outer = self._places(window, mask.shape)
+        there = np.zeros([part.stop - part.start for part in window], dtype=bool)
+        there[inner] = np.flip(mask[outer], self.axis)
+        return there
+
+    def _places(self, window: Window, shape: tuple[int, ...]) -> tuple[Window, Window]:
+        """Return which part of a window corresponds to which part of the scan, before that is flipped."""
         inner, outer = [], []
-        for part, step, size in zip(window, self.shift, image.shape, strict=True):
+        for part, step, size in zip(window, self.shift, shape, strict=True):
             first, last = max(part.start + step, 0), min(part.stop + step, size)
             outer.append(slice(first, max(first, last)))
             inner.append(slice(first - part.start - step, max(first, last) - part.start - step))
         far = outer[self.axis]
-        outer[self.axis] = slice(image.shape[self.axis] - far.stop, image.shape[self.axis] - far.start)
-        place: Window = (outer[0], outer[1], outer[2])
-        values[tuple(inner)] = np.flip(image[place], self.axis)
-        there[tuple(inner)] = np.flip(known[place], self.axis)
-        return values, there
+        outer[self.axis] = slice(shape[self.axis] - far.stop, shape[self.axis] - far.start)
+        return (inner[0], inner[1], inner[2]), (outer[0], outer[1], outer[2])
 
 
 def symmetry_of(image: Image, spacing_mm: Spacing) -> Symmetry | None:

@@ -6,7 +6,8 @@ from typing import Final
 
 import numpy as np
 
-from medpaint.core.types import Mask, Window
+from medpaint.core.boxes import whole
+from medpaint.core.types import Mask
 from medpaint.core.volume import Volume
 from medpaint.engines.exemplar.symmetry import Symmetry, symmetry_of
 
@@ -28,26 +29,25 @@ def other_side_too(volume: Volume, unknown: Mask, lost: Mask, hidden: Mask) -> M
         lost: the holes, (I, J, K).
         hidden: their copies, (I, J, K).
     """
-    image = volume.intensities()
-    known = np.isfinite(image) & ~unknown
-    if not known.any() or not lost.any():
-        return None
-    image = np.ldexp(image, -int(np.frexp(np.abs(image[known]).max())[1]))
-    image[~known] = image[known].mean()
-    symmetry = symmetry_of(image, volume.spacing_mm)
+    symmetry = _symmetry(volume, unknown) if lost.any() else None
     if symmetry is None:
         return None
-    share = 1.0 - float(_mirrored(symmetry, known)[lost].mean())
+    share = 1.0 - float(symmetry.mirrored(~unknown, whole(lost.shape))[lost].mean())
     if share <= _LITTLE:
         return None
     part = np.zeros_like(hidden)
     place = np.nonzero(hidden)
     nearest = np.argsort(place[symmetry.axis], kind="stable")[: round(share * len(place[0]))]
     part[tuple(index[nearest] for index in place)] = True
-    return _mirrored(symmetry, part) & ~hidden
+    return symmetry.mirrored(part, whole(part.shape)) & ~hidden
 
 
-def _mirrored(symmetry: Symmetry, mask: Mask) -> Mask:
-    """Return the other side of a mask, (I, J, K); False where that lies outside the scan."""
-    whole: Window = (slice(0, mask.shape[0]), slice(0, mask.shape[1]), slice(0, mask.shape[2]))
-    return symmetry.other_side(mask.astype(np.float32), mask, whole)[1]
+def _symmetry(volume: Volume, unknown: Mask) -> Symmetry | None:
+    """Return how a crop maps onto its mirror image, its unknown voxels as bright as the others on average."""
+    image = volume.intensities()
+    known = np.isfinite(image) & ~unknown
+    if not known.any():
+        return None
+    np.ldexp(image, -int(np.frexp(np.abs(image[known]).max())[1]), out=image)
+    image[~known] = image[known].mean()
+    return symmetry_of(image, volume.spacing_mm)

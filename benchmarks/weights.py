@@ -29,7 +29,7 @@ from medpaint.engines.registry import load_engine
 from medpaint.training.cases import damaged
 from medpaint.training.recipe import Recipe, read_recipe
 from medpaint.training.scans import Scan, Whole, find_scans, read_whole
-from medpaint.training.train import facts_of
+from medpaint.training.train import facts_of, network_of
 
 Errors = dict[str, dict[str, list[float]]]
 """Relative errors by what they are of and by person."""
@@ -70,20 +70,11 @@ def _exported(folder: Path, path: Path) -> Path:
     """Write the weights that validated best in a training, which may still run, and return their file."""
     import torch
 
-    from medpaint.engines.learned.networks.build import built
-    from medpaint.engines.learned.tensors import input_channels
     from medpaint.engines.learned.weights import save_weights
 
     recipe = Recipe.model_validate_json((folder / "recipe.json").read_bytes())
     state = torch.load(folder / "checkpoint.pt", map_location="cpu", weights_only=True)
-    shape = recipe.network
-    network = built(
-        shape.kind,
-        inputs=input_channels(shape.kind),
-        channels=shape.channels,
-        units=shape.units,
-        blocks=shape.blocks,
-    )
+    network = network_of(recipe)
     network.load_state_dict(state["best_weights"])
     print(f"{folder}: best {state['best']:.4f} at step {state['best_step']} of {state['step']}", flush=True)
     save_weights(network, facts_of(recipe, state["best_step"], state["best_scores"]), path)

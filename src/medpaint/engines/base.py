@@ -27,7 +27,7 @@ class Known:
 
     Attributes:
         mask: True = fill, (I, J, K).
-        void: True = outside the image, (I, J, K); None if there is none.
+        void: True = outside the image, (I, J, K); None if the image is everywhere.
     """
 
     mask: Mask

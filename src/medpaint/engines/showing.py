@@ -91,7 +91,7 @@ class _Seen:
         crop: the stored values.
         turn: how they are turned.
         unknown: 0 in these voxels, (I, J, K).
-        void: the lowest intensity in those that are not unknown too, (I, J, K); None if there are none.
+        void: the lowest intensity in those that are not unknown too, (I, J, K), or None.
         lowest: that intensity.
         exponent: the intensities are divided by 2 to this power.
     """
@@ -133,7 +133,7 @@ class _Outside:
     """What a crop has outside a mask.
 
     Attributes:
-        void: True = neither masked nor known, (I, J, K); None if there is none.
+        void: True = neither masked nor known, (I, J, K); None if every voxel is one or the other.
         lowest: smallest known intensity.
         highest: largest.
     """

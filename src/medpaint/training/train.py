@@ -25,9 +25,10 @@ from medpaint.training.recipe import Recipe
 from medpaint.training.scans import Scan, Skipped, find_scans
 
 if TYPE_CHECKING:
+    from medpaint.engines.learned.networks.base import CorrectionNetwork
     from medpaint.training.loop import Trainer
 
-__all__ = ["Paired", "Trained", "facts_of", "pair", "train"]
+__all__ = ["Paired", "Trained", "facts_of", "network_of", "pair", "train"]
 
 _SCALARS: Final = 10
 """Number of steps between logged values of the loss."""
@@ -217,21 +218,13 @@ def _learn(
     from lightning_fabric import Fabric, seed_everything
     from torch.utils.tensorboard import SummaryWriter
 
-    from medpaint.engines.learned.networks.build import built
     from medpaint.training.loop import Trainer
 
     with _quiet():
         fabric = Fabric(accelerator=accelerator, devices=devices, precision=recipe.loop.precision)
         fabric.launch()
     seed_everything(recipe.seed, verbose=False)
-    shape = recipe.network
-    network = built(
-        shape.kind,
-        inputs=input_channels(shape.kind),
-        channels=shape.channels,
-        units=shape.units,
-        blocks=shape.blocks,
-    )
+    network = network_of(recipe)
     if first is not None:
         network.load_state_dict(first.network.state_dict())
     trainer = Trainer(recipe, banks, fabric, output, network)
@@ -255,6 +248,20 @@ def _pace(step: int, done: float, seconds: float) -> str:
     left = seconds * (1.0 - done) / done if done else 0.0
     minutes, rest = divmod(round(left), 60)
     return f"step {step}, {step / max(seconds, 1e-9):.1f}/s, {minutes}:{rest:02d} left"
+
+
+def network_of(recipe: Recipe) -> CorrectionNetwork:
+    """Return the network of a recipe, with random weights."""
+    from medpaint.engines.learned.networks.build import built
+
+    shape = recipe.network
+    return built(
+        shape.kind,
+        inputs=input_channels(shape.kind),
+        channels=shape.channels,
+        units=shape.units,
+        blocks=shape.blocks,
+    )
 
 
 def facts_of(recipe: Recipe, steps: int, scores: Mapping[str, float]) -> WeightsFacts:

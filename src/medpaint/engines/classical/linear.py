@@ -46,7 +46,7 @@ def interpolated(image: Image, mask: Mask, void: Mask | None) -> tuple[FloatArra
     Args:
         image: intensities, (I, J, K).
         mask: True = fill, (I, J, K).
-        void: True = outside the image, (I, J, K); None if there is none.
+        void: True = outside the image, (I, J, K); None if the image is everywhere.
     """
     filled, rest = np.array(image), mask.copy()
     for axis in gap_axes(mask, void):

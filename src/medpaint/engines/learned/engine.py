@@ -130,5 +130,5 @@ def unet2d(
 
 
 def resnet2d(*, weights: str | Path | None = None, flips: bool = False, device: str = "cpu") -> Learned:
-    """Return the engine of the network for lost slices, which starts from the smooth fill; see `Learned`."""
+    """Return the engine of the network for lost slices; see `Learned`."""
     return Learned("resnet2d", Path(weights) if weights else None, None, flips, device)

@@ -26,7 +26,7 @@ __all__ = ["BatchWildcards", "Plan", "ScanWildcards", "flags", "make_plan"]
 
 _INGEST: Final = (*Selection.model_fields, *MaskParameters.model_fields)
 _EXPORT: Final = (*WriteParameters.model_fields,)
-_EVALUATE: Final = ("series", "frame", "effort", "seed", "membrane")
+_EVALUATE: Final = ("series", "frame", "effort", "network", "seed", "membrane")
 """Parameters that each job takes from the scan's row or the configuration."""
 
 _NAMED: Final = "expected a scan whose products are not de-identified: an evaluation names its scans"

@@ -114,6 +114,7 @@ def _described(plan: Plan, lesions: Sequence[Path]) -> dict[str, Any]:
         "seed": plan.seed,
         "membrane": plan.membrane,
         "effort": plan.effort,
+        "network_sha256": file_digest(Path(plan.network)) if plan.network else "",
         "shapes": {"files": len(lesions), "sha256": combined_digest(map(file_digest, lesions)) if lesions else ""},
         "excluded": sorted(plan.excluded),
         "software": software(),

@@ -47,6 +47,9 @@ def correction(loaded: Runnable, start: Start, crop: Window, *, flips: bool) -> 
     else:
         slices = _by_slice(loaded, np.moveaxis(stacked, 1 + axis, 1), lost, flips=flips)
         output = np.moveaxis(slices, 0, axis)
+    if loaded.usage.image and output.shape != shown.shape[1:]:  # or else detail of the first fill would remain
+        image = resampled((output + stacked[inputs.start_at])[np.newaxis], shown.shape[1:])[0]
+        return np.asarray(image - shown[inputs.shown.index("start")])
     found: FloatArray = resampled(output[np.newaxis], shown.shape[1:])[0]
     return found
 

@@ -31,7 +31,7 @@ _SCALE_MM: Final = 20.0
 """Margin around the holes in which the known voxels set the scale of the intensities."""
 
 _MOST: Final = 1e3
-"""Largest scaled intensity in the input, so that a metal artefact does not drown the rest."""
+"""Largest scaled intensity that our networks see, so that a metal artefact does not drown the rest."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +49,7 @@ class Start:
         centre: mean of the known intensities near the holes.
         spread: their standard deviation; 0 where all of them are equal.
         void: True = outside the image, (I, J, K); None if there is none.
+        most: largest scaled intensity that is shown.
     """
 
     filled: Image
@@ -60,6 +61,7 @@ class Start:
     centre: float
     spread: float
     void: Mask | None = None
+    most: float = _MOST
 
     @classmethod
     def of(
@@ -116,7 +118,7 @@ class Start:
     def scaled(self, intensities: FloatArray) -> FloatArray:
         """Scale intensities so that the known ones near the holes have mean 0 and deviation 1."""
         scaled: FloatArray = ((intensities - self.centre) / self.spread).astype(np.float32)
-        return np.clip(scaled, -_MOST, _MOST, out=scaled)
+        return np.clip(scaled, -self.most, self.most, out=scaled)
 
     def shown(self, window: Window, channels: Sequence[Shown] = CHANNELS) -> FloatArray:
         """Return channels of a window, (C, I, J, K) float32; see `CHANNELS`."""

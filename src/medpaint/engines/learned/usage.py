@@ -97,6 +97,7 @@ class Usage:
         reach: without windows, how many voxels away a voxel's output depends on others, so that large planes can
             be run in strips; None: they are run whole.
         size_mm: size of the voxels that it sees; None: whatever the scan has.
+        image: it fills in the image, as a difference from the first fill, of which nothing is to remain.
     """
 
     network: NetworkInfo
@@ -104,6 +105,7 @@ class Usage:
     edge: int | None = None
     reach: int | None = None
     size_mm: float | None = WORKING_MM
+    image: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -172,7 +172,7 @@ class Description(_Part):
         """How the network is used."""
         scaled = self.intensities
         inputs = Inputs(self.inputs, self.hole_value, scaled.to if scaled.clip else None)
-        return Usage(self.info, inputs, self.window, self.reach, self.spacing_mm)
+        return Usage(self.info, inputs, self.window, self.reach, self.spacing_mm, image=self.output == "image")
 
     def seen_mm(self, coarsest_mm: float) -> float:
         """Return the margin of known tissue that the network sees around a hole, mm.

@@ -41,9 +41,9 @@ class Foreign:
     """Fills holes by a network that a user brings; see `Description`.
 
     It runs where and as our own networks do: on crops around the holes, at the voxel size that it was trained at,
-    in overlapping windows. Its output, as a difference from the first fill, is resampled back; the fill stays
-    within the range of the known voxels around it. Where it cannot run, such as in a scan of one value, the first
-    fill stays.
+    in overlapping windows. Its output is resampled back; the fill stays within the range of the known voxels
+    around it. The first fill stays where the network cannot run, such as in a scan of one value, and where it
+    would see nothing of the scan: in windows or slices without a known voxel, if it does not see the first fill.
 
     Attributes:
         described: what the network is, sees and answers.

@@ -25,6 +25,9 @@ __all__ = ["Answering", "load_foreign"]
 _MOST_BYTES: Final = 16 << 30
 """Largest file of weights that is read."""
 
+_FILLED: Final = {"start", "smooth", "other side"}
+"""Input channels that show something even where nothing is known."""
+
 _ONE: Final = Lock()
 """Held while a network draws random numbers: torch has one generator for all threads."""
 
@@ -83,10 +86,14 @@ class Answering(nn.Module):
             message = f"{self.name} failed on an input of shape {tuple(own.shape)}: {first_line(error)}"
             raise EngineError(message) from error
         self._check(answer, own)
-        if self.description.output == "correction":
+        if self.description.output == "image":
+            start = inputs.start_at * slices + slices // 2
+            answer = answer - shown[:, start : start + 1]
+        if _FILLED & set(inputs.names):
             return answer
-        start = inputs.start_at * slices + slices // 2
-        return answer - shown[:, start : start + 1]
+        hole = shown[:, inputs.hole_at * slices :][:, :slices]
+        known = (hole < 1.0).flatten(1).any(dim=1).view(-1, *(1,) * (answer.ndim - 1))
+        return answer * known
 
     def _own(self) -> nn.Module:
         """Return the network for this thread, because a forward pass may keep notes in the modules.

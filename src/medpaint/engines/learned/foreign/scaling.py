@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import inf
 
 import numpy as np
 
@@ -24,7 +25,7 @@ def scaled_for(start: Start, intensities: Intensities) -> Start:
     """Return a first fill whose intensities are scaled as a network wants them.
 
     Every scale is linear: it has a `centre`, which is shown as 0, and a `spread`, which is shown as 1. Where all
-    known voxels are equal, the spread is 0.
+    known voxels are equal, the spread is 0. Only `clip` limits what the network sees then.
     """
     if start.spread == 0.0 or intensities == Intensities():
         return start
@@ -39,13 +40,18 @@ def scaled_for(start: Start, intensities: Intensities) -> Start:
         first, last = np.percentile(known, [low, high])
         return _to(start, float(first), float(last), intensities.to)
     centre, spread = float(known.mean()), float(known.std())
-    return replace(start, centre=centre, spread=spread if spread > 1e-9 * abs(centre) else 0.0)
+    return _with(start, centre, spread if spread > 1e-9 * abs(centre) else 0.0)
 
 
 def _to(start: Start, low: float, high: float, to: tuple[float, float]) -> Start:
     """Return a first fill that shows intensities from `low` to `high` as those of `to`."""
     spread = (high - low) / (to[1] - to[0])
-    return replace(start, centre=low - to[0] * spread, spread=spread if high > low else 0.0)
+    return _with(start, low - to[0] * spread, spread if high > low else 0.0)
+
+
+def _with(start: Start, centre: float, spread: float) -> Start:
+    """Return a first fill with another scale."""
+    return replace(start, centre=centre, spread=spread, most=inf)
 
 
 def _known(start: Start, *, whole: bool) -> FloatArray:

@@ -194,9 +194,11 @@ def _check(parameters: FillParameters) -> None:
     """Refuse an unknown engine, and weights that no network would use."""
     if parameters.engine not in choice_names():
         raise unknown_engine(parameters.engine, choice_names())
-    if (parameters.engine == FOREIGN) != bool(parameters.network):
-        found = f"--network for {parameters.engine}" if parameters.network else "no --network"
-        message = f"expected --network, a description of a network, with engine {FOREIGN} only, got {found}"
+    if parameters.engine == FOREIGN and not parameters.network:
+        message = f"expected --network, a file that describes your network, with engine {FOREIGN}, got none"
+        raise UsageError(message)
+    if parameters.network and parameters.engine != FOREIGN:
+        message = f"expected --network with engine {FOREIGN} only, got it with {parameters.engine}: leave one out"
         raise UsageError(message)
     if not parameters.weights:
         return

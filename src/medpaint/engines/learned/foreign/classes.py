@@ -80,7 +80,7 @@ class Blueprint:
         import torch
 
         try:
-            with torch.random.fork_rng():
+            with torch.random.fork_rng(devices=[]):  # it is built on the CPU
                 network = self.kind(**{key: _made(one) for key, one in self.arguments.items()})
         except Exception as error:
             if is_out_of_memory(error):
@@ -172,25 +172,35 @@ def _resolved(value: Any, path: Path, place: str) -> Any:  # noqa: ANN401 - any 
         return value
     made = {}
     for key, one in value.items():
-        _refuse_key(key, one, path, place)
+        _refuse_key(key, path, place)
         if key == _TARGET:
             made[key] = _allowed(one, path, place)
         elif key not in _IGNORED:
             made[key] = _resolved(one, path, f"{place}#{key}")
+    if _TARGET in made:
+        _refuse_fetching(made[_TARGET], made, path, place)
     return made
 
 
-def _refuse_key(key: object, value: object, path: Path, place: str) -> None:
-    """Refuse keys that let MONAI run something else, and weights that a class would fetch by itself."""
+def _refuse_key(key: object, path: Path, place: str) -> None:
+    """Refuse keys that let MONAI run something else."""
     if isinstance(key, str) and key.startswith("_") and key not in {_TARGET, *_IGNORED}:
         message = f"{path}: {place}: expected {_TARGET} and plain arguments, got {escaped(key)}; {_WAY_OUT}"
         raise UsageError(message)
-    if isinstance(key, str) and key.startswith("pretrained") and value:
-        message = (
-            f"{path}: {place}: expected no {escaped(key)}: the network would fetch weights by itself; all its "
-            f"weights come from the safetensors file; {_WAY_OUT}"
-        )
-        raise UsageError(message)
+
+
+def _refuse_fetching(kind: Callable[..., Any], given: Mapping[str, Any], path: Path, place: str) -> None:
+    """Refuse classes that would fetch weights by themselves; for some of MONAI that is the default."""
+    defaults = {name: one.default for name, one in inspect.signature(kind).parameters.items()}
+    fetching = [name for name in {**defaults, **given} if name.startswith("pretrained")]
+    for name in fetching:
+        wanted = given.get(name, defaults.get(name))
+        if wanted and wanted is not inspect.Parameter.empty:
+            message = (
+                f"{path}: {place}: expected {escaped(name)}: false, or the network would fetch weights by itself; "
+                f"all its weights come from the safetensors file; {_WAY_OUT}"
+            )
+            raise UsageError(message)
 
 
 def _allowed(name: object, path: Path, place: str) -> Callable[..., Any]:

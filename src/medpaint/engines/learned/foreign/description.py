@@ -219,6 +219,9 @@ def read_description(path: Path) -> Described:
         UnreadableError: no such file, or not plain YAML.
         UsageError: an unknown key, or a value that does not fit.
     """
+    if path.is_dir():
+        message = f"{path}: expected a description of a network, a YAML file, got a folder: name a bundle in one"
+        raise UnreadableError(message)
     content = content_of(path, "a description of a network", _MOST_BYTES)
     values: Any = plain_yaml(content, path)
     try:

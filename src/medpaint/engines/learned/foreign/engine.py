@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, final
 
 from pydantic import JsonValue
 
-from medpaint.core.errors import EngineError
+from medpaint.core.errors import EngineError, UsageError
 from medpaint.engines.base import Fill, Hole
 from medpaint.engines.exemplar.detail import Pace
 from medpaint.engines.gaps import gap_axes
@@ -31,6 +32,9 @@ _WIDE_MM: Final = 150.0
 
 _WHOLE_MM: Final = 10_000.0
 """Context that is the whole scan."""
+
+_MOST_TIMES: Final = 256.0
+"""Largest volume of a scan's voxel, in voxels of the network, before memory is at risk."""
 
 _ACROSS: Final = {"other side", "other side's hole"}
 
@@ -91,6 +95,7 @@ class Foreign:
             UsageError: the class cannot be used, or this machine does not have the device.
         """
         description = self._description
+        self._refuse_fineness(hole)
         straight = description.start == "linear" and bool(gap_axes(hole.mask, hole.void))
         start = Start.of(
             hole.image,
@@ -126,6 +131,22 @@ class Foreign:
     def _mirrors(self) -> bool:
         """Whether outputs are averaged over mirror images."""
         return self.flips and self._description.mirror
+
+    def _refuse_fineness(self, hole: Hole) -> None:
+        """Refuse a scan that would have far more voxels at the size that the network sees.
+
+        Raises:
+            UsageError: it would.
+        """
+        wanted_mm = self._description.spacing_mm
+        times = 1.0 if wanted_mm is None else prod(size / wanted_mm for size in hole.spacing_mm)
+        if times > _MOST_TIMES:
+            sizes = " x ".join(f"{size:.3g}" for size in hole.spacing_mm)
+            message = (
+                f"{self.described.path}: expected a scan with voxels of about {wanted_mm:g} mm (spacing_mm), got "
+                f"{sizes} mm, {times:.0f} times as large"
+            )
+            raise UsageError(message)
 
     def _random_state(self) -> list[bytes]:
         """Return the state of torch's random generators that a network could draw from."""

@@ -220,7 +220,11 @@ WAY_OUT = "name the class and its arguments in the description instead"
         ({"_target_": "UNet", "act": ["PRELU", {"init": "$1"}]}, "network_def#act#1#init: expected a plain value"),
         ({"_target_": "UNet", "act": {"_target_": "os.getcwd"}}, "network_def#act: expected a network of monai"),
         ({"_target_": "UNet", "_mode_": "debug"}, "expected _target_ and plain arguments, got _mode_"),
-        ({"_target_": "HoVerNet", "pretrained_url": "http://x"}, "fetch weights by itself"),
+        (
+            {"_target_": "HoVerNet", "pretrained_url": "http://x"},
+            "expected pretrained_url: false, or .* fetch",
+        ),
+        ({"_target_": "EfficientNetBN", "model_name": "efficientnet-b0"}, "expected pretrained: false"),
     ],
 )
 def test_nothing_in_a_bundle_is_run(

@@ -110,6 +110,9 @@ def test_a_file_that_is_not_plain_yaml_is_refused(tmp_path: Path, content: bytes
 
 
 def test_a_missing_description_is_refused(tmp_path: Path) -> None:
-    for path in (tmp_path / "none.yaml", tmp_path):
-        with pytest.raises(InputError, match="expected a description of a network"):
+    for path, got in (
+        (tmp_path / "none.yaml", "no such file"),
+        (tmp_path, "got a folder: name a bundle"),
+    ):
+        with pytest.raises(InputError, match=f"expected a description of a network.*{got}"):
             read_description(path)

@@ -175,6 +175,11 @@ def test_a_network_of_monai_answers_what_it_answers_by_itself(tmp_path: Path) ->
     np.testing.assert_allclose(fill.values[0], expected, atol=0.01)
 
 
+def test_a_scan_that_is_far_too_coarse_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"voxels of about 0.1 mm .spacing_mm., got 1 x 1 x 1 mm, 1000 times"):
+        filled(described(tmp_path, "Constant", spacing_mm=0.1))
+
+
 def test_the_seed_decides_what_a_network_draws(tmp_path: Path) -> None:
     path = described(tmp_path, "Drawing", value=0.3, draws=True)
     before = torch.get_rng_state()
@@ -317,11 +322,11 @@ def test_a_network_is_asked_for_with_its_engine_only(tmp_path: Path) -> None:
     scan, mask = scan_and_mask()
     path = str(described(tmp_path, "Constant"))
     asked: list[tuple[dict[str, Any], str]] = [
-        ({"engine": "monai"}, "no network"),
-        ({"network": path}, "network=... for auto"),
+        ({"engine": "monai"}, "a file that describes your network, with engine monai, got none"),
+        ({"network": path}, "with engine monai only, got it with auto"),
     ]
-    for options, got in asked:
-        with pytest.raises(UsageError, match=f"network=.*engine monai only, got {got}"):
+    for options, message in asked:
+        with pytest.raises(UsageError, match=f"expected network=.* {message}"):
             medpaint.restore(scan, mask, **options)
     with pytest.raises(UsageError, match="with weights, got monai"):
         medpaint.restore(scan, mask, engine="monai", network=path, weights="w.safetensors")

@@ -26,7 +26,7 @@ __all__ = ["BatchWildcards", "Plan", "ScanWildcards", "flags", "make_plan"]
 
 _INGEST: Final = (*Selection.model_fields, *MaskParameters.model_fields)
 _EXPORT: Final = (*WriteParameters.model_fields,)
-_EVALUATE: Final = ("series", "frame", "effort", "network", "seed", "membrane")
+_EVALUATE: Final = ("series", "frame", "effort", "seed", "membrane")
 """Parameters that each job takes from the scan's row or the configuration."""
 
 _NAMED: Final = "expected a scan whose products are not de-identified: an evaluation names its scans"
@@ -183,7 +183,13 @@ class Plan:
         if self.is_withheld(row):
             message = f"{row.scan}: {_NAMED}"
             raise UsageError(message)
-        return flags({"avoid": row.mask} | self._chosen(_EVALUATE, row) | self.config.evaluate.model_dump())
+        shared = {"network": self.config.restore.network, **self.config.evaluate.model_dump()}
+        return flags({"avoid": row.mask} | self._chosen(_EVALUATE, row) | shared)
+
+    def evaluated_network(self, _wildcards: object = None) -> list[str]:
+        """Return the files of the configured network, which evaluations score too; a row's own is not."""
+        network = self.config.restore.network
+        return [network, *network_files(network)] if network else []
 
     def server_flags(self) -> str:
         """Return the flags that say how to connect to the server, and behind them its address."""

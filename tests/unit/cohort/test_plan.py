@@ -298,6 +298,9 @@ def test_a_network_is_watched_with_the_files_that_its_description_names(folder: 
         "b/configs/inference.json",
         "b/models/model.safetensors",
     ]
+    scan = Wildcards(scan="a")
+    assert plan.evaluated_network(scan) == plan.network_files(batch)
+    assert "--network=b/net.yaml" in plan.evaluate_flags(scan)
     (folder / "b/net.yaml").write_text("[", encoding="utf-8")
     assert plan.network_files(batch) == ["b/net.yaml"]
 

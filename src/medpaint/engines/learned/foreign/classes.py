@@ -117,19 +117,18 @@ def network_class(name: str, source: Path) -> type[nn.Module]:
 
     module, _, attribute = name.partition(":")
     try:
-        found = getattr(importlib.import_module(module), attribute)
+        home = importlib.import_module(module)
     except ImportError as error:
         remedy = "install its package, or put the folder of its module into PYTHONPATH"
         message = f"{source}: cannot import {module}: {first_line(error)}; {remedy}"
         raise UsageError(message) from error
-    except AttributeError as error:
-        message = f"{source}: expected a class {attribute} in {module}, found none"
-        raise UsageError(message) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         message = f"{source}: {module} failed when it was imported: {first_line(error)}"
         raise UsageError(message) from error
+    found = getattr(home, attribute, None)
     if not (isinstance(found, type) and issubclass(found, nn.Module)):
-        message = f"{source}: expected a class of networks (torch.nn.Module), got {name}: {short_repr(found)}"
+        got = short_repr(found) if hasattr(home, attribute) else "nothing of that name"
+        message = f"{source}: expected a class of networks (torch.nn.Module) at {name}, got {got}"
         raise UsageError(message)
     return found
 

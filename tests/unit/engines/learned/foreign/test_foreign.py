@@ -217,8 +217,8 @@ def test_notes_of_a_network_are_not_shared_between_threads(tmp_path: Path) -> No
         ("Broken", {}, EngineError, r"Broken failed on an input of shape \(.*\): RuntimeError: no such luck$"),
         ("Unmade", {}, UsageError, "arguments that foreign_nets:Unmade can be made with: ValueError: never"),
         ("Pick", {}, UsageError, "can be made with: TypeError: .*channel"),
-        ("Absent", {}, UsageError, "expected a class Absent in foreign_nets, found none"),
-        ("function", {}, UsageError, r"expected a class of networks .*, got foreign_nets:function"),
+        ("Absent", {}, UsageError, "at foreign_nets:Absent, got nothing of that name"),
+        ("function", {}, UsageError, r"expected a class of networks .* at foreign_nets:function, got <func"),
         ("", {"network": "no.such.module:Net"}, UsageError, "cannot import no.such.module.*PYTHONPATH"),
         ("", {"network": "torch.nn:Linear", "arguments": {"in_features": 1, "out_features": 1}}, UnreadableError,
          "expected weights of torch.nn.modules.linear:Linear as .*net.yaml describes it, with a tensor weight"),
@@ -229,6 +229,16 @@ def test_a_network_that_does_not_fit_is_refused(
 ) -> None:
     with pytest.raises(error, match=message):
         filled(described(tmp_path, network, **keys))
+
+
+@pytest.mark.parametrize("line", ["raise AttributeError('unlucky')", "import sys; sys.exit('unlucky')"])
+def test_a_module_that_cannot_be_imported_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "unlucky_nets.py").write_text(line, encoding="utf-8")
+    with pytest.raises(UsageError, match=r"unlucky_nets failed when it was imported: .*: unlucky"):
+        filled(described(tmp_path, "", network="unlucky_nets:Net"))
 
 
 @pytest.mark.parametrize(

@@ -47,11 +47,23 @@ def correction(loaded: Runnable, start: Start, crop: Window, *, flips: bool) -> 
     else:
         slices = _by_slice(loaded, np.moveaxis(stacked, 1 + axis, 1), lost, flips=flips)
         output = np.moveaxis(slices, 0, axis)
-    if loaded.usage.image and output.shape != shown.shape[1:]:  # or else detail of the first fill would remain
-        image = resampled((output + stacked[inputs.start_at])[np.newaxis], shown.shape[1:])[0]
-        return np.asarray(image - shown[inputs.shown.index("start")])
-    found: FloatArray = resampled(output[np.newaxis], shown.shape[1:])[0]
-    return found
+    if not loaded.usage.image or output.shape == shown.shape[1:]:
+        found: FloatArray = resampled(output[np.newaxis], shown.shape[1:])[0]
+        return found
+    return _of_image(output, stacked[inputs.start_at], shown[inputs.shown.index("start")])
+
+
+def _of_image(output: FloatArray, coarse: FloatArray, start: FloatArray) -> FloatArray:
+    """Return what to add to a first fill so that nothing of it remains where a network filled in the image.
+
+    Args:
+        output: the image less the first fill, as the network sees them; 0 where none ran.
+        coarse: the first fill as the network sees it, of the same shape.
+        start: the first fill at the scan's voxel size, (I, J, K).
+    """
+    image, ran = resampled(np.stack([output + coarse, (output != 0.0).astype(np.float32)]), start.shape)
+    added: FloatArray = np.where(ran > 0.0, image - start, np.float32(0.0))
+    return added
 
 
 def _by_slice(loaded: Runnable, channels: FloatArray, lost: Mask | None, *, flips: bool) -> FloatArray:

@@ -113,9 +113,8 @@ def test_a_network_that_would_see_nothing_leaves_the_hole_to_the_start(
 ) -> None:
     mask = block()
     mask[:, :, 17] = True
-    fill = filled(
-        described(tmp_path, "Constant", value=0.5, axes=2, inputs=inputs), mask=mask, spacing_mm=(1.0, 1.0, 2.0)
-    )
+    path = described(tmp_path, "Constant", value=0.5, axes=2, inputs=inputs, spacing_mm=1.0)
+    fill = filled(path, mask=mask, spacing_mm=(0.6, 0.6, 2.0))
     in_slice = np.nonzero(mask)[2] == 17
     by = np.array(fill.fillers)[fill.filled_by]
     assert set(by[in_slice]) == {filler}

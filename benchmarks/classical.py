@@ -29,7 +29,7 @@ from medpaint.corrupt import lesion_blob, lesion_shape, missing_slices
 from medpaint.datasets.lesion_shapes import LesionFolder
 from medpaint.engines.base import Engine, Hole
 from medpaint.engines.choice import LEARNED
-from medpaint.engines.registry import engine_names, load_engine
+from medpaint.engines.registry import load_engine, ready_engines
 from medpaint.engines.windows import windows
 from medpaint.metrics import psnr, rmse
 
@@ -39,7 +39,7 @@ MEDIUM_ML: Final = (8.0, 15.0)
 LARGE_ML: Final = (30.0, 50.0)
 GAPS: Final = ((1, 0.35), (2, 0.5), (3, 0.65))
 
-ENGINES: Final = tuple(name for name in engine_names() if name not in LEARNED)
+ENGINES: Final = tuple(name for name in ready_engines() if name not in LEARNED)
 KINDS: Final = {
     "small": "six holes, 0.4 to 2 ml",
     "medium": "one hole, 8 to 15 ml",

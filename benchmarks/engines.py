@@ -24,7 +24,7 @@ from engine_scans import GROUPS, Group, groups_named
 
 from medpaint.datasets.lesion_shapes import LesionFolder
 from medpaint.engines.choice import AUTO, choice_names
-from medpaint.engines.registry import engine_names
+from medpaint.engines.registry import ready_engines
 from medpaint.evaluation.kinds import hole_kinds
 from medpaint.evaluation.plan import Plan
 from medpaint.evaluation.tables import write_table
@@ -60,7 +60,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder of the scans")
     parser.add_argument("--holes", type=int, default=1, help="holes of each kind in a scan")
-    every = [*engine_names(), AUTO]
+    every = [*ready_engines(), AUTO]
     parser.add_argument(
         "--engines", nargs="+", default=every, help="what to measure, separated by spaces or commas (default: all)"
     )

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from medpaint.engines.learned.networks.names import NETWORKS, Blocks, FirstFill, NetworkName
 
-__all__ = ["SIZE", "one_thread", "tiny_weights"]
+__all__ = ["SIZE", "one_thread", "tiny_description", "tiny_weights"]
 
 SIZE = 16
 """Edge in voxels of the windows that the tiny networks see."""
@@ -64,4 +67,39 @@ def tiny_weights(
     )
     path = folder / f"{name}-{output}-{varied}-{start}-{blocks}.safetensors"
     save_weights(network, facts, path)
+    return path
+
+
+def tiny_description(folder: Path, **keys: Any) -> Path:
+    """Write weights and description of a small network of MONAI that changes a smooth fill a little."""
+    import torch
+    from monai.networks.nets.unet import UNet
+    from safetensors.torch import save_file
+
+    folder.mkdir(exist_ok=True)
+    shape: dict[str, Any] = {
+        "spatial_dims": 3,
+        "in_channels": 2,
+        "out_channels": 1,
+        "channels": [4, 8],
+        "strides": [2],
+    }
+    torch.manual_seed(0)
+    network = UNet(**shape)
+    *_, last, bias = network.parameters()
+    with torch.no_grad():
+        last.mul_(0.1)
+        bias.fill_(0.02)
+    save_file(network.state_dict(), folder / "tiny.safetensors")
+    described = {
+        "network": "monai.networks.nets:UNet",
+        "arguments": shape,
+        "weights": "tiny.safetensors",
+        "axes": 3,
+        "inputs": ["start", "mask"],
+        "window": SIZE,
+        "output": "correction",
+    }
+    path = folder / "tiny.yaml"
+    path.write_text(yaml.safe_dump(described | keys), encoding="utf-8")
     return path

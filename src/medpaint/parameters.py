@@ -69,6 +69,7 @@ class FillParameters(BaseModel):
     weights: str = Field(
         "", description="Weights that you trained, for an engine with a network; empty: the shipped ones."
     )
+    network: str = Field("", description="Description of your own network, a YAML file, for the engine monai.")
     device: Literal["cpu", "cuda"] = Field("cpu", description="Where a network runs.")
     seed: int = Field(
         0, ge=0, lt=2**32, description="Seed of engines that draw random numbers, and of what auto hides."

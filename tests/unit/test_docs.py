@@ -6,7 +6,7 @@ import argparse
 import re
 import tomllib
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 
 import pytest
 from pydantic import BaseModel
@@ -18,6 +18,8 @@ from medpaint.cohort.summary import SUMMARY_COLUMNS
 from medpaint.cohort.table import COLUMNS
 from medpaint.core import errors
 from medpaint.core.errors import MedpaintError
+from medpaint.engines.learned.foreign.description import Description, Intensities
+from medpaint.engines.learned.usage import Channel
 from medpaint.engines.registry import engine_names
 from medpaint.parameters import FIELDS
 from medpaint.record.entries import (
@@ -181,6 +183,17 @@ def test_every_field_of_the_record_is_documented(heading: str, model: type[BaseM
 def test_every_key_of_a_recipe_is_documented(heading: str, model: type[BaseModel]) -> None:
     page = text_of(REFERENCE / "training-recipe.md")
     assert first_cells(section_of(page, heading)) == set(model.model_fields)
+
+
+@pytest.mark.parametrize(("heading", "model"), [("description", Description), ("intensities", Intensities)])
+def test_every_key_of_a_network_description_is_documented(heading: str, model: type[BaseModel]) -> None:
+    page = text_of(REFERENCE / "network-description.md")
+    assert first_cells(section_of(page, heading)) == set(model.model_fields)
+
+
+def test_every_input_of_a_network_is_documented() -> None:
+    page = text_of(REFERENCE / "network-description.md")
+    assert first_cells(section_of(page, "inputs")) == set(get_args(Channel))
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.__name__)

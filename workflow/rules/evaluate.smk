@@ -5,6 +5,7 @@ rule evaluate_scan:
     input:
         image=PLAN.image_files,
         mask=PLAN.mask_files,
+        network=PLAN.evaluated_network,
     output:
         directory("results/work/evaluation/{scan}"),
     log:

@@ -1,7 +1,7 @@
 rule inpaint:
     input:
         cases=PLAN.batch_cases,
-        weights=PLAN.weights_file,
+        network=PLAN.network_files,
     output:
         temp(directory("results/work/fills/{batch}")),
     log:

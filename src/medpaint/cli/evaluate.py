@@ -34,6 +34,7 @@ SCORING: Final = (
     "holes",
     "seed",
     "effort",
+    "network",
     "membrane",
     "lesions",
     "exclude",
@@ -59,7 +60,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, required=True, help="folder of tables, plots and pictures")
     scoring = parser.add_argument_group("scoring", argument_default=argparse.SUPPRESS)
     scoring.add_argument(
-        "--engines", nargs="+", action="extend", metavar="ENGINE", help="what to compare (default: all engines)"
+        "--engines",
+        nargs="+",
+        action="extend",
+        metavar="ENGINE",
+        help="what to compare (default: all; monai needs --network)",
     )
     scoring.add_argument(
         "--kinds",
@@ -72,7 +77,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--holes", type=int, metavar="N", help="number of holes of each kind in a scan (default: 1)"
     )
     scoring.add_argument("--seed", type=int, help="decides the holes (default: 0)")
-    add_parameters(parser, ["effort"])
+    add_parameters(parser, ["effort", "network"])
     scoring.add_argument("--membrane", action="store_true", help="close the gap at the border of each fill")
     scoring.add_argument(
         "--lesions", type=Path, metavar="FOLDER", help="masks that give the kind lesion its shapes"
@@ -125,7 +130,8 @@ def _evaluated(parsed: argparse.Namespace) -> Evaluation:
     """Score the scans."""
     from medpaint.datasets.lesion_shapes import LesionFolder
     from medpaint.datasets.manifest import read_manifest
-    from medpaint.engines.registry import engine_names
+    from medpaint.engines.choice import FOREIGN
+    from medpaint.engines.registry import ready_engines
     from medpaint.evaluation.folder import evaluate_into
     from medpaint.evaluation.kinds import hole_kinds
     from medpaint.evaluation.plan import Plan
@@ -135,15 +141,18 @@ def _evaluated(parsed: argparse.Namespace) -> Evaluation:
     if holes < 1 or seed < 0:
         message = f"expected at least one hole and a seed from 0, got --holes {holes} and --seed {seed}"
         raise UsageError(message)
+    network = given.get("network", "")
+    every = (*ready_engines(), *((FOREIGN,) if network else ()))
     shapes = LesionFolder(given["lesions"]) if "lesions" in given else ()
     plan = Plan(
-        engines=tuple(given.get("engines", engine_names())),
+        engines=tuple(given.get("engines", every)),
         kinds=hole_kinds(given.get("kinds", ()), shapes),
         holes=holes,
         seed=seed,
         shapes=shapes,
         membrane="membrane" in given,
         effort=given.get("effort", "fast"),
+        network=network,
         excluded=read_manifest(given["exclude"]) if "exclude" in given else frozenset(),
     )
     paths = [Path(path) for path in parsed.paths]

@@ -28,6 +28,7 @@ COMMANDS: Final[dict[str, str]] = {
     "engines": "list what can fill a mask",
     "evaluate": "score engines on holes made in clean scans",
     "train": "train a network on clean scans",
+    "export-bundle": "write a network of medpaint as a MONAI bundle",
     "pacs": "list, find, fetch and store series on a server",
     "demo": "make a small cohort from real scans, damage it, restore it, score it",
     "ingest": "(a job of run) read a scan and its mask",
@@ -108,7 +109,7 @@ def _parser(wanted: str) -> argparse.ArgumentParser:
     for name, summary in COMMANDS.items():
         command = add_command(commands, name, summary)
         if name == wanted:
-            module = import_module(f"medpaint.cli.{name}")
+            module = import_module(f"medpaint.cli.{name.replace('-', '_')}")
             add_json(command)
             module.configure(command)
             command.set_defaults(execute=module.execute)

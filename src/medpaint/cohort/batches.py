@@ -15,15 +15,18 @@ __all__ = ["batches_of", "fill_of"]
 
 _FILL: Final = tuple(FillParameters.model_fields)
 
+_OF_ENGINE: Final = ("weights", "network")
+"""Parameters that one engine has and another does not."""
+
 
 def fill_of(row: ScanRow, config: CohortConfig) -> dict[str, Any]:
     """Return the parameters that fill a scan, by name: those of its row, or else the configured ones.
 
-    The configured weights belong to the configured engine; a row with another engine does not get them.
+    The configured weights or network belong to the configured engine; a row with another one does not get them.
     """
     fill = {name: row.settings.get(name, getattr(config.restore, name)) for name in _FILL}
-    if fill["engine"] != config.restore.engine and "weights" not in row.settings:
-        fill["weights"] = ""
+    if fill["engine"] != config.restore.engine:
+        fill |= {name: "" for name in _OF_ENGINE if name not in row.settings}
     return fill
 
 

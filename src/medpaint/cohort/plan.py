@@ -17,7 +17,7 @@ from typing import Any, Final, Protocol
 from medpaint.cohort.batches import batches_of, fill_of
 from medpaint.cohort.config import CohortConfig, PacsConfig, read_config
 from medpaint.cohort.table import OF_FILES, ScanRow, read_table
-from medpaint.cohort.watch import keyed_hash, state_of, watched_files
+from medpaint.cohort.watch import keyed_hash, network_files, state_of, watched_files
 from medpaint.core.errors import UsageError
 from medpaint.io.selection import Selection
 from medpaint.parameters import MaskParameters, WriteParameters
@@ -140,10 +140,13 @@ class Plan:
         """Return the flags of a batch's `inpaint` job."""
         return flags(self._fill(wildcards))
 
-    def weights_file(self, wildcards: BatchWildcards) -> list[str]:
-        """Return the file of the user's own weights; where a row names one that is not there, its batch fails."""
-        weights = self._fill(wildcards)["weights"]
-        return [weights] if weights == self.config.restore.weights != "" else watched_files(weights)
+    def network_files(self, wildcards: BatchWildcards) -> list[str]:
+        """Return the files of the user's own weights or network; a batch whose row names a missing one fails."""
+        fill, configured = self._fill(wildcards), self.config.restore
+        weights, network = fill["weights"], fill["network"]
+        files = [weights] if weights == configured.weights != "" else watched_files(weights)
+        files += [network] if network == configured.network != "" else watched_files(network)
+        return files + network_files(network)
 
     def _fill(self, wildcards: BatchWildcards) -> dict[str, Any]:
         """Return the parameters that fill the scans of a batch, which are the same for all of them."""
@@ -180,7 +183,13 @@ class Plan:
         if self.is_withheld(row):
             message = f"{row.scan}: {_NAMED}"
             raise UsageError(message)
-        return flags({"avoid": row.mask} | self._chosen(_EVALUATE, row) | self.config.evaluate.model_dump())
+        shared = {"network": self.config.restore.network, **self.config.evaluate.model_dump()}
+        return flags({"avoid": row.mask} | self._chosen(_EVALUATE, row) | shared)
+
+    def evaluated_network(self, _wildcards: object = None) -> list[str]:
+        """Return the files of the configured network, which evaluations score too; a row's own is not."""
+        network = self.config.restore.network
+        return [network, *network_files(network)] if network else []
 
     def server_flags(self) -> str:
         """Return the flags that say how to connect to the server, and behind them its address."""

@@ -13,10 +13,15 @@ from typing import Final
 
 from medpaint.cohort.table import ScanRow
 from medpaint.core.errors import MedpaintError
+from medpaint.core.plain_yaml import plain_yaml
 from medpaint.io.private import read_secret
 from medpaint.io.reading import outline
+from medpaint.io.regular import regular_bytes
 
-__all__ = ["keyed_hash", "state_of", "watched_files"]
+__all__ = ["keyed_hash", "network_files", "state_of", "watched_files"]
+
+_LARGEST_DESCRIPTION: Final = 1 << 20
+"""Size of the largest description of a network that is read, in bytes."""
 
 _UNWATCHABLE: Final = re.compile(r"[{}\x00-\x1f\x7f\ud800-\udfff]")
 """Characters in names that Snakemake takes for wildcards or cannot write into its log."""
@@ -29,6 +34,23 @@ def watched_files(path: str) -> list[str]:
     cannot watch are left out; `ingest` reads those files too.
     """
     return [str(file) for file in _all_files(path) if _is_watchable(file)]
+
+
+def network_files(description: str) -> list[str]:
+    """Return the files that a description of a network names; none if it is unreadable, which its job reports."""
+    if not description:
+        return []
+    path = Path(description)
+    try:
+        values = plain_yaml(regular_bytes(path, _LARGEST_DESCRIPTION), path)
+    except (OSError, MedpaintError):
+        return []
+    named = values if isinstance(values, dict) else {}
+    files = [path.parent / str(named["weights"])] if named.get("weights") else []
+    if named.get("bundle"):
+        bundle = path.parent / str(named["bundle"])
+        files += [*sorted(bundle.glob("configs/inference.*")), bundle / "models" / "model.safetensors"]
+    return [str(file) for file in files if _is_watchable(file)]
 
 
 def state_of(row: ScanRow, secret_file: str) -> str:

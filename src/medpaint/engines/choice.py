@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
 from pydantic import JsonValue
 
 from medpaint.core.errors import UnreadableError, UsageError
+from medpaint.core.scale import Scaled, at_human_scale
 from medpaint.core.text import distinct_digits
 from medpaint.core.types import Mask, Spacing
 from medpaint.core.volume import Volume
@@ -25,13 +26,30 @@ from medpaint.engines.registry import engine_names, load_engine, unknown_engine
 from medpaint.engines.validation import Validation, validated
 from medpaint.parameters import Effort, FillParameters
 
-__all__ = ["ALLOWED_S", "AUTO", "AUTO_SUMMARY", "LEARNED", "Chosen", "Effort", "choice_names", "choose"]
+if TYPE_CHECKING:
+    from medpaint.engines.learned.foreign.engine import Foreign
+
+__all__ = [
+    "ALLOWED_S",
+    "AUTO",
+    "AUTO_SUMMARY",
+    "FOREIGN",
+    "LEARNED",
+    "Chosen",
+    "Effort",
+    "choice_names",
+    "choose",
+    "scaled_for",
+]
 
 AUTO: Final = "auto"
 """Asks for the engine that suits the mask."""
 
 AUTO_SUMMARY: Final = "resnet2d, unet3d, unet2d or biharmonic by the mask, mixed as hidden voxels of the scan say"
 """One line for people."""
+
+FOREIGN: Final = "monai"
+"""Fills with a network that the user describes. `auto` never chooses it."""
 
 LEARNED: Final = tuple(NETWORKS)
 """Engines with a network, which corrects another fill."""
@@ -81,6 +99,19 @@ def choice_names() -> tuple[str, ...]:
     return (AUTO, *engine_names())
 
 
+def scaled_for(engine: str, volume: Volume, mask: Mask) -> Scaled:
+    """Return a scan at the scale that an engine works at: human, or its own for a network that a user describes.
+
+    The millimetres of a description are those of the scan.
+
+    Args:
+        engine: its name, or auto.
+        volume: the scan.
+        mask: True = fill, (I, J, K).
+    """
+    return Scaled(volume, 1.0, None) if engine == FOREIGN else at_human_scale(volume, mask)
+
+
 def choose(
     parameters: FillParameters,
     mask: Mask,
@@ -110,11 +141,13 @@ def choose(
         volume: the scan to ask; None to go by the mask alone.
 
     Raises:
-        UsageError: no such engine, or weights for an engine without a network.
-        UnreadableError: no such file of weights.
+        UsageError: no such engine, weights for an engine without a network, or a description that does not fit.
+        UnreadableError: no such file of weights, or no such description.
         ConvergenceError: the biharmonic equations could not be solved.
     """
     _check(parameters)
+    if parameters.engine == FOREIGN:
+        return _foreign(parameters)
     if parameters.engine == AUTO:
         name, reason = _suited(mask, void, spacing_mm, parameters.effort)
     else:
@@ -161,6 +194,12 @@ def _check(parameters: FillParameters) -> None:
     """Refuse an unknown engine, and weights that no network would use."""
     if parameters.engine not in choice_names():
         raise unknown_engine(parameters.engine, choice_names())
+    if parameters.engine == FOREIGN and not parameters.network:
+        message = f"expected --network, a file that describes your network, with engine {FOREIGN}, got none"
+        raise UsageError(message)
+    if parameters.network and parameters.engine != FOREIGN:
+        message = f"expected --network with engine {FOREIGN} only, got it with {parameters.engine}: leave one out"
+        raise UsageError(message)
     if not parameters.weights:
         return
     if parameters.engine not in LEARNED:
@@ -169,6 +208,19 @@ def _check(parameters: FillParameters) -> None:
     if not Path(parameters.weights).is_file():
         message = f"{parameters.weights}: expected a file of weights for {parameters.engine}: no such file"
         raise UnreadableError(message)
+
+
+def _foreign(parameters: FillParameters) -> Chosen:
+    """Return the engine of the network that a user describes."""
+    engine = load_engine(
+        FOREIGN,
+        network=Path(parameters.network),
+        pace=_PACE[parameters.effort],
+        flips=parameters.effort == "best",
+        device=parameters.device,
+    )
+    options = cast("Foreign", engine).facts
+    return Chosen(_wrapped(engine, parameters), FOREIGN, "as asked", options)
 
 
 def _suited(mask: Mask, void: Mask | None, spacing_mm: Spacing, effort: Effort) -> tuple[str, str]:

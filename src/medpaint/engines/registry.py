@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, cast
 from medpaint.core.errors import UsageError
 from medpaint.engines.base import Engine, SliceEngine
 
-__all__ = ["ENGINES", "EngineInfo", "engine_names", "load_engine", "unknown_engine"]
+__all__ = ["ENGINES", "EngineInfo", "engine_names", "load_engine", "ready_engines", "unknown_engine"]
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class EngineInfo:
         ndim: 3 for an `Engine`, 2 for a `SliceEngine`, which is run slice by slice.
         summary: one line for people.
         weights_sha256: hash of the weights shipped for it; empty for an engine without a network.
+        described: whether it needs a description of a user's own network.
         draws: whether it draws random numbers, so that its fill depends on the seed.
         revision: raised by every change of the code that changes its fills: new voxels need new DICOM identifiers.
     """
@@ -33,6 +34,7 @@ class EngineInfo:
     ndim: Literal[2, 3]
     summary: str
     weights_sha256: str = ""
+    described: bool = False
     draws: bool = False
     revision: int = 1
 
@@ -96,6 +98,13 @@ ENGINES: Final[Mapping[str, EngineInfo]] = MappingProxyType(
             weights_sha256="e018d6a64bb4572860e5acad8988b83dc3d55a6a2eab386ebc4a279c96dd8998",
             revision=3,
         ),
+        "monai": EngineInfo(
+            target="medpaint.engines.learned.foreign.engine:monai",
+            ndim=3,
+            summary="your own network, or a MONAI bundle, as a description says (--network)",
+            described=True,
+            draws=True,
+        ),
         "telea": EngineInfo(
             target="medpaint.engines.classical.opencv:Telea",
             ndim=2,
@@ -113,6 +122,11 @@ ENGINES: Final[Mapping[str, EngineInfo]] = MappingProxyType(
 def engine_names() -> tuple[str, ...]:
     """Return the names of all engines, in the order of the table."""
     return tuple(ENGINES)
+
+
+def ready_engines() -> tuple[str, ...]:
+    """Return the names of the engines that need nothing from the user, in the order of the table."""
+    return tuple(name for name, info in ENGINES.items() if not info.described)
 
 
 def load_engine(name: str, **options: Any) -> Engine:  # noqa: ANN401 - each engine has options of its own

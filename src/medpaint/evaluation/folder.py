@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from medpaint.core.types import Progress
 from medpaint.datasets.subjects import LeftOut, Subject
+from medpaint.engines.learned.foreign.description import read_description
 from medpaint.evaluation.pictures import draw_medians, draw_plots
 from medpaint.evaluation.plan import Plan
 from medpaint.evaluation.run import Row, evaluate
@@ -114,10 +115,19 @@ def _described(plan: Plan, lesions: Sequence[Path]) -> dict[str, Any]:
         "seed": plan.seed,
         "membrane": plan.membrane,
         "effort": plan.effort,
+        "network_sha256": _network_digest(plan.network),
         "shapes": {"files": len(lesions), "sha256": combined_digest(map(file_digest, lesions)) if lesions else ""},
         "excluded": sorted(plan.excluded),
         "software": software(),
     }
+
+
+def _network_digest(network: str) -> str:
+    """Return the hash of a description of a network and its weights; empty if there is none."""
+    if not network:
+        return ""
+    described = read_description(Path(network))
+    return combined_digest(map(file_digest, (described.path, described.weights)))
 
 
 def _parted(results: Iterable[Row | LeftOut]) -> tuple[list[Row], list[LeftOut]]:

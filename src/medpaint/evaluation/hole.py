@@ -10,12 +10,10 @@ import numpy as np
 
 from medpaint.blend import alpha_in_mask, blended
 from medpaint.core.errors import InputError
-from medpaint.core.scale import at_human_scale
 from medpaint.core.volume import Volume
 from medpaint.corrupt import LesionShape, kinds
 from medpaint.datasets.clean import Clean
-from medpaint.engines.base import Engine
-from medpaint.engines.choice import Chosen, choose
+from medpaint.engines.choice import Chosen, choose, scaled_for
 from medpaint.engines.filling import fill
 from medpaint.engines.showing import void_of
 from medpaint.evaluation.kinds import HoleKind
@@ -46,7 +44,7 @@ class EvaluationHole:
             UsageError: an unknown engine, or one whose package is not installed.
         """
         mask = self.reference.mask
-        scaled, void = at_human_scale(self.damaged, mask).volume, void_of(self.damaged, mask)
+        scaled, void = scaled_for(parameters.engine, self.damaged, mask).volume, void_of(self.damaged, mask)
         return choose(parameters, mask, scaled.spacing_mm, void=void, volume=scaled)
 
     def suited(self, parameters: FillParameters) -> Chosen:
@@ -56,13 +54,14 @@ class EvaluationHole:
             UsageError: an unknown engine, or one whose package is not installed.
         """
         mask = self.reference.mask
-        spacing_mm = at_human_scale(self.damaged, mask).volume.spacing_mm
+        spacing_mm = scaled_for(parameters.engine, self.damaged, mask).volume.spacing_mm
         return choose(parameters, mask, spacing_mm, void=void_of(self.damaged, mask))
 
-    def restored(self, engine: Engine, seed: int) -> Volume:
+    def restored(self, chosen: Chosen, seed: int) -> Volume:
         """Return the scan with the hole filled and blended in, as restoration does it."""
         mask = self.reference.mask
-        filled = fill(at_human_scale(self.damaged, mask).volume, mask, engine, seed=seed)
+        scaled = scaled_for(chosen.name, self.damaged, mask).volume
+        filled = fill(scaled, mask, chosen.engine, seed=seed)
         alpha = alpha_in_mask(mask, self.damaged.spacing_mm, 0.0)
         return replace(self.damaged, data=blended(self.damaged, mask, filled.values[0], alpha))
 

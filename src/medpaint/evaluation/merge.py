@@ -15,7 +15,7 @@ from medpaint.evaluation.tables import read_scores
 
 __all__ = ["merge_into"]
 
-SAME: Final = ("engines", "kinds", "holes", "seed", "membrane", "effort", "shapes", "software")
+SAME: Final = ("engines", "kinds", "holes", "seed", "membrane", "effort", "network_sha256", "shapes", "software")
 """Entries of the record in which the parts must agree."""
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from medpaint.corrupt import LesionShape
+from medpaint.engines.choice import FOREIGN
 from medpaint.evaluation.kinds import HoleKind
 from medpaint.parameters import FillParameters, Parameters
 
@@ -25,6 +26,7 @@ class Plan:
         shapes: lesions for the kind ``lesion``.
         membrane: close the gap at the border of each fill, like the parameter of that name.
         effort: whether speed or quality comes first, like the parameter of that name.
+        network: description of the user's own network, for the engine monai.
         excluded: persons and hashes that must not be scored, such as those of the training.
     """
 
@@ -35,6 +37,7 @@ class Plan:
     shapes: Sequence[LesionShape] = ()
     membrane: bool = False
     effort: Literal["fast", "best"] = "fast"
+    network: str = ""
     excluded: frozenset[str] = frozenset()
 
     def fill(self, engine: str) -> FillParameters:
@@ -43,5 +46,6 @@ class Plan:
         Raises:
             UsageError: the name or the seed cannot be a parameter.
         """
-        given = {"engine": engine, "effort": self.effort, "seed": self.seed, "membrane": self.membrane}
+        given: dict[str, Any] = {"engine": engine, "effort": self.effort, "seed": self.seed}
+        given |= {"membrane": self.membrane, "network": self.network if engine == FOREIGN else ""}
         return Parameters.of(given).fill

@@ -176,7 +176,7 @@ def _filled(hole: EvaluationHole, name: str, plan: Plan, warm_up: WarmUp) -> Cos
 
     def restored() -> tuple[Volume, Validation | None]:
         chosen = hole.chosen(parameters)
-        return hole.restored(chosen.engine, plan.seed), chosen.validation
+        return hole.restored(chosen, plan.seed), chosen.validation
 
     try:
         warm_up(hole.suited(parameters))

@@ -6,9 +6,9 @@ from time import perf_counter
 
 import numpy as np
 
-from medpaint.core.scale import Scaled, at_human_scale
+from medpaint.core.scale import Scaled
 from medpaint.core.types import Mask, Progress
-from medpaint.engines.choice import AUTO, choose
+from medpaint.engines.choice import AUTO, choose, scaled_for
 from medpaint.engines.doubts import doubts, enlarged, unfamiliar, unlike
 from medpaint.engines.filling import Filling, fill
 from medpaint.engines.gaps import beside_gaps, gap_axes
@@ -32,7 +32,7 @@ def inpaint(case: Case, parameters: FillParameters, *, progress: Progress | None
     """
     started = perf_counter()
     void = void_of(case.volume, case.mask)
-    scaled = at_human_scale(case.volume, case.mask)
+    scaled = scaled_for(parameters.engine, case.volume, case.mask)
     chosen = choose(parameters, case.mask, scaled.volume.spacing_mm, void=void, volume=scaled.volume)
     if not case.mask.any():
         nothing = np.empty(0, case.volume.encoding.intensity_dtype)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from medpaint.core.errors import UnreadableError, UsageError
-from medpaint.core.text import escaped, problem
+from medpaint.core.plain_yaml import plain_yaml
+from medpaint.core.text import problem
 from medpaint.corrupt import KINDS
 from medpaint.engines.exemplar.detail import Pace
 from medpaint.engines.learned.networks.names import (
@@ -28,13 +28,6 @@ from medpaint.engines.learned.networks.names import (
 from medpaint.io.regular import regular_bytes
 
 __all__ = ["Holes", "Loop", "NetworkShape", "Pairs", "Recipe", "Source", "read_recipe"]
-
-
-_UNFIT: Final = (ValueError, LookupError, AttributeError, TypeError, ArithmeticError)
-"""What PyYAML raises for a value that is tagged as what it is not."""
-
-_DEEPEST: Final = 32
-"""Largest number of levels in a recipe."""
 
 
 class _Part(BaseModel):
@@ -213,36 +206,11 @@ def _values(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
         UnreadableError: no such file, or not plain YAML.
     """
     try:
-        text = regular_bytes(path).decode("utf-8")
-        refusal = _refusal(text)
-        values = None if refusal else yaml.safe_load(text)
-    except (OSError, UnicodeDecodeError) as error:
-        message = f"{path}: {getattr(error, 'strerror', None) or 'not a text file in UTF-8'}"
+        content = regular_bytes(path)
+    except OSError as error:
+        message = f"{path}: {error.strerror}"
         raise UnreadableError(message) from error
-    except yaml.YAMLError as error:
-        mark, why = getattr(error, "problem_mark", None), getattr(error, "problem", None) or error
-        where = f", line {mark.line + 1}" if mark else ""
-        message = f"{path}{where}: expected YAML, got an error: {escaped(str(why))}"
-        raise UnreadableError(message) from error
-    except _UNFIT as error:
-        message = f"{path}: expected YAML, got a value that its tag does not fit, or that is far too large"
-        raise UnreadableError(message) from error
-    if refusal:
-        message = f"{path}: {refusal}"
-        raise UnreadableError(message)
-    return values
-
-
-def _refusal(text: str) -> str:
-    """Return why a text in YAML is not taken: a few lines can stand for more than any memory holds."""
-    depth = 0
-    for event in yaml.parse(text, yaml.SafeLoader):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if isinstance(event, yaml.AliasEvent):
-            return "expected YAML without aliases (*name): write the values out"
-        if depth > _DEEPEST:
-            return f"expected YAML of at most {_DEEPEST} levels"
-    return ""
+    return plain_yaml(content, path)
 
 
 def _check_kinds(recipe: Recipe, path: Path) -> None:

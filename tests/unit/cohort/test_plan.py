@@ -87,7 +87,8 @@ def test_a_scan_on_the_server_is_fetched() -> None:
 
 
 def test_every_setting_of_a_cohort_reaches_a_job() -> None:
-    settings: dict[str, Any] = {"labels": [1, "big one"], "compress": "rle", "deidentify": "key", "weights": "w"}
+    settings: dict[str, Any] = {"labels": [1, "big one"], "compress": "rle", "deidentify": "key"}
+    settings |= {"weights": "w", "network": "n"}
     settings |= dict.fromkeys(("invert_mask", "resample_mask", "membrane", "absent_slices"), True)
     plan = plan_of("a\ta.nii\t\t\t\t\t", restore=settings)
     scan, batch = Wildcards(scan="a"), Wildcards(batch="auto-0000")
@@ -173,9 +174,9 @@ def names_of(words: list[str]) -> set[str]:
 
 
 def test_every_parameter_of_a_row_reaches_a_job_and_replaces_the_configured_one(folder: Path) -> None:
-    values = "unet3d best w cuda 3 yes true 2 1 0.7 1.5 rle yes 0 1.2"
-    names = "engine effort weights device seed membrane invert_mask dilate_mm resample_mask max_fraction edge_mm"
-    names = f"{names} compress absent_slices frame series"
+    values = "unet3d best w n cuda 3 yes true 2 1 0.7 1.5 rle yes 0 1.2"
+    names = "engine effort weights network device seed membrane invert_mask dilate_mm resample_mask max_fraction"
+    names = f"{names} edge_mm compress absent_slices frame series"
     cells = {
         "scan": "a",
         "image": "a.nii",
@@ -264,7 +265,7 @@ def test_weights_that_a_row_names_and_that_are_not_there_are_left_to_the_job(fol
     (folder / "config" / "scans.tsv").write_text("scan\timage\tengine\tweights\na\ta.nii\tunet3d\tnone\n")
     plan = make_plan({})
     batch = Wildcards(batch=next(iter(plan.batches)))
-    assert plan.weights_file(batch) == []
+    assert plan.network_files(batch) == []
     assert "--weights=none" in plan.batch_flags(batch)
 
 
@@ -273,14 +274,40 @@ def test_the_engine_of_a_row_replaces_the_configured_one_and_its_weights() -> No
     batch = Wildcards(batch="nearest-0000")
     assert plan.batch_flags(batch).startswith("--engine=nearest --effort=fast")
     assert "--weights" not in plan.batch_flags(batch)
-    assert plan.weights_file(batch) == []
+    assert plan.network_files(batch) == []
 
 
 def test_weights_go_to_the_batches_of_the_configured_engine() -> None:
     plan = plan_of("a\ta.nii\t\t\t\t\t", restore={"engine": "unet3d", "weights": "w.safetensors"})
     batch = Wildcards(batch="unet3d-0000")
     assert "--weights=w.safetensors" in plan.batch_flags(batch)
-    assert plan.weights_file(batch) == ["w.safetensors"]
+    assert plan.network_files(batch) == ["w.safetensors"]
+
+
+def test_a_network_is_watched_with_the_files_that_its_description_names(folder: Path) -> None:
+    for name in ("b/net.yaml", "b/w.safetensors", "b/configs/inference.json", "b/models/model.safetensors"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    plan = plan_of("a\ta.nii\t\t\t\t\t", restore={"engine": "monai", "network": "b/net.yaml"})
+    batch = Wildcards(batch="monai-0000")
+    (folder / "b/net.yaml").write_text("network: a:B\nweights: w.safetensors\n", encoding="utf-8")
+    assert plan.network_files(batch) == ["b/net.yaml", "b/w.safetensors"]
+    (folder / "b/net.yaml").write_text("bundle: .\n", encoding="utf-8")
+    assert plan.network_files(batch) == [
+        "b/net.yaml",
+        "b/configs/inference.json",
+        "b/models/model.safetensors",
+    ]
+    scan = Wildcards(scan="a")
+    assert plan.evaluated_network(scan) == plan.network_files(batch)
+    assert "--network=b/net.yaml" in plan.evaluate_flags(scan)
+    (folder / "b/net.yaml").write_text("[", encoding="utf-8")
+    assert plan.network_files(batch) == ["b/net.yaml"]
+
+
+def test_the_engine_of_a_row_replaces_the_configured_network() -> None:
+    plan = plan_of("a\ta.nii\t\t\t\tnearest\t", restore={"engine": "monai", "network": "net.yaml"})
+    assert "--network" not in plan.batch_flags(Wildcards(batch="nearest-0000"))
 
 
 def test_all_files_of_a_scan_are_watched(folder: Path) -> None:

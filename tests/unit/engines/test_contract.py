@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from networks import one_thread, tiny_weights
+from networks import one_thread, tiny_description, tiny_weights
 
 from medpaint.core.types import FloatArray, Mask, Spacing
 from medpaint.engines.base import Engine, Fill, Hole
@@ -71,6 +71,7 @@ def engine_of(tmp_path_factory: pytest.TempPathFactory) -> Maker:
     folder = tmp_path_factory.mktemp("weights")
     options: dict[str, dict[str, Any]] = {name: {} for name in engine_names()}
     options["exemplar"] = {"pace": "quick"}
+    options["monai"] = {"network": tiny_description(folder)}
     for name, network in NETWORKS.items():
         options[name] = {"weights": tiny_weights(name, folder, output=0.1, varied=0.3)}
         options[name] |= {} if network.for_lost_slices else {"pace": "quick"}

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import resource
 from contextlib import suppress
+from pathlib import Path
 from time import process_time
+from typing import Any
 
 import numpy as np
 import pytest
+from networks import tiny_description
 
 import medpaint
 from medpaint.core.body import body
@@ -27,11 +30,14 @@ def scan(spacing_mm: Spacing) -> medpaint.Volume:
 
 @pytest.mark.parametrize("spacing_mm", EXTREME, ids=str)
 @pytest.mark.parametrize("engine", ["auto", *medpaint.engine_names()])
-def test_an_engine_fills_voxels_of_extreme_size_in_bounded_time(engine: str, spacing_mm: Spacing) -> None:
+def test_an_engine_fills_voxels_of_extreme_size_in_bounded_time(
+    engine: str, spacing_mm: Spacing, tmp_path: Path
+) -> None:
+    described: dict[str, Any] = {"network": str(tiny_description(tmp_path))} if engine == "monai" else {}
     volume, mask = scan(spacing_mm), np.zeros(SHAPE, dtype=bool)
     mask[8:12, 7:11, 5:7] = True
     began, memory = process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    done = medpaint.restore(volume, mask, engine=engine, edge_mm=2.0, max_fraction=1.0)
+    done = medpaint.restore(volume, mask, engine=engine, edge_mm=2.0, max_fraction=1.0, **described)
     assert process_time() - began < 30.0
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory < 2_000_000  # kB
     assert np.isfinite(done.volume.data).all()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from networks import tiny_description
 from threadpoolctl import threadpool_limits
 
 from medpaint.core.types import Mask
@@ -28,11 +31,12 @@ def hole(name: str) -> Mask:
     return mask
 
 
-def filled(name: str, threads: int, *, before: int = 0) -> bytes:
+def filled(name: str, threads: int, folder: Path, *, before: int = 0) -> bytes:
     """Return the bytes of a fill, made after those of other scans."""
     import torch
 
-    had, engine = torch.get_num_threads(), load_engine(name)
+    described = {"network": tiny_description(folder)} if name == "monai" else {}
+    had, engine = torch.get_num_threads(), load_engine(name, **described)
     torch.set_num_threads(threads)
     try:
         with threadpool_limits(threads):
@@ -44,10 +48,10 @@ def filled(name: str, threads: int, *, before: int = 0) -> bytes:
 
 
 @pytest.mark.parametrize("name", engine_names())
-def test_fills_do_not_depend_on_threads_or_on_other_scans(name: str) -> None:
-    alone = filled(name, 1)
-    assert filled(name, 2) == alone
-    assert filled(name, 2, before=2) == alone
+def test_fills_do_not_depend_on_threads_or_on_other_scans(name: str, tmp_path: Path) -> None:
+    alone = filled(name, 1, tmp_path)
+    assert filled(name, 2, tmp_path) == alone
+    assert filled(name, 2, tmp_path, before=2) == alone
 
 
 @pytest.mark.parametrize("name", ["harmonic", "biharmonic"])

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from networks import one_thread, tiny_weights
+from networks import one_thread, tiny_description, tiny_weights
 from numpy.typing import NDArray
 
 import medpaint
@@ -33,6 +33,8 @@ def engine_of(name: str, folder: Path) -> Engine:
     options: dict[str, Any] = {"pace": "quick"} if name in {"exemplar", "unet2d", "unet3d"} else {}
     if name in NETWORKS:
         options["weights"] = tiny_weights(name, folder, output=0.1, varied=0.3)  # type: ignore[arg-type]
+    if name == "monai":
+        options["network"] = tiny_description(folder)
     return load_engine(name, **options)
 
 

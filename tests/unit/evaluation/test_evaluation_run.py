@@ -68,7 +68,7 @@ def test_same_seed_gives_the_same_scores_alone_and_among_others(clean: Path, tmp
 def test_errors_are_those_in_the_hole(clean: Path) -> None:
     (row,) = rows_of(list(evaluate([Subject.of(clean)], ONE)))
     made = hole_of(row, [Subject.of(clean)], ONE)
-    restored = made.restored(made.chosen(ONE.fill("nearest")).engine, 0)
+    restored = made.restored(made.chosen(ONE.fill("nearest")), 0)
     mask = made.reference.mask
     assert row.rmse == pytest.approx(rmse(phantom(), restored.data, mask))
     np.testing.assert_array_equal(restored.data[~mask], phantom()[~mask])

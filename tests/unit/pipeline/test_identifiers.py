@@ -17,7 +17,7 @@ from medpaint.pipeline.restore import restore
 from medpaint.pipeline.write import _mask_digest
 
 SHAPE = (14, 12, 6)
-SEEN_BY_IDENTIFIERS = {"engine", "effort", "weights", "device", "seed", "membrane", "edge_mm"}
+SEEN_BY_IDENTIFIERS = {"engine", "effort", "weights", "network", "device", "seed", "membrane", "edge_mm"}
 """Parameters that change voxels."""
 
 NO_VOXELS = {"compress", "deidentify"}

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import SimpleITK
 from dicom_phantom import Phantom
+from networks import tiny_description
 from scans import AFFINE, SHAPE, hole, phantom, save, save_pair, voxels_of
 
 import medpaint
@@ -28,7 +29,8 @@ from medpaint.record.entries import Record
 @pytest.mark.parametrize("engine", engine_names())
 def test_every_engine_changes_only_the_hole(tmp_path: Path, engine: str) -> None:
     scan, mask = save_pair(tmp_path)
-    restoration = medpaint.restore(scan, mask, output=tmp_path / "out", engine=engine)
+    described: dict[str, Any] = {"network": str(tiny_description(tmp_path))} if engine == "monai" else {}
+    restoration = medpaint.restore(scan, mask, output=tmp_path / "out", engine=engine, **described)
     assert restoration.products is not None
     before, after = voxels_of(scan), voxels_of(restoration.products.restored)
     assert nib.load(restoration.products.restored).header == nib.load(scan).header

@@ -11,11 +11,10 @@ from medpaint.core.types import FloatArray, Mask, Window
 from medpaint.engines.gaps import lost_slices
 from medpaint.engines.learned.beside import beside_gap, beside_hole
 from medpaint.engines.learned.crops import axis_of
-from medpaint.engines.learned.networks.names import NETWORKS
 from medpaint.engines.learned.resampling import resampled, working_shape
 from medpaint.engines.learned.running import outputs_of
-from medpaint.engines.learned.start import CHANNELS, Start
-from medpaint.engines.learned.weights import Loaded
+from medpaint.engines.learned.start import Start
+from medpaint.engines.learned.usage import Runnable
 
 __all__ = ["correction"]
 
@@ -25,10 +24,8 @@ _SLICES: Final = 4
 _PIXELS: Final = 600_000
 """Approximate largest number of pixels of all of them."""
 
-_HOLE: Final = CHANNELS.index("hole")
 
-
-def correction(loaded: Loaded, start: Start, crop: Window, *, flips: bool) -> FloatArray:
+def correction(loaded: Runnable, start: Start, crop: Window, *, flips: bool) -> FloatArray:
     """Return what to add to the first fill, in multiples of its spread, (I, J, K); 0 where no network ran.
 
     Args:
@@ -37,22 +34,39 @@ def correction(loaded: Loaded, start: Start, crop: Window, *, flips: bool) -> Fl
         crop: what the network sees of it.
         flips: average the outputs for the crop and for its mirror images.
     """
-    name = loaded.facts.network
-    axis, lost, shown = axis_of(name, start, crop), None, start.shown(crop)
-    if axis is not None and NETWORKS[name].for_lost_slices:
+    network, inputs = loaded.usage.network, loaded.usage.inputs
+    axis, lost, shown = axis_of(network, start, crop), None, start.shown(crop, inputs.shown)
+    if axis is not None and network.for_lost_slices:
         lost, unseen = lost_slices(start.mask[crop], start.void_in(crop), axis)
-        np.moveaxis(shown[_HOLE], axis, 0)[...] = unseen[:, np.newaxis, np.newaxis]
-    fitted = resampled(shown, working_shape(shown.shape[1:], start.spacing_mm, kept=axis))
+        hole = shown[inputs.shown.index("hole")]
+        np.moveaxis(hole, axis, 0)[...] = unseen[:, np.newaxis, np.newaxis]
+    shape = working_shape(shown.shape[1:], start.spacing_mm, wanted_mm=loaded.usage.size_mm, kept=axis)
+    stacked = inputs.stacked(resampled(shown, shape))
     if axis is None:
-        output = _averaged(loaded, fitted[np.newaxis], flips=flips)[0]
+        output = _averaged(loaded, stacked[np.newaxis], flips=flips)[0]
     else:
-        slices = _by_slice(loaded, np.moveaxis(fitted, 1 + axis, 1), lost, flips=flips)
+        slices = _by_slice(loaded, np.moveaxis(stacked, 1 + axis, 1), lost, flips=flips)
         output = np.moveaxis(slices, 0, axis)
-    found: FloatArray = resampled(output[np.newaxis], shown.shape[1:])[0]
-    return found
+    if not loaded.usage.image or output.shape == shown.shape[1:]:
+        found: FloatArray = resampled(output[np.newaxis], shown.shape[1:])[0]
+        return found
+    return _of_image(output, stacked[inputs.start_at], shown[inputs.shown.index("start")])
 
 
-def _by_slice(loaded: Loaded, channels: FloatArray, lost: Mask | None, *, flips: bool) -> FloatArray:
+def _of_image(output: FloatArray, coarse: FloatArray, start: FloatArray) -> FloatArray:
+    """Return what to add to a first fill so that nothing of it remains where a network filled in the image.
+
+    Args:
+        output: the image less the first fill, as the network sees them; 0 where none ran.
+        coarse: the first fill as the network sees it, of the same shape.
+        start: the first fill at the scan's voxel size, (I, J, K).
+    """
+    image, ran = resampled(np.stack([output + coarse, (output != 0.0).astype(np.float32)]), start.shape)
+    added: FloatArray = np.where(ran > 0.0, image - start, np.float32(0.0))
+    return added
+
+
+def _by_slice(loaded: Runnable, channels: FloatArray, lost: Mask | None, *, flips: bool) -> FloatArray:
     """Return the outputs for slices with a hole, 0 for the others; (C, S, J, K) to (S, J, K).
 
     Args:
@@ -61,9 +75,9 @@ def _by_slice(loaded: Loaded, channels: FloatArray, lost: Mask | None, *, flips:
         lost: which slices are lost, (S,), for the network that fills those; None for the others.
         flips: average over mirror images.
     """
-    reach = NETWORKS[loaded.facts.network].reach
+    reach, hole = loaded.usage.network.reach, channels[loaded.usage.inputs.hole_at]
     beside = beside_hole if lost is None else beside_gap
-    numbers = np.flatnonzero(channels[_HOLE].any(axis=(1, 2)) if lost is None else lost)
+    numbers = np.flatnonzero(hole.any(axis=(1, 2)) if lost is None else lost)
     outputs = np.zeros(channels.shape[1:], np.float32)
     count = max(1, min(_SLICES, _PIXELS // outputs[0].size))
     for some in np.split(numbers, np.arange(count, len(numbers), count)):
@@ -72,19 +86,17 @@ def _by_slice(loaded: Loaded, channels: FloatArray, lost: Mask | None, *, flips:
     return outputs
 
 
-def _averaged(loaded: Loaded, inputs: FloatArray, *, flips: bool) -> FloatArray:
+def _averaged(loaded: Runnable, inputs: FloatArray, *, flips: bool) -> FloatArray:
     """Return the network's output, (B, C, ...) to (B, ...), averaged over mirror images if `flips` is set."""
     import torch
 
     batch = torch.from_numpy(np.ascontiguousarray(inputs))
     axes = range(2, batch.ndim)
-    slices = batch.shape[1] // len(CHANNELS)
-    hole = _HOLE * slices + slices // 2
     turns = list(product((False, True), repeat=len(axes))) if flips else [(False,) * len(axes)]
     total = torch.zeros_like(batch[:, :1])
     with torch.inference_mode():
         for turn in turns:
             flipped = [axis for axis, wanted in zip(axes, turn, strict=True) if wanted]
-            total += outputs_of(loaded, batch.flip(flipped), hole).flip(flipped)
+            total += outputs_of(loaded, batch.flip(flipped)).flip(flipped)
     output: FloatArray = (total / len(turns))[:, 0].numpy()
     return output

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
-import numpy as np
-
-from medpaint.core.types import Mask, Window
 from medpaint.engines.base import Fill, Hole
 from medpaint.engines.exemplar.detail import Pace
 from medpaint.engines.gaps import gap_axes
-from medpaint.engines.images import Image, Overlaid, values_at
-from medpaint.engines.learned.correction import correction
-from medpaint.engines.learned.crops import axis_of, body_of, crops_of
+from medpaint.engines.learned.corrected import Correcting
 from medpaint.engines.learned.networks.names import NETWORKS, FirstFill, NetworkName
 from medpaint.engines.learned.start import Start
-from medpaint.engines.learned.weights import load_weights
+from medpaint.engines.learned.usage import Runnable
+from medpaint.engines.learned.weights import Loaded, load_weights
 
 __all__ = ["Learned", "resnet2d", "unet2d", "unet3d"]
 
@@ -68,51 +64,22 @@ class Learned:
             pace=self.pace,
             lost=lost,
         )
-        filled, changed = self._corrected(start)
-        filled_by = np.select((changed[hole.mask], start.sharper[hole.mask]), [0, 1], 2).astype(np.uint8)
-        stages, sharper = {"biharmonic": values_at(start.smooth, hole.mask)}, "exemplar" if self.pace else lost
-        if sharper != "biharmonic":
-            stages[sharper] = values_at(start.filled, hole.mask)
-        fillers = (self.name, sharper, "biharmonic")
-        fill = Fill(values_at(filled, hole.mask)[np.newaxis], fillers, filled_by, stages=stages)
-        if not (filled_by == 0).any():
-            return fill
-        loaded = load_weights(self.name, self.weights, device=self.device)
-        return replace(fill, device=self.device, weights_sha256=loaded.sha256)
+        sharper = "exemplar" if self.pace else lost if lost != "biharmonic" else ""
+        return Correcting(self.name, NETWORKS[self.name], self._runnable, sharper, self.flips).fill(start)
 
     def _first_fill(self, hole: Hole) -> FirstFill:
         """Return what lost slices start from."""
         if not NETWORKS[self.name].for_lost_slices or not gap_axes(hole.mask, hole.void):
             return "biharmonic"
-        return load_weights(self.name, self.weights, device=self.device).facts.start
+        return self._loaded().facts.start
 
-    def _corrected(self, start: Start) -> tuple[Image, Mask]:
-        """Return the scan with the corrected fill, and where the network changed it, both (I, J, K)."""
-        changed = np.zeros(start.mask.shape, dtype=bool)
-        fitting = [one for one in crops_of(self.name, start) if self._fits(start, one)]
-        if not fitting:
-            return start.filled, changed
-        loaded = load_weights(self.name, self.weights, device=self.device)
-        pieces = []
-        for crop in fitting:
-            window = body_of(self.name, start, crop)
-            hole, filled = start.mask[window], start.filled[window].copy()
-            known = filled[start.known[window]]
-            added = correction(loaded, start, window, flips=self.flips)
-            after = filled + start.spread * added
-            filled[hole] = np.clip(after, known.min(), known.max())[hole]
-            pieces.append((window, filled))
-            changed[window] = added != 0.0
-        return Overlaid(start.filled, pieces), changed
+    def _loaded(self) -> Loaded:
+        """Return the network with its weights."""
+        return load_weights(self.name, self.weights, device=self.device)
 
-    def _fits(self, start: Start, crop: Window) -> bool:
-        """Return whether the network was trained for the first fill of a crop."""
-        hole = start.mask[crop]
-        if start.spread == 0.0:
-            return False
-        if NETWORKS[self.name].for_lost_slices:
-            return axis_of(self.name, start, crop) is not None
-        return self.pace is None or not np.array_equal(start.filled[crop][hole], start.smooth[crop][hole])
+    def _runnable(self) -> Runnable:
+        """Return the network, ready to run."""
+        return self._loaded().runnable
 
 
 def unet3d(

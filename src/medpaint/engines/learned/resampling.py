@@ -14,32 +14,37 @@ __all__ = ["WORKING_MM", "resampled", "working_shape", "working_size"]
 WORKING_MM: Final = 1.0
 """Voxel size that networks see."""
 
-_UNCHANGED_MM: Final = (0.75, 1.5)
-"""Voxel sizes close enough to `WORKING_MM` to be left unchanged, from and to, mm."""
+_UNCHANGED: Final = (0.75, 1.5)
+"""Voxel sizes close enough to the wanted one to be left unchanged, from and to, in multiples of it."""
 
 _MOST_ZOOM: Final = 16.0
 """Largest number of voxels that a network sees in place of one of the scan's along an axis."""
 
 
-def working_size(size_mm: float) -> float:
-    """Return the voxel size, mm, at which a network sees an axis whose voxels measure `size_mm`."""
-    low, high = _UNCHANGED_MM
-    return size_mm if low <= size_mm <= high else WORKING_MM
+def working_size(size_mm: float, wanted_mm: float = WORKING_MM) -> float:
+    """Return the voxel size, mm, at which a network for `wanted_mm` sees voxels that measure `size_mm`."""
+    low, high = _UNCHANGED
+    return size_mm if low <= size_mm / wanted_mm <= high else wanted_mm
 
 
-def working_shape(shape: tuple[int, ...], spacing_mm: Spacing, *, kept: int | None = None) -> tuple[int, ...]:
+def working_shape(
+    shape: tuple[int, ...], spacing_mm: Spacing, *, wanted_mm: float | None = WORKING_MM, kept: int | None = None
+) -> tuple[int, ...]:
     """Return the shape of a crop, (I, J, K), as a network sees it.
 
     Args:
         shape: of the crop.
         spacing_mm: voxel size along I, J, K.
+        wanted_mm: voxel size that the network is for; None: any, so nothing is resampled.
         kept: axis that is not resampled, because a slice-wise network does not convolve along it. An axis of
             length 1 is not resampled either.
     """
+    if wanted_mm is None:
+        return shape
     sizes = []
     for axis, (count, size_mm) in enumerate(zip(shape, spacing_mm, strict=True)):
         unchanged = axis == kept or count == 1
-        factor = min(size_mm / working_size(size_mm), _MOST_ZOOM)
+        factor = min(size_mm / working_size(size_mm, wanted_mm), _MOST_ZOOM)
         sizes.append(count if unchanged else max(2, round(count * factor)))
     return tuple(sizes)
 

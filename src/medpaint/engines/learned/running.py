@@ -6,16 +6,15 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
-from math import ceil
+from math import ceil, prod
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from medpaint.engines.learned.networks.names import NETWORKS
 from medpaint.engines.learned.tiles import tile_weights, tiles
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from medpaint.engines.learned.weights import Loaded
+    from medpaint.engines.learned.usage import Runnable
 
 __all__ = ["outputs_of"]
 
@@ -29,7 +28,7 @@ _STRIP: Final = 120_000
 """Approximate largest number of voxels of a plane that are computed at once."""
 
 
-def outputs_of(loaded: Loaded, batch: Tensor, hole: int) -> Tensor:
+def outputs_of(loaded: Runnable, batch: Tensor) -> Tensor:
     """Run a network on a batch of any size, (B, C, ...) to (B, 1, ...).
 
     A U-Net sees windows of the size that it was trained with, because it normalises by what is in them; windows
@@ -38,19 +37,21 @@ def outputs_of(loaded: Loaded, batch: Tensor, hole: int) -> Tensor:
 
     Args:
         loaded: the network.
-        batch: its input.
-        hole: index of the channel that marks the holes.
+        batch: its input; see `Inputs.stacked`.
     """
-    return _windowed(loaded, batch, hole) if NETWORKS[loaded.facts.network].halves else _planes(loaded, batch)
+    usage = loaded.usage
+    if usage.edge is None:
+        return _planes(loaded, batch, usage.reach)
+    return _windowed(loaded, batch, usage.edge)
 
 
-def _planes(loaded: Loaded, batch: Tensor) -> Tensor:
-    """Run a network on whole planes, in strips that overlap by what a voxel depends on."""
+def _planes(loaded: Runnable, batch: Tensor, reach: int | None) -> Tensor:
+    """Run a network on whole planes, or in strips that overlap by what a voxel depends on, if that is known."""
     import torch
 
-    height, width = batch.shape[2:]
-    reach = 2 + loaded.facts.units * len(loaded.facts.channels)  # convolutions, each of one voxel on every side
-    count = ceil(height / max(1, _STRIP // width - 2 * reach)) if height * width > _STRIP else 1
+    height, width = batch.shape[2], prod(batch.shape[3:])
+    reach, large = (0, False) if reach is None else (reach, height * width > _STRIP)
+    count = ceil(height / max(1, _STRIP // width - 2 * reach)) if large else 1
     rows = ceil(height / count)
     places = [(number, first) for number in range(len(batch)) for first in range(0, height, rows)]
     seen = (
@@ -63,11 +64,13 @@ def _planes(loaded: Loaded, batch: Tensor) -> Tensor:
     return whole
 
 
-def _windowed(loaded: Loaded, batch: Tensor, hole: int) -> Tensor:
+def _windowed(loaded: Runnable, batch: Tensor, edge: int) -> Tensor:
     """Run a network window by window; see `outputs_of`."""
     import torch
 
-    edge, ndim = loaded.facts.size, batch.ndim - 2
+    inputs, ndim = loaded.usage.inputs, batch.ndim - 2
+    slices = batch.shape[1] // inputs.count
+    hole = inputs.hole_at * slices + slices // 2
     padded = _padded(batch, [edge] * ndim)
     importance = tile_weights(ndim, edge)
     places: list[_Place] = [
@@ -108,7 +111,7 @@ def _pair(windows: Tensor) -> Tensor:
     return windows.expand(2, *windows.shape[1:]) if alone else windows
 
 
-def _run(loaded: Loaded, batches: Iterable[Tensor]) -> Iterator[Tensor]:
+def _run(loaded: Runnable, batches: Iterable[Tensor]) -> Iterator[Tensor]:
     """Yield the network's outputs for batches of windows, in their order, on the CPU, in single precision.
 
     Each batch is computed by one thread, and as many of them at once as torch may use threads: sums in

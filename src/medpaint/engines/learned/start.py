@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 import numpy as np
 
@@ -19,16 +20,19 @@ from medpaint.engines.images import Image, Overlaid
 from medpaint.engines.learned.networks.names import FirstFill
 from medpaint.engines.windows import windows
 
-__all__ = ["CHANNELS", "Start"]
+__all__ = ["CHANNELS", "Shown", "Start", "values_near"]
 
-CHANNELS: Final = ("start", "smooth", "other side", "hole", "other side's hole")
+Shown: TypeAlias = Literal["start", "smooth", "other side", "hole", "other side's hole"]
+"""What can be shown of a first fill."""
+
+CHANNELS: Final[tuple[Shown, ...]] = ("start", "smooth", "other side", "hole", "other side's hole")
 """The channels of a network's input, in this order."""
 
 _SCALE_MM: Final = 20.0
 """Margin around the holes in which the known voxels set the scale of the intensities."""
 
 _MOST: Final = 1e3
-"""Largest scaled intensity in the input, so that a metal artefact does not drown the rest."""
+"""Largest scaled intensity that our networks see, so that a metal artefact does not drown the rest."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +50,7 @@ class Start:
         centre: mean of the known intensities near the holes.
         spread: their standard deviation; 0 where all of them are equal.
         void: True = outside the image, (I, J, K); None if there is none.
+        most: largest scaled intensity that is shown.
     """
 
     filled: Image
@@ -57,6 +62,7 @@ class Start:
     centre: float
     spread: float
     void: Mask | None = None
+    most: float = _MOST
 
     @classmethod
     def of(
@@ -68,6 +74,7 @@ class Start:
         seed: int,
         pace: Pace | None = "brisk",
         lost: FirstFill = "biharmonic",
+        mirrored: bool = True,
         void: Mask | None = None,
     ) -> Start:
         """Make the first fill of an image, (I, J, K).
@@ -79,13 +86,14 @@ class Start:
             seed: draws the exemplars.
             pace: how thoroughly exemplars are searched for; None keeps the biharmonic fill.
             lost: what fills lost slices without exemplars.
+            mirrored: whether the mirror image is looked for; exemplars always need it.
             void: True = outside the image; None if there is none.
 
         Raises:
             ConvergenceError: the biharmonic equations could not be solved.
         """
         smooth = fill_biharmonic(image, mask, spacing_mm)
-        symmetry = symmetry_of(smooth, spacing_mm)
+        symmetry = symmetry_of(smooth, spacing_mm) if mirrored or pace is not None else None
         centre, spread = _scale(smooth, mask, Known(mask, void), spacing_mm)
         filled: Image = smooth
         sharper = np.zeros(mask.shape, dtype=bool)
@@ -113,22 +121,33 @@ class Start:
     def scaled(self, intensities: FloatArray) -> FloatArray:
         """Scale intensities so that the known ones near the holes have mean 0 and deviation 1."""
         scaled: FloatArray = ((intensities - self.centre) / self.spread).astype(np.float32)
-        return np.clip(scaled, -_MOST, _MOST, out=scaled)
+        return np.clip(scaled, -self.most, self.most, out=scaled)
 
-    def shown(self, window: Window) -> FloatArray:
-        """Return the channels of a window, (C, I, J, K) float32; see `CHANNELS`."""
+    def shown(self, window: Window, channels: Sequence[Shown] = CHANNELS) -> FloatArray:
+        """Return channels of a window, (C, I, J, K) float32; see `CHANNELS`."""
         hole = self.mask[window]
-        across, known = np.zeros(hole.shape, np.float32), np.zeros(hole.shape, bool)
-        if self.symmetry is not None:
-            values, known = self.symmetry.other_side(self.filled, self.known, window)
-            across = self.scaled(values)
-        start, smooth = self.scaled(self.filled[window]), self.scaled(self.smooth[window])
-        return np.stack([start, smooth, across, hole.astype(np.float32), (~known).astype(np.float32)])
+        made: dict[Shown, FloatArray] = {"hole": hole.astype(np.float32)}
+        if {"other side", "other side's hole"} & set(channels):
+            across, known = np.zeros(hole.shape, np.float32), np.zeros(hole.shape, bool)
+            if self.symmetry is not None:
+                values, known = self.symmetry.other_side(self.filled, self.known, window)
+                across = self.scaled(values)
+            made |= {"other side": across, "other side's hole": (~known).astype(np.float32)}
+        if "start" in channels:
+            made["start"] = self.scaled(self.filled[window])
+        if "smooth" in channels:
+            made["smooth"] = self.scaled(self.smooth[window])
+        return np.stack([made[name] for name in channels])
+
+
+def values_near(values: Image, mask: Mask, known: Known, spacing_mm: Spacing) -> FloatArray:
+    """Return the known values near the holes, (N,) float64."""
+    near = [values[window][known[window]] for window in windows(mask, spacing_mm, _SCALE_MM)]
+    return np.concatenate(near).astype(np.float64)
 
 
 def _scale(values: Image, mask: Mask, known: Known, spacing_mm: Spacing) -> tuple[float, float]:
     """Return the mean of the known values near the holes, and their deviation, 0 where it is rounding error."""
-    near = [values[window][known[window]] for window in windows(mask, spacing_mm, _SCALE_MM)]
-    measured = np.concatenate(near).astype(np.float64)
+    measured = values_near(values, mask, known, spacing_mm)
     centre, spread = float(measured.mean()), float(measured.std())
     return centre, spread if spread > 1e-9 * abs(centre) else 0.0

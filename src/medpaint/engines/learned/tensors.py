@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from medpaint.engines.learned.networks.base import CorrectionNetwork
 
-__all__ = ["input_channels", "network_of", "outline_of"]
+__all__ = ["check_tensors", "input_channels", "network_of", "outline_of"]
 
 _TYPES: Final = ("float16", "bfloat16", "float32", "float64")
 
@@ -42,17 +42,30 @@ def network_of(outline: CorrectionNetwork, tensors: Mapping[str, Tensor]) -> Cor
     Raises:
         ValueError: a tensor is missing, or is not what the outline wants; the message says what was expected.
     """
-    wanted = outline.state_dict()
+    check_tensors(outline.state_dict(), tensors, "this network")
+    outline.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, assign=True)
+    return outline
+
+
+def check_tensors(wanted: Mapping[str, Tensor], tensors: Mapping[str, Tensor], network: str) -> None:
+    """Refuse tensors that are not those of a network.
+
+    Args:
+        wanted: the network's own, by name.
+        tensors: what is to take their place.
+        network: its name, for the message.
+
+    Raises:
+        ValueError: a tensor is missing, or is not what is wanted; the message says what was expected.
+    """
     for name in (*wanted, *tensors):
         if name not in tensors:
             message = f"a tensor {name}, found none"
             raise ValueError(message)
         if name not in wanted:
-            message = f"only tensors of this network, found {escaped(name)!r} too"
+            message = f"only tensors of {network}, found {escaped(name)!r} too"
             raise ValueError(message)
         _check(name, wanted[name], tensors[name])
-    outline.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, assign=True)
-    return outline
 
 
 def _check(name: str, wanted: Tensor, found: Tensor) -> None:
@@ -60,10 +73,15 @@ def _check(name: str, wanted: Tensor, found: Tensor) -> None:
     if found.shape != wanted.shape:
         message = f"{name} of shape {tuple(wanted.shape)}, got {tuple(found.shape)}"
         raise ValueError(message)
-    kind = str(found.dtype).removeprefix("torch.")
-    if kind not in _TYPES:
-        message = f"{name} of type {', '.join(_TYPES)}, got {kind}"
+    types = _TYPES if wanted.dtype.is_floating_point else (_type_of(wanted),)
+    if _type_of(found) not in types:
+        message = f"{name} of type {', '.join(types)}, got {_type_of(found)}"
         raise ValueError(message)
     if not bool(found.float().isfinite().all()):
         message = f"finite values in {name}, got NaN or infinity"
         raise ValueError(message)
+
+
+def _type_of(tensor: Tensor) -> str:
+    """Return the name of a tensor's type."""
+    return str(tensor.dtype).removeprefix("torch.")

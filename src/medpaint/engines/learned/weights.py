@@ -27,12 +27,13 @@ from medpaint.engines.learned.networks.names import (
     window_misfit,
 )
 from medpaint.engines.learned.tensors import input_channels, network_of, outline_of
+from medpaint.engines.learned.usage import Runnable, Usage
 from medpaint.engines.registry import ENGINES
 
 if TYPE_CHECKING:
     from medpaint.engines.learned.networks.base import CorrectionNetwork
 
-__all__ = ["Loaded", "WeightsFacts", "load_weights", "save_weights", "shipped_path"]
+__all__ = ["Loaded", "WeightsFacts", "load_weights", "save_weights", "shipped_card", "shipped_path"]
 
 _FOLDER: Final = "shipped"
 _KEY: Final = "medpaint"
@@ -95,10 +96,25 @@ class Loaded:
     sha256: str
     device: str
 
+    @property
+    def runnable(self) -> Runnable:
+        """The network as it is used on first fills."""
+        facts, network = self.facts, NETWORKS[self.facts.network]
+        if network.halves:
+            usage = Usage(network, edge=facts.size)
+        else:  # convolutions, each of one voxel on every side
+            usage = Usage(network, reach=2 + facts.units * len(facts.channels))
+        return Runnable(self.network, usage, self.sha256, self.device)
+
 
 def shipped_path(name: NetworkName) -> Path:
     """Return the path of the weights that medpaint ships for a network."""
     return Path(str(files("medpaint.engines.learned") / _FOLDER / f"{name}.safetensors"))
+
+
+def shipped_card(name: NetworkName) -> str:
+    """Return the page about the weights that medpaint ships for a network, in Markdown."""
+    return shipped_path(name).with_suffix(".md").read_text(encoding="utf-8")
 
 
 def save_weights(network: CorrectionNetwork, facts: WeightsFacts, path: Path) -> str:

@@ -24,7 +24,7 @@ def test_strips_of_a_plane_give_what_the_whole_plane_gives(
     with one_thread(), torch.inference_mode():
         whole = loaded.network(batch)
         monkeypatch.setattr(running, "_STRIP", 24 * 20)
-        strips = outputs_of(loaded, batch, 0)
+        strips = outputs_of(loaded.runnable, batch)
     assert strips.shape == whole.shape
     np.testing.assert_allclose(strips.numpy(), whole.numpy(), atol=1e-5)
     assert float(whole.std()) > 1e-3
@@ -59,7 +59,7 @@ def test_a_window_by_itself_gives_what_it_gives_in_a_batch(tmp_path: Path) -> No
     loaded = load_weights("unet3d", tiny_weights("unet3d", tmp_path, output=0.1, varied=1.0))
     batch = torch.randn(3, loaded.facts.inputs, 16, 16, 16, generator=torch.manual_seed(0))
     with one_thread():
-        alone, *_ = running._run(loaded, [batch[:1]])
-        together, *_ = running._run(loaded, [batch])
+        alone, *_ = running._run(loaded.runnable, [batch[:1]])
+        together, *_ = running._run(loaded.runnable, [batch])
     assert alone.shape == (1, 1, 16, 16, 16)
     np.testing.assert_allclose(alone.numpy(), together[:1].numpy(), atol=1e-6)

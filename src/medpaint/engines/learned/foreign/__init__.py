@@ -1,0 +1,1 @@
+"""Networks that were not trained by medpaint, as an engine; and ours as MONAI bundles."""

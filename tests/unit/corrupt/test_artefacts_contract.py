@@ -16,6 +16,7 @@ from medpaint.corrupt.artefacts.table import ARTEFACTS, Artefact, find_artefact
 from medpaint.phantoms import head
 
 SHAPE = (28, 32, 20)
+SPACING = (3.0, 3.0, 4.0)
 SEEDS = range(6)
 """Enough to draw every variant of every kind."""
 
@@ -24,14 +25,14 @@ every_kind = pytest.mark.parametrize("artefact", ARTEFACTS.values(), ids=ARTEFAC
 
 def clean(artefact: Artefact, dtype: str = "<i2") -> Volume:
     """Return a head with noise: MR, or Hounsfield units with a slope and an intercept."""
-    image = head(SHAPE, (7.0, 7.0, 9.0))
+    image = head(SHAPE, SPACING)
     channels = np.random.default_rng(0).normal(0.0, 0.01, (2, *SHAPE))
     values: Array = 1000.0 * np.hypot(image + channels[0], channels[1])
     encoding = Encoding.of(np.dtype(dtype), slope=0.5)
     if artefact.scans == "CT":
         values = np.where(image > 0.0, 1500.0 * values / 1000.0 - 300.0, -1000.0 + values)
         encoding = Encoding.of(np.dtype(dtype), slope=0.5, intercept=-1000.0)
-    return Volume(encoding.encode(values), np.diag([7.0, 7.0, 9.0, 1.0]), encoding)
+    return Volume(encoding.encode(values), np.diag([*SPACING, 1.0]), encoding)
 
 
 def change(before: Volume, after: Volume) -> float:
@@ -98,7 +99,7 @@ def test_seeds_decide(artefact: Artefact) -> None:
 @every_kind
 def test_blanked_background_stays_unless_the_voxels_are_missing(artefact: Artefact) -> None:
     volume = clean(artefact)
-    blank = head(SHAPE, (7.0, 7.0, 9.0)) == 0.0
+    blank = head(SHAPE, SPACING) == 0.0
     stored = np.where(blank, volume.data.min(), volume.data)
     for seed in SEEDS:
         made = artefact(replace(volume, data=stored), 0.7, seed)

@@ -55,6 +55,7 @@ def dropout(scene: Scene, severity: float, rng: np.random.Generator) -> Change:
     facts: dict[str, JsonValue] = {"variant": variant, "loss": loss}
     if variant == "partial":
         np.moveaxis(region, axis, 0)[:] &= bump > 0.0
+        region &= scene.tissue
     return Change(values, region, facts, axis=axis, whole=variant != "partial")
 
 

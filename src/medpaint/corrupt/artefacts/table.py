@@ -128,6 +128,33 @@ _ROWS: Final = (
         severity="1 to 40 % of the tissue clipped; a gain of 1.3 to 7",
     ),
     Artefact(
+        "metal",
+        target="metal:metal",
+        summary="metal in the body, and its streaks; the mask is the metal",
+        severity="metal of 4 to 24 mm",
+        scans="CT",
+        reach="beyond",
+    ),
+    Artefact(
+        "void",
+        target="void:void",
+        summary="loss and displacement of signal around metal",
+        severity="metal of 5 to 20 mm that displaces signal by 1 to 8 mm",
+        scans="MR",
+    ),
+    Artefact(
+        "border",
+        target="border:border",
+        summary="a field of view that is too small: cut off, or wrapped around",
+        severity="3 to 30 % of the body's extent outside the field of view",
+    ),
+    Artefact(
+        "lesion",
+        target="lesion:lesion",
+        summary="a dark or bright lesion with a soft rim",
+        severity="a change of 8 to 80 % of the range of intensities",
+    ),
+    Artefact(
         "motion",
         target="motion:motion",
         summary="blur and ghosts of the whole scan, from motion between lines of k-space",

@@ -22,7 +22,7 @@ RANKS: dict[str, int] = {
     **dict.fromkeys(("io", "masks", "detectors", "corrupt", "engines", "metrics", "layouts"), 1),
     **dict.fromkeys(("blend", "parameters", "phantoms"), 1),
     **dict.fromkeys(("record", "datasets", "pacs"), 2),
-    **dict.fromkeys(("pipeline", "report", "training"), 3),
+    **dict.fromkeys(("pipeline", "report", "simulation", "training"), 3),
     **dict.fromkeys(("cohort", "evaluation", "audit"), 4),
     **dict.fromkeys(("demo", "cli"), 5),
 }
@@ -56,6 +56,7 @@ ALLOWED: dict[str, set[str]] = {
         "record",
     },
     "report": {"core"},
+    "simulation": {"core", "corrupt", "datasets", "io", "record"},
     "training": {"__about__", "core", "corrupt", "datasets", "engines", "io", "phantoms", "record"},
     "cohort": {"core", "io", "layouts", "parameters", "pipeline", "record"},
     "evaluation": {
@@ -64,8 +65,8 @@ ALLOWED: dict[str, set[str]] = {
     "audit": {"core", "io", "layouts", "record"},
     "demo": {"cohort", "core", "corrupt", "engines", "io", "metrics", "parameters", "record", "report"},
     "cli": {
-        *("__about__", "audit", "cohort", "core", "datasets", "demo", "engines", "evaluation", "io", "pacs"),
-        *("parameters", "pipeline", "record", "training"),
+        *("__about__", "audit", "cohort", "core", "corrupt", "datasets", "demo", "engines", "evaluation", "io"),
+        *("pacs", "parameters", "pipeline", "record", "simulation", "training"),
     },
 }
 """Which other packages each may import. What is not listed fails."""

@@ -13,13 +13,14 @@ from pydantic import BaseModel
 
 import medpaint
 from medpaint.cli.main import COMMANDS, _parser
-from medpaint.cohort.config import CohortConfig, EvaluateConfig, RestoreConfig
+from medpaint.cohort.config import CohortConfig, CorruptConfig, EvaluateConfig, RestoreConfig
 from medpaint.cohort.summary import SUMMARY_COLUMNS
 from medpaint.cohort.table import COLUMNS
 from medpaint.core import errors
 from medpaint.core.errors import MedpaintError
 from medpaint.engines.learned.foreign.description import Description, Intensities
 from medpaint.engines.learned.usage import Channel
+from medpaint.corrupt.artefacts.table import ARTEFACTS
 from medpaint.engines.registry import engine_names
 from medpaint.parameters import FIELDS
 from medpaint.record.entries import (
@@ -34,6 +35,8 @@ from medpaint.record.entries import (
     Repaired,
     WriteEntry,
 )
+from medpaint.simulation.dataset import COLUMNS as MANIFEST_COLUMNS
+from medpaint.simulation.record import DamageProduct, DamageRecord, DamageSource
 from medpaint.training.recipe import Holes, Loop, NetworkShape, Pairs, Recipe, Source
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -144,7 +147,7 @@ def test_every_key_and_column_of_a_cohort_is_documented() -> None:
     page = text_of(REFERENCE / "config.md")
     keys = section_of(page, "config.yaml")
     assert first_cells(keys) == set(CohortConfig.model_fields)
-    fields = {*RestoreConfig.model_fields, *EvaluateConfig.model_fields}
+    fields = {*RestoreConfig.model_fields, *EvaluateConfig.model_fields, *CorruptConfig.model_fields}
     assert fields <= set(re.findall(r"`([a-z_]+)`", keys))
     assert first_cells(section_of(page, "The table of scans")) == set(COLUMNS)
     assert first_cells(section_of(page, "The summary")) == set(SUMMARY_COLUMNS)
@@ -194,6 +197,24 @@ def test_every_key_of_a_network_description_is_documented(heading: str, model: t
 def test_every_input_of_a_network_is_documented() -> None:
     page = text_of(REFERENCE / "network-description.md")
     assert first_cells(section_of(page, "inputs")) == set(get_args(Channel))
+
+
+@pytest.mark.parametrize(
+    ("heading", "model"),
+    [("The record of damage", DamageRecord), ("source", DamageSource), ("products", DamageProduct)],
+)
+def test_every_field_of_a_record_of_damage_is_documented(heading: str, model: type[BaseModel]) -> None:
+    assert first_cells(section_of(text_of(REFERENCE / "damage.md"), heading)) == set(model.model_fields)
+
+
+def test_every_kind_of_damage_and_its_severity_is_documented() -> None:
+    kinds = section_of(text_of(REFERENCE / "damage.md"), "Kinds")
+    assert first_cells(kinds) == set(ARTEFACTS)
+    assert all(row.severity in kinds for row in ARTEFACTS.values())
+
+
+def test_every_column_of_a_manifest_is_documented() -> None:
+    assert first_cells(section_of(text_of(REFERENCE / "damage.md"), "The manifest")) == set(MANIFEST_COLUMNS)
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.__name__)

@@ -29,11 +29,13 @@ COMMANDS: Final[dict[str, str]] = {
     "evaluate": "score engines on holes made in clean scans",
     "train": "train a network on clean scans",
     "export-bundle": "write a network of medpaint as a MONAI bundle",
+    "corrupt": "damage a clean scan on purpose, with known truth",
     "pacs": "list, find, fetch and store series on a server",
     "demo": "make a small cohort from real scans, damage it, restore it, score it",
     "ingest": "(a job of run) read a scan and its mask",
     "inpaint": "(a job of run) fill the masks of a batch",
     "export": "(a job of run) write a restored scan and its record",
+    "dataset": "(a job of run) damage the scans of a cohort on purpose, and list what was made",
     "summary": "(a job of run) write the table of all scans and their outcomes",
     "check": "(a job of run) fail if a scan failed",
 }

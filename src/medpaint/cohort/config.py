@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from medpaint.core.errors import UsageError
 from medpaint.core.text import escaped, problem, short_repr
 from medpaint.parameters import ENGINE_NAME, FIELDS, FillParameters, MaskParameters, WriteParameters
 
-__all__ = ["CohortConfig", "EvaluateConfig", "PacsConfig", "RestoreConfig", "read_config"]
+__all__ = ["CohortConfig", "CorruptConfig", "EvaluateConfig", "PacsConfig", "RestoreConfig", "read_config"]
 
 
 _MOST_PARTS: Final = 1_000_000
@@ -43,6 +43,34 @@ class EvaluateConfig(BaseModel):
         (), description="Kinds of holes, such as blob:8-15; empty: all but lesion."
     )
     holes: int = Field(1, ge=1, description="Number of holes of each kind in a scan.")
+
+
+class CorruptConfig(BaseModel):
+    """What the target `corrupt` of a cohort makes of its clean scans."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kinds: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        (), description="Kinds of damage, such as dropout; empty: all."
+    )
+    severities: tuple[Annotated[float, Field(ge=0.0, le=1.0)], ...] = Field(
+        (0.25, 0.5, 1.0), min_length=1, description="Severities of each kind, from 0, barely visible, to 1, gross."
+    )
+    copies: int = Field(1, ge=1, description="Number of damaged copies of each kind and severity.")
+    seed: int = Field(0, ge=0, description="Decides all damage, and who is in which part.")
+    validation: float = Field(0.2, ge=0.0, lt=1.0, description="Share of the persons for validation.")
+    test: float = Field(0.2, ge=0.0, lt=1.0, description="Share of the persons for the test.")
+
+    @model_validator(mode="after")
+    def _check_shares(self) -> CorruptConfig:
+        """Refuse shares that leave nothing for training."""
+        if self.validation + self.test >= 1.0:
+            message = (
+                "expected shares for validation and test that leave something for training, "
+                f"got {self.validation:g} and {self.test:g}"
+            )
+            raise ValueError(message)
+        return self
 
 
 class PacsConfig(BaseModel):
@@ -108,6 +136,9 @@ class CohortConfig(BaseModel):
     pacs: PacsConfig = Field(default_factory=PacsConfig, description="The server that scans come from.")
     evaluate: EvaluateConfig = Field(
         default_factory=EvaluateConfig, description="What `medpaint run evaluate` scores."
+    )
+    corrupt: CorruptConfig = Field(
+        default_factory=CorruptConfig, description="What `medpaint run corrupt` makes of clean scans."
     )
 
 

@@ -32,6 +32,12 @@ _EVALUATE: Final = ("series", "frame", "effort", "seed", "membrane")
 _NAMED: Final = "expected a scan whose products are not de-identified: an evaluation names its scans"
 """Why an evaluation is refused."""
 
+_CLEAN: Final = (
+    "expected a clean scan, whose row has no mask, and whose products are not de-identified, because the table of "
+    "damaged copies names its scans"
+)
+"""Why no damaged copies are made."""
+
 _SERVER: Final = tuple(name for name in PacsConfig.model_fields if name != "url")
 
 
@@ -183,13 +189,44 @@ class Plan:
         if self.is_withheld(row):
             message = f"{row.scan}: {_NAMED}"
             raise UsageError(message)
+        of_scan = {"avoid": row.mask, "person": row.person}
         shared = {"network": self.config.restore.network, **self.config.evaluate.model_dump()}
-        return flags({"avoid": row.mask} | self._chosen(_EVALUATE, row) | shared)
+        return flags(of_scan | self._chosen(_EVALUATE, row) | shared)
 
     def evaluated_network(self, _wildcards: object = None) -> list[str]:
         """Return the files of the configured network, which evaluations score too; a row's own is not."""
         network = self.config.restore.network
         return [network, *network_files(network)] if network else []
+
+    def corrupted_parts(self, _wildcards: object = None) -> list[str]:
+        """Return the folders of damaged copies of all clean scans: those without a mask that a table may name.
+
+        Raises:
+            UsageError: there is no such scan, or the shares leave nothing for training.
+        """
+        named = [
+            name for name, row in self.scans.items() if not (row.mask or row.refusal or self.is_withheld(row))
+        ]
+        if not named:
+            raise UsageError(_CLEAN)
+        return [f"results/corrupted/scans/{name}" for name in named]
+
+    def corrupt_flags(self, wildcards: ScanWildcards) -> str:
+        """Return the flags that make the damaged copies of the scan.
+
+        Raises:
+            UsageError: it is no clean scan that a table may name.
+        """
+        row = self.scans[wildcards.scan]
+        if row.mask or self.is_withheld(row):
+            message = f"{row.scan}: {_CLEAN}"
+            raise UsageError(message)
+        recipe = self.config.corrupt.model_dump(exclude={"validation", "test"})
+        return flags({"person": row.person, "frame": row.settings.get("frame")} | recipe)
+
+    def merge_flags(self) -> str:
+        """Return the flags that split the persons of a data set of damaged scans."""
+        return flags(self.config.corrupt.model_dump(include={"validation", "test", "seed"}))
 
     def server_flags(self) -> str:
         """Return the flags that say how to connect to the server, and behind them its address."""

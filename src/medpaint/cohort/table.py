@@ -82,6 +82,7 @@ class ScanRow(BaseModel):
         description="UID of the study, for a scan that is fetched from the server.",
     )
     mask: str = Field("", description="The mask; empty: look for lost slices and non-finite voxels.")
+    person: str = Field("", description="Who was scanned; empty: the BIDS entity sub- of the file, or the scan.")
     settings: dict[str, Any] = Field(
         default_factory=dict, description="The parameters that the row gives, by name; others are as configured."
     )
@@ -107,8 +108,8 @@ class ScanRow(BaseModel):
         return self
 
 
-COLUMNS: Final = ("scan", "image", "study", "mask", *FIELDS)
-"""Columns that a table may have: the place of a scan and its mask, and every parameter."""
+COLUMNS: Final = ("scan", "image", "study", "mask", "person", *FIELDS)
+"""Columns that a table may have: the place of a scan and its mask, who was scanned, and every parameter."""
 
 OF_FILES: Final = ("series", "labels")
 """Parameters whose values are names or identifiers in a scan's own files."""

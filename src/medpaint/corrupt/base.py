@@ -21,7 +21,8 @@ class Damaged:
 
     Attributes:
         volume: the damaged scan, on the grid and of the dtype of the clean one.
-        mask: True = damaged, (I, J, K); every voxel outside it is bit for bit the clean scan's.
+        mask: True = damaged, (I, J, K); every voxel outside it is bit for bit the clean scan's, except for damage
+            whose table says that it reaches beyond its mask.
         facts: what was done, such as the size and the seed.
     """
 
@@ -43,7 +44,8 @@ class Damage(Protocol):
 
         Args:
             volume: the clean scan, (I, J, K); not changed.
-            severity: how severe the damage is, in the unit of its kind; for a hole its size.
+            severity: how severe the damage is: for a hole its size, in the unit of its kind; for an artefact from
+                0, barely visible, to 1, gross.
             seed: decides all that is drawn at random, such as the place.
 
         Raises:

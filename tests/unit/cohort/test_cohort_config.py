@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 import yaml
 
-from medpaint.cohort.config import CohortConfig, EvaluateConfig, PacsConfig, RestoreConfig, read_config
+from medpaint.cohort.config import (
+    CohortConfig,
+    CorruptConfig,
+    EvaluateConfig,
+    PacsConfig,
+    RestoreConfig,
+    read_config,
+)
 from medpaint.cohort.schemas import SCHEMAS, schema_text
 from medpaint.core.errors import UsageError
 from medpaint.parameters import FIELDS, Parameters
@@ -29,6 +36,12 @@ def test_the_shipped_configuration_has_every_key_at_its_default() -> None:
     assert set(shipped["restore"]) == set(RestoreConfig.model_fields)
     assert set(shipped["pacs"]) == set(PacsConfig.model_fields)
     assert set(shipped["evaluate"]) == set(EvaluateConfig.model_fields)
+    assert set(shipped["corrupt"]) == set(CorruptConfig.model_fields)
+
+
+def test_shares_that_leave_nothing_for_training_are_refused() -> None:
+    with pytest.raises(UsageError, match="leave something for training"):
+        read_config({"corrupt": {"validation": 0.5, "test": 0.5}})
 
 
 def test_a_cohort_has_all_parameters_but_those_of_a_single_scan() -> None:

@@ -119,6 +119,28 @@ def test_the_jobs_of_a_deidentified_scan_read_its_row_themselves(folder: Path) -
     assert open_plan.withheld_state(scan) == ""
 
 
+def test_damaged_copies_are_made_of_clean_scans_that_may_be_named() -> None:
+    Path("config/scans.tsv").write_text(
+        "scan\timage\tmask\tperson\tdeidentify\tframe\n"
+        "a\ta.nii\t\tanna\t\t2\nb\tb.nii\tm.nii\t\t\t\nc\tc.nii\t\t\tsecret\t\n"
+    )
+    plan = make_plan({"corrupt": {"kinds": ["noise", "spike"], "severities": [0.0, 1.0], "seed": 3, "test": 0.5}})
+    assert plan.corrupted_parts() == ["results/corrupted/scans/a"]
+    assert plan.corrupt_flags(Wildcards(scan="a")) == (
+        "--person=anna --frame=2 --kinds=noise --kinds=spike --severities=0.0 --severities=1.0 --copies=1 --seed=3"
+    )
+    assert plan.merge_flags() == "--seed=3 --validation=0.2 --test=0.5"
+    assert "--person=anna" in plan.evaluate_flags(Wildcards(scan="a"))
+    for scan in ("b", "c"):
+        with pytest.raises(UsageError, match=f"{scan}: expected a clean scan"):
+            plan.corrupt_flags(Wildcards(scan=scan))
+
+
+def test_damaged_copies_of_a_cohort_without_clean_scans_are_refused() -> None:
+    with pytest.raises(UsageError, match="expected a clean scan"):
+        plan_of("a\ta.nii\t\t\tm.nii\t\t").corrupted_parts()
+
+
 def test_an_evaluation_leaves_out_deidentified_scans() -> None:
     Path("config/scans.tsv").write_text("scan\timage\tdeidentify\na\tx.nii\t\nb\ty.nii\tkey\n")
     plan = make_plan({})
@@ -183,7 +205,7 @@ def test_every_parameter_of_a_row_reaches_a_job_and_replaces_the_configured_one(
         "labels": "1, big one,-2",
         **dict(zip(names.split(), values.split(), strict=True)),
     }
-    assert set(cells) == set(COLUMNS) - {"study", "mask", "deidentify"}
+    assert set(cells) == set(COLUMNS) - {"study", "mask", "person", "deidentify"}
     (folder / "config" / "scans.tsv").write_text("\t".join(cells) + "\n" + "\t".join(cells.values()) + "\n")
     plan = make_plan({"restore": {"labels": [7], "seed": 9}})
     (name,) = plan.batches

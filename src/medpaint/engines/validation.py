@@ -128,7 +128,7 @@ def validated(
             found.append(_filled(volume, unknown, one, engines, foreground.threshold, seed))
     if sum(len(one.tile) for one in found) < _FEWEST:
         return None
-    return _judged(found, min(one.scale for one in held_out))
+    return _judged(found, float(np.median([one.scale for one in held_out])))
 
 
 def _filled(

@@ -148,14 +148,16 @@ def _outside(crop: Volume, masked: Mask, absent: Mask | None) -> _Outside:
     void, lowest, highest = np.zeros_like(masked), np.inf, -np.inf
     for place in _slabs(masked.shape):
         values, hidden = crop.intensities(place), masked[place]
-        lost = ~(np.isfinite(values) | hidden)
-        if absent is not None:
-            lost |= absent[place] & ~hidden
-        if lost.any():
-            void[place] = lost
-        known = ~(lost | hidden)
-        lowest = min(lowest, float(np.where(known, values, np.inf).min()))
-        highest = max(highest, float(np.where(known, values, -np.inf).max()))
+        least, most = values.min(), values.max()
+        if hidden.any() or not np.isfinite([least, most]).all() or (absent is not None and absent[place].any()):
+            lost = ~(np.isfinite(values) | hidden)
+            if absent is not None:
+                lost |= absent[place] & ~hidden
+            if lost.any():
+                void[place] = lost
+            known = ~(lost | hidden)
+            least, most = np.where(known, values, np.inf).min(), np.where(known, values, -np.inf).max()
+        lowest, highest = min(lowest, float(least)), max(highest, float(most))
     return _Outside(void if void.any() else None, lowest, highest)
 
 

@@ -91,13 +91,11 @@ def _parts(mask: Mask, extent: _Boxes, cell: int) -> _Boxes:
 
 def _merged(boxes: _Boxes, cell: int) -> _Boxes:
     """Join boxes that share a cell until no two do."""
-    if len(boxes) == 1:
-        return boxes
     origin = boxes[:, 0].min(axis=0)
-    while True:
-        covered = _covered((boxes[:, 0] - origin) // cell, -((origin - boxes[:, 1]) // cell))
-        numbers, count = label(covered)
-        group = numbers[tuple(((boxes[:, 0] - origin) // cell).T)] - 1
+    while len(boxes) > 1:
+        first, stop = _ranks((boxes[:, 0] - origin) // cell, -((origin - boxes[:, 1]) // cell))
+        numbers, count = label(_covered(first, stop))
+        group = numbers[tuple(first.T)] - 1
         joined = np.empty((count, 2, 3), dtype=np.int64)
         joined[:, 0], joined[:, 1] = np.iinfo(np.int64).max, 0
         np.minimum.at(joined[:, 0], group, boxes[:, 0])
@@ -105,6 +103,19 @@ def _merged(boxes: _Boxes, cell: int) -> _Boxes:
         if count == len(boxes):
             return joined
         boxes = joined
+    return boxes
+
+
+def _ranks(first: NDArray[np.int64], stop: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the ends of boxes, both (B, 3), as ranks among all ends along the same axis.
+
+    Boxes meet as they did, on a grid that has no more cells than it needs to tell their ends apart.
+    """
+    ranks = np.empty((2, *first.shape), dtype=np.int64)
+    for axis in range(3):
+        ends = np.stack([first[:, axis], stop[:, axis]])
+        ranks[..., axis] = np.searchsorted(np.unique(ends), ends)
+    return ranks[0], ranks[1]
 
 
 def _covered(first: NDArray[np.int64], stop: NDArray[np.int64]) -> Mask:

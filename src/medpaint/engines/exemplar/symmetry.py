@@ -76,10 +76,12 @@ def symmetry_of(image: Image, spacing_mm: Spacing) -> Symmetry | None:
     if power == 0.0:
         return None
     best, found = _LEAST_CORRELATION, None
+    lengths = [next_fast_len(2 * size - 1, real=True) for size in coarse.shape]
+    spectrum = np.conj(rfftn(coarse, lengths))
     for axis in range(3):
         if image.shape[axis] == 1:
             continue
-        product, moved = _best_shift(coarse, np.flip(coarse, axis))
+        product, moved = _best_shift(spectrum, np.flip(coarse, axis), lengths)
         if product <= best * power:
             continue
         best = product / power
@@ -100,21 +102,28 @@ def _boxed(slab: FloatArray, steps: tuple[int, ...]) -> NDArray[np.float64]:
     """Return the means of the boxes of a slab."""
     boxed = slab
     for axis, step in enumerate(steps):
-        starts = np.arange(0, boxed.shape[axis], step)
-        boxed = np.add.reduceat(boxed, starts, axis=axis) / step
+        lines = np.moveaxis(boxed, axis, 0)
+        total = lines[::step].copy()
+        for first in range(1, min(step, len(lines))):
+            total += lines[first::step]
+        boxed = np.moveaxis(total / step, 0, axis)
     return boxed.astype(np.float64)
 
 
-def _best_shift(first: NDArray[np.float64], second: NDArray[np.float64]) -> tuple[float, list[int]]:
-    """Return the largest sum of ``first[p] * second[p + t]`` over all shifts t, and that shift, (3,)."""
-    lengths = [next_fast_len(2 * size - 1, real=True) for size in first.shape]
-    spectrum = rfftn(first, lengths)
-    np.conj(spectrum, out=spectrum)
-    spectrum *= rfftn(second, lengths)
-    products = irfftn(spectrum, lengths, overwrite_x=True)
+def _best_shift(
+    spectrum: NDArray[np.complex128], second: NDArray[np.float64], lengths: list[int]
+) -> tuple[float, list[int]]:
+    """Return the largest sum of ``first[p] * second[p + t]`` over all shifts t, and that shift, (3,).
+
+    Args:
+        spectrum: the conjugate of that of `first`, which has the shape of `second`.
+        second: the other one, (I, J, K).
+        lengths: that both are padded to.
+    """
+    products = irfftn(spectrum * rfftn(second, lengths), lengths, overwrite_x=True)
     peak = np.unravel_index(int(products.argmax()), products.shape)
     shift = [
         int(place) if place < size else int(place) - length
-        for place, size, length in zip(peak, first.shape, lengths, strict=True)
+        for place, size, length in zip(peak, second.shape, lengths, strict=True)
     ]
     return float(products[peak]), shift

@@ -45,9 +45,12 @@ def other_side_too(volume: Volume, unknown: Mask, lost: Mask, hidden: Mask) -> M
 def _symmetry(volume: Volume, unknown: Mask) -> Symmetry | None:
     """Return how a crop maps onto its mirror image, its unknown voxels as bright as the others on average."""
     image = volume.intensities()
-    known = np.isfinite(image) & ~unknown
-    if not known.any():
+    hidden = unknown | ~np.isfinite(image)
+    count = hidden.size - np.count_nonzero(hidden)
+    if not count:
         return None
-    np.ldexp(image, -int(np.frexp(np.abs(image[known]).max())[1]), out=image)
-    image[~known] = image[known].mean()
+    np.copyto(image, 0.0, where=hidden)
+    exponent = int(np.frexp(max(image.max(), -image.min()))[1])  # so that sums of any intensities stay finite
+    np.ldexp(image, -exponent, out=image)
+    np.copyto(image, image.sum(dtype=np.float64) / count, where=hidden)
     return symmetry_of(image, volume.spacing_mm)

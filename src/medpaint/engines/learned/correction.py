@@ -20,7 +20,10 @@ from medpaint.engines.learned.weights import Loaded
 __all__ = ["correction"]
 
 _SLICES: Final = 4
-"""Number of slices that a slice-wise network is given at once."""
+"""Largest number of slices that a slice-wise network is given at once."""
+
+_PIXELS: Final = 600_000
+"""Approximate largest number of pixels of all of them."""
 
 _HOLE: Final = CHANNELS.index("hole")
 
@@ -62,7 +65,8 @@ def _by_slice(loaded: Loaded, channels: FloatArray, lost: Mask | None, *, flips:
     beside = beside_hole if lost is None else beside_gap
     numbers = np.flatnonzero(channels[_HOLE].any(axis=(1, 2)) if lost is None else lost)
     outputs = np.zeros(channels.shape[1:], np.float32)
-    for some in np.split(numbers, np.arange(_SLICES, len(numbers), _SLICES)):
+    count = max(1, min(_SLICES, _PIXELS // outputs[0].size))
+    for some in np.split(numbers, np.arange(count, len(numbers), count)):
         seen = np.stack([beside(channels, int(number), reach) for number in some])
         outputs[some] = _averaged(loaded, seen.reshape(len(some), -1, *seen.shape[3:]), flips=flips)
     return outputs

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.ndimage import label
 
+from medpaint.core.boxes import bounding_box
 from medpaint.core.foreground import foreground_of
 from medpaint.core.types import Mask
 from medpaint.core.volume import Volume
@@ -97,14 +99,19 @@ def joined(first: Mask | None, second: Mask | None) -> Mask | None:
 
 def _around_body(volume: Volume, mask: Mask, void: Mask | None) -> Mask | None:
     """Return the known voxels of slices in which the body is masked, (I, J, K); None if there is no such slice."""
-    if 1 in mask.shape or not mask.any():
+    box = bounding_box(mask)
+    if 1 in mask.shape or box is None:
         return None
     whole = gap_axes(mask, void)
     body: _Bodies | None = None
     for axis in whole[:1] or (2, 1, 0):
+        masked = np.zeros(mask.shape[axis], dtype=np.int64)
+        masked[box[axis]] = np.count_nonzero(mask[box], axis=tuple(one for one in range(3) if one != axis))
+        large = masked >= _LEAST_SHARE * mask.size / mask.shape[axis]
+        if not large.any():
+            continue
         some, unseen = lost_slices(mask, void, axis)
-        masked = np.count_nonzero(mask, axis=tuple(one for one in range(3) if one != axis))
-        large = some & ~unseen & (masked >= _LEAST_SHARE * mask.size / mask.shape[axis])
+        large &= some & ~unseen
         if not large.any():
             continue
         body = body or _Bodies.of(volume, mask, void)
@@ -160,13 +167,13 @@ def _body_in(bright: Mask) -> Mask:
     return body
 
 
-def _masked_bodies(bodies: _Bodies, axis: int, masked: Mask, large: Mask, unseen: Mask) -> list[int]:
+def _masked_bodies(bodies: _Bodies, axis: int, masked: NDArray[np.int64], large: Mask, unseen: Mask) -> list[int]:
     """Return the numbers of slices along an axis in which the body is masked, at most `MOST_LOST` in a row.
 
     Args:
         bodies: the known tissue.
         axis: the one that numbers the slices.
-        masked: number of masked voxels, (S,).
+        masked: number of masked voxels in each, (S,).
         large: which slices may be such, (S,).
         unseen: which have no known voxel, (S,).
     """

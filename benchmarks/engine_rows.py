@@ -36,7 +36,7 @@ KINDS: Final = {
 }
 """Kinds of holes, as `medpaint.evaluation.kinds` reads them, by their titles on the page."""
 
-LOST_SLICES_ONLY: Final = ("resnet2d", "linear")
+LOST_SLICES_ONLY: Final = ("resnet2d", "registered", "linear")
 """Engines that leave every other kind of hole to another engine, whose row tells it all."""
 
 SECONDS: Final = {"exemplar": 8.0, "unet3d": 5.5, "unet2d": 5.0, "auto": 3.5, "resnet2d": 1.0}

@@ -39,7 +39,8 @@ def main() -> None:
     """Measure and print."""
     arguments = _arguments()
     recipe = read_recipe(arguments.recipe)
-    plain = ("linear", "biharmonic") if NETWORKS[recipe.network.kind].for_lost_slices else ("harmonic", "exemplar")
+    lost = NETWORKS[recipe.network.kind].for_lost_slices
+    plain = ("linear", "registered", "biharmonic") if lost else ("harmonic", "exemplar")
     with TemporaryDirectory() as folder:
         engines: dict[str, Engine] = {name: load_engine(name) for name in plain}
         for number, path in enumerate(arguments.weights):

@@ -15,7 +15,7 @@ from medpaint.engines.validation import Validation
 
 __all__ = ["doubts", "enlarged", "unfamiliar", "unlike"]
 
-_TRUSTED: Final = ("resnet2d", "linear", "interpolation")
+_TRUSTED: Final = ("resnet2d", "registered", "linear", "interpolation")
 """What fills lost slices no worse than the mean of the slices on either side."""
 
 _TRUSTED_MM: Final = 7.0

@@ -18,7 +18,7 @@ from medpaint.parameters import FillParameters
 
 __all__ = ["FilledPart", "fill_parts", "parts_of", "values_of"]
 
-_FOR_SLICES: Final = (AUTO, "linear", *(name for name in LEARNED if NETWORKS[name].for_lost_slices))
+_FOR_SLICES: Final = (AUTO, "registered", "linear", *(name for name in LEARNED if NETWORKS[name].for_lost_slices))
 """What fills lost slices otherwise than other holes; every other engine fills a mask as a whole."""
 
 

@@ -61,6 +61,11 @@ ENGINES: Final[Mapping[str, EngineInfo]] = MappingProxyType(
             ndim=3,
             summary="straight line between the slices on either side of lost ones; biharmonic in other holes",
         ),
+        "registered": EngineInfo(
+            target="medpaint.engines.classical.registered:Registered",
+            ndim=3,
+            summary="lost slices between registered slices on either side; biharmonic in other holes",
+        ),
         "exemplar": EngineInfo(
             target="medpaint.engines.exemplar.engine:Exemplar",
             ndim=3,

@@ -45,8 +45,8 @@ _LITTLE: Final = 0.1
 _FOR_HOLES: Final = ("harmonic",)
 """What is compared in holes, besides an engine and what it starts from."""
 
-_FOR_SLICES: Final = ("linear",)
-"""What is compared in lost slices, besides an engine and what it starts from."""
+_FOR_SLICES: Final = ("registered", "linear")
+"""What is compared in lost slices, besides an engine and what it starts from; the simplest comes last."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +117,7 @@ def validated(
     axes = gap_axes(mask, void)
     if axes and beside_gaps(mask, void).any():
         return None
+    others: tuple[str, ...]
     if axes:
         held_out, others = held_out_slices(mask, void, axes[0], foreground.box), _FOR_SLICES
     else:

@@ -90,7 +90,7 @@ def make_case(
             spacing_mm=whole.spacing_mm,
             seed=int(rng.integers(2**31)),
             pace=recipe.pairs.pace,
-            straight=recipe.pairs.start == "linear",
+            lost=recipe.pairs.start,
         )
         if start.spread > 0.0:
             patches = _cut(start, whole, recipe, axis, rng)

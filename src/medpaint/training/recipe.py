@@ -102,7 +102,7 @@ class Pairs(_Part):
         "brisk", description="How thoroughly the first fill searches for exemplars; null keeps it smooth."
     )
     start: FirstFill = Field(
-        "biharmonic", description="First fill of lost slices without exemplars: biharmonic or linear."
+        "biharmonic", description="First fill of lost slices without exemplars: biharmonic or registered."
     )
     varied: float = Field(
         0.0,

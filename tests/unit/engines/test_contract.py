@@ -22,7 +22,7 @@ SHAPE = (20, 22, 18)
 MEMBRANE = "membrane over nearest"
 MIXTURE = "harmonic + nearest"
 NAMES = (*engine_names(), MEMBRANE, MIXTURE)
-NARROW = ("nearest", "harmonic", "biharmonic", "linear", "telea", "navier-stokes", MEMBRANE, MIXTURE)
+NARROW = ("nearest", "harmonic", "biharmonic", "linear", "registered", "telea", "navier-stokes", MEMBRANE, MIXTURE)
 """Engines that see less than a small volume."""
 
 Maker = Callable[[str], Engine]
@@ -52,7 +52,7 @@ MASKS = {
 
 def own_mask(name: str) -> Mask:
     """Return a mask that the engine's own method fills."""
-    return GAPS if name in {"resnet2d", "linear"} else HOLE
+    return GAPS if name in {"resnet2d", "registered", "linear"} else HOLE
 
 
 def filler(name: str) -> str:

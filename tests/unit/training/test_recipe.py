@@ -141,6 +141,6 @@ def test_numbers_out_of_bounds_are_refused(tmp_path: Path, changes: dict[str, An
 
 
 def test_a_start_for_lost_slices_is_refused_for_other_networks(tmp_path: Path) -> None:
-    pairs = {**recipe().pairs.model_dump(mode="json"), "start": "linear"}
+    pairs = {**recipe().pairs.model_dump(mode="json"), "start": "registered"}
     with pytest.raises(UsageError, match=r"pairs\.start only for a network for lost slices"):
         read_recipe(written(tmp_path, pairs=pairs))

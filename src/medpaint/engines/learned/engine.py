@@ -15,7 +15,7 @@ from medpaint.engines.gaps import gap_axes
 from medpaint.engines.images import Image, Overlaid, values_at
 from medpaint.engines.learned.correction import correction
 from medpaint.engines.learned.crops import axis_of, body_of, crops_of
-from medpaint.engines.learned.networks.names import NETWORKS, NetworkName
+from medpaint.engines.learned.networks.names import NETWORKS, FirstFill, NetworkName
 from medpaint.engines.learned.start import Start
 from medpaint.engines.learned.weights import load_weights
 
@@ -32,7 +32,7 @@ class Learned:
     resampled back: the scan itself is never resampled. Holes larger than a window are covered by overlapping
     windows, whose outputs are averaged with smooth weights. The fill stays within the range of the known voxels
     around it. The network was not trained for holes without exemplars: they keep the smooth fill. The network for
-    lost slices starts from the smooth fill, or from straight lines, as its weights were trained; it leaves other
+    lost slices starts from the smooth fill or from registered slices, as its weights were trained; it leaves other
     holes, and what lies outside the body, to that. Each voxel is reported as filled by what changed it last.
 
     Attributes:
@@ -58,7 +58,7 @@ class Learned:
             UnreadableError: the weights cannot be used.
             UsageError: this machine does not have the device.
         """
-        straight = self._starts_straight(hole)
+        lost = self._first_fill(hole)
         start = Start.of(
             hole.image,
             hole.mask,
@@ -66,12 +66,12 @@ class Learned:
             spacing_mm=hole.spacing_mm,
             seed=seed,
             pace=self.pace,
-            straight=straight,
+            lost=lost,
         )
         filled, changed = self._corrected(start)
         filled_by = np.select((changed[hole.mask], start.sharper[hole.mask]), [0, 1], 2).astype(np.uint8)
-        stages, sharper = {"biharmonic": values_at(start.smooth, hole.mask)}, "linear" if straight else "exemplar"
-        if straight or self.pace is not None:
+        stages, sharper = {"biharmonic": values_at(start.smooth, hole.mask)}, "exemplar" if self.pace else lost
+        if sharper != "biharmonic":
             stages[sharper] = values_at(start.filled, hole.mask)
         fillers = (self.name, sharper, "biharmonic")
         fill = Fill(values_at(filled, hole.mask)[np.newaxis], fillers, filled_by, stages=stages)
@@ -80,11 +80,11 @@ class Learned:
         loaded = load_weights(self.name, self.weights, device=self.device)
         return replace(fill, device=self.device, weights_sha256=loaded.sha256)
 
-    def _starts_straight(self, hole: Hole) -> bool:
-        """Return whether the network fills lost slices that start from straight lines."""
+    def _first_fill(self, hole: Hole) -> FirstFill:
+        """Return what lost slices start from."""
         if not NETWORKS[self.name].for_lost_slices or not gap_axes(hole.mask, hole.void):
-            return False
-        return load_weights(self.name, self.weights, device=self.device).facts.start == "linear"
+            return "biharmonic"
+        return load_weights(self.name, self.weights, device=self.device).facts.start
 
     def _corrected(self, start: Start) -> tuple[Image, Mask]:
         """Return the scan with the corrected fill, and where the network changed it, both (I, J, K)."""

@@ -16,6 +16,7 @@ from medpaint.engines.exemplar.detail import Pace
 from medpaint.engines.exemplar.engine import sharpened
 from medpaint.engines.exemplar.symmetry import Symmetry, symmetry_of
 from medpaint.engines.images import Image, Overlaid
+from medpaint.engines.learned.networks.names import FirstFill
 from medpaint.engines.windows import windows
 
 __all__ = ["CHANNELS", "Start"]
@@ -37,7 +38,7 @@ class Start:
     Attributes:
         filled: the scan with the first fill in its holes, (I, J, K).
         smooth: the scan with the biharmonic fill in them, (I, J, K).
-        sharper: where `filled` was learned from exemplars, or is a straight line between slices; elsewhere it is
+        sharper: where `filled` was learned from exemplars or interpolated between slices; elsewhere it is
             `smooth`, (I, J, K).
         mask: True = hole, (I, J, K).
         symmetry: how the scan maps onto its mirror image; None where it has no symmetry.
@@ -66,7 +67,7 @@ class Start:
         spacing_mm: Spacing,
         seed: int,
         pace: Pace | None = "brisk",
-        straight: bool = False,
+        lost: FirstFill = "biharmonic",
         void: Mask | None = None,
     ) -> Start:
         """Make the first fill of an image, (I, J, K).
@@ -77,7 +78,7 @@ class Start:
             spacing_mm: voxel size along I, J, K.
             seed: draws the exemplars.
             pace: how thoroughly exemplars are searched for; None keeps the biharmonic fill.
-            straight: without exemplars, lost slices start from straight lines between the slices on either side.
+            lost: what fills lost slices without exemplars.
             void: True = outside the image; None if there is none.
 
         Raises:
@@ -92,10 +93,12 @@ class Start:
             filled, sharper = sharpened(
                 smooth, mask, symmetry, spacing_mm=spacing_mm, seed=seed, pace=pace, void=void
             )
-        elif pace is None and straight:
-            lines, rest = interpolated(image, mask, void)
+        elif pace is None and lost == "registered":
+            from medpaint.engines.classical.registered import moved_between
+
+            moved, rest = interpolated(image, mask, void, moved_between(spacing_mm))
             sharper, box = mask & ~rest, bounding_box(mask) or whole(mask.shape)
-            filled = Overlaid(smooth, ((box, np.where(sharper[box], lines[box], smooth[box])),))
+            filled = Overlaid(smooth, ((box, np.where(sharper[box], moved[box], smooth[box])),))
         return cls(filled, smooth, sharper, mask, symmetry, spacing_mm, centre, spread, void)
 
     @property

@@ -112,20 +112,20 @@ def test_the_output_is_added_to_the_smooth_fill_of_lost_slices(
 
 
 @pytest.mark.parametrize("lost", [slice(12, 20), np.r_[4:6, 9:10, 15:20]])
-def test_weights_say_that_lost_slices_start_from_straight_lines(
+def test_weights_say_that_lost_slices_start_from_registered_ones(
     image: FloatArray, tmp_path: Path, lost: slice | np.ndarray
 ) -> None:
     mask = np.zeros(image.shape, dtype=bool)
     mask[:, :, lost] = True
-    lines = load_engine("linear").fill(Hole(image, mask, ISOTROPIC), seed=0)
-    weights = tiny_weights("resnet2d", tmp_path, output=0.0, start="linear")
+    moved = load_engine("registered").fill(Hole(image, mask, ISOTROPIC), seed=0)
+    weights = tiny_weights("resnet2d", tmp_path, output=0.0, start="registered")
     kept = resnet2d(weights=weights).fill(Hole(image, mask, ISOTROPIC), seed=0)
-    np.testing.assert_array_equal(kept.values, lines.values)
-    assert {kept.fillers[number] for number in kept.filled_by} == {"linear"}
-    added = tiny_weights("resnet2d", tmp_path, output=0.25, start="linear")
+    np.testing.assert_array_equal(kept.values, moved.values)
+    assert {kept.fillers[number] for number in kept.filled_by} == {"registered"}
+    added = tiny_weights("resnet2d", tmp_path, output=0.25, start="registered")
     corrected = resnet2d(weights=added).fill(Hole(image, mask, ISOTROPIC), seed=0)
-    np.testing.assert_array_equal(corrected.stages["linear"], lines.values[0])
-    assert (corrected.values >= lines.values).all()
+    np.testing.assert_array_equal(corrected.stages["registered"], moved.values[0])
+    assert (corrected.values >= moved.values).all()
     assert {corrected.fillers[number] for number in corrected.filled_by} == {"resnet2d"}
 
 

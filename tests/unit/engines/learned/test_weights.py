@@ -232,5 +232,5 @@ def test_weights_that_are_no_file_are_refused(path: str) -> None:
 
 
 def test_only_a_network_for_lost_slices_starts_from_straight_lines() -> None:
-    with pytest.raises(ValueError, match="expected a network for lost slices to start from linear"):
-        WeightsFacts(**{**FACTS.model_dump(), "start": "linear"})
+    with pytest.raises(ValueError, match="expected a network for lost slices to start from registered"):
+        WeightsFacts(**{**FACTS.model_dump(), "start": "registered"})

@@ -25,7 +25,7 @@ __all__ = [
 
 NetworkName = Literal["unet3d", "unet2d", "resnet2d"]
 
-FirstFill = Literal["biharmonic", "linear"]
+FirstFill = Literal["biharmonic", "registered"]
 """What a network for lost slices starts from."""
 
 Blocks = Literal["residual", "gated"]

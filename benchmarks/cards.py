@@ -31,7 +31,7 @@ It fills holes in medical volumes: a residual U-Net corrects a first fill
 by exemplars from the same scan, slice by slice, with the neighbouring slices as channels, at about 1 mm in the
 slice.""",
     "resnet2d": """\
-It fills lost slices in medical volumes, up to eight in a row: a residual
+It fills lost slices in medical volumes, up to twelve in a row: a residual
 network corrects the smooth fill, slice by slice, with five slices on either side as channels, at about 1 mm in the
 slice.""",
 }

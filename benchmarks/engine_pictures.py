@@ -95,7 +95,7 @@ def _sheet_row(case: Case, plan: Plan, data: Path) -> SheetRow:
     scan = next(scan for scan in case.group.scans if scan.name == first.scan)
     hole = hole_in(clean_of(scan, data), kind, first.hole, seed=plan.seed, shapes=plan.shapes)
     columns = {"truth": hole.truth}
-    columns |= {row.engine: hole.restored(hole.chosen(plan.fill(row.engine)), plan.seed) for row in case.rows}
+    columns |= {row.engine: hole.restored(plan.fill(row.engine)).volume for row in case.rows}
     notes = {row.engine: f"{row.psnr:.1f} dB" for row in case.rows} | {"truth": f"{first.hole_ml:.1f} ml"}
     return SheetRow(case.title, hole.truth, hole.reference.mask, columns, notes)
 

@@ -28,7 +28,7 @@ def brain(real_data: Path) -> Clean:
 
 def error(hole: EvaluationHole, engine: str) -> float:
     """Return the RMSE of an engine in a hole."""
-    restored = hole.restored(hole.suited(FillParameters(engine=engine)), 0)
+    restored = hole.restored(FillParameters(engine=engine)).volume
     return hole.reference.scores(restored.intensities()).rmse
 
 

@@ -11,6 +11,7 @@ import pytest
 import medpaint
 from medpaint.core.types import Affine, FloatArray, Mask
 from medpaint.core.volume import Volume
+from medpaint.corrupt import lesion_blob
 from medpaint.corrupt.tissue import tissue_of
 from medpaint.engines.choice import choose
 from medpaint.engines.filling import Filling, fill
@@ -109,3 +110,44 @@ def test_a_fill_that_may_be_worse_than_the_mean_is_doubted(real_data: Path) -> N
     small = np.ascontiguousarray(values[60:110, 60:110, 20:40])
     record = medpaint.restore(small, lost(small), engine="biharmonic").record
     assert "worse than the mean of the neighbouring slices" in record.warnings[-1]
+
+
+@pytest.mark.slow
+def test_a_hole_across_lost_slices_leaves_both_closer_than_one_engine_for_all(real_data: Path) -> None:
+    scan, _ = read_scan(real_data / "t1w-brain-ds002748" / "train-1mm" / "sub-64_T1w.nii.gz")
+    values, tissue = scan.intensities()[:, :, 50:110], tissue_of(scan)[:, :, 50:110]
+    slices = np.zeros(values.shape, dtype=bool)
+    slices[:, :, 30:33] = True
+    hole = lesion_blob(tissue, scan.spacing_mm, volume_ml=8.0, seed=1, centre=_inside(tissue, 34))
+    mask = slices | hole
+    damaged = np.where(mask, np.float32(0.0), values).astype(np.float32)
+    both, whole = (medpaint.restore(damaged, mask, engine=engine) for engine in ("auto", "unet3d"))
+    assert both.record.inpaint is not None
+    assert [part.validation is not None for part in both.record.inpaint.parts] == [True, True]
+    for part, least in ((slices, 0.9), (hole & ~slices, 1.1)):
+        ours, theirs = (
+            float(np.square(done.volume.data - values, dtype=np.float64)[part & tissue].mean() ** 0.5)
+            for done in (both, whole)
+        )
+        assert ours < least * theirs
+
+
+def _inside(tissue: Mask, number: int) -> tuple[int, int, int]:
+    """Return a voxel of the tissue in a slice."""
+    i, j = np.argwhere(tissue[:, :, number])[np.count_nonzero(tissue[:, :, number]) // 3]
+    return int(i), int(j), number
+
+
+@pytest.mark.parametrize("period", [2, 3])
+def test_auto_is_no_worse_than_straight_lines_where_many_slices_are_lost(real_data: Path, period: int) -> None:
+    scan, _ = read_scan(real_data / SCANS["MR 034"])
+    values, tissue = scan.intensities()[:, :, 10:40], tissue_of(scan)[:, :, 10:40]
+    mask = np.zeros(values.shape, dtype=bool)
+    mask[:, :, 2:-3:period] = True
+    damaged = Volume.of(np.where(mask, np.float32(0.0), values).astype(np.float32), scan.affine)
+    chosen = choose(FillParameters(), mask, scan.spacing_mm, volume=damaged)
+    ours, theirs = (
+        float(np.square(fill(damaged, mask, engine).values[0] - values[mask])[tissue[mask]].mean() ** 0.5)
+        for engine in (chosen.engine, load_engine("linear"))
+    )
+    assert ours <= 1.05 * theirs

@@ -18,9 +18,9 @@ from medpaint.cohort.summary import SUMMARY_COLUMNS
 from medpaint.cohort.table import COLUMNS
 from medpaint.core import errors
 from medpaint.core.errors import MedpaintError
+from medpaint.corrupt.artefacts.table import ARTEFACTS
 from medpaint.engines.learned.foreign.description import Description, Intensities
 from medpaint.engines.learned.usage import Channel
-from medpaint.corrupt.artefacts.table import ARTEFACTS
 from medpaint.engines.registry import engine_names
 from medpaint.parameters import FIELDS
 from medpaint.record.entries import (
@@ -29,6 +29,7 @@ from medpaint.record.entries import (
     Identity,
     InpaintEntry,
     MaskEntry,
+    PartEntry,
     Product,
     ReadEntry,
     Record,
@@ -162,6 +163,7 @@ def test_every_key_and_column_of_a_cohort_is_documented() -> None:
         ("mask", MaskEntry),
         ("findings", FindingEntry),
         ("inpaint", InpaintEntry),
+        ("parts", PartEntry),
         ("blend", BlendEntry),
         ("write", WriteEntry),
         ("identity", Identity),

@@ -182,6 +182,11 @@ def _wrong_counts(record: Record, masked: int, replaced: int) -> Iterator[str]:
     filled = sum(record.inpaint.filled_by.values()) if record.inpaint else 0
     if filled and filled != masked:
         yield f"the mask has {masked} voxels, the record says what filled {filled}"
+    parts = record.inpaint.parts if record.inpaint else ()
+    if parts and sum(one.voxels for one in parts) != masked:
+        yield f"the mask has {masked} voxels, the parts in the record {sum(one.voxels for one in parts)}"
+    if any(sum(one.filled_by.values()) != one.voxels for one in parts):
+        yield "the record says of a part of the mask that something filled more or fewer voxels than it has"
     if masked and record.inpaint is None:
         yield "the record does not say what filled the mask"
     if (record.status == "nothing to repair") != (masked == 0):

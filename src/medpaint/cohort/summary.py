@@ -85,7 +85,7 @@ def _outcome(record: Record, folder: Path, base: Path) -> dict[str, str]:
     row = {"status": record.status, "reason": record.reason, "seconds": f"{record.seconds:.2f}"}
     row["warnings"] = "; ".join(record.warnings)
     if record.inpaint is not None:
-        row |= {"engine": record.inpaint.engine, "why": record.inpaint.reason}
+        row |= {"engine": ", ".join(record.inpaint.engines), "why": record.inpaint.why}
         row["filled_by"] = shares(record.inpaint.filled_by)
     if record.repaired is not None:
         row |= {"repaired_ml": f"{record.repaired.ml:.3f}", "repaired_fraction": f"{record.repaired.fraction:.6f}"}

@@ -97,7 +97,7 @@ def _score(scan: DemoScan, folder: Path, picture: Path) -> Score:
         scan=scan.name,
         what=scan.what,
         status=record.status,
-        engine=record.inpaint.engine if record.inpaint else "",
+        engine=", ".join(record.inpaint.engines) if record.inpaint else "",
         repaired_ml=record.repaired.ml if record.repaired else 0.0,
         psnr_db=after,
         damaged_psnr_db=before,

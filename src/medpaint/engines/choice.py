@@ -226,8 +226,8 @@ def _foreign(parameters: FillParameters) -> Chosen:
 def _suited(mask: Mask, void: Mask | None, spacing_mm: Spacing, effort: Effort) -> tuple[str, str]:
     """Return the name of the engine that suits a mask, (I, J, K), and the reason."""
     allowed = ALLOWED_S[effort]
-    if lost_axis(mask, void) is not None and np.count_nonzero(mask) * _GAP_VOXEL_S <= allowed:
-        return "resnet2d", "auto: lost slices"
+    if lost_axis(mask, void) is not None:
+        return _suited_slices(np.count_nonzero(mask) * _GAP_VOXEL_S, effort)
     if takes_longer(mask, _SMOOTH_S):
         return "harmonic", f"auto: biharmonic would take longer than {_SMOOTH_S:.0f} s"
     seconds = expected_seconds(mask, spacing_mm, _PACE[effort])
@@ -242,6 +242,15 @@ def _suited(mask: Mask, void: Mask | None, spacing_mm: Spacing, effort: Effort) 
     thick = 1 in mask.shape or max(spacing_mm) > _THICK * in_plane
     name, why = ("unet2d", "thick slices, ") if thick else ("unet3d", "")
     return name, f"auto: {why}exemplars take about {max(1.0, seconds):.0f} s (estimated)"
+
+
+def _suited_slices(seconds: float, effort: Effort) -> tuple[str, str]:
+    """Return the engine that suits lost slices, given an estimate for their network, and the reason."""
+    allowed = ALLOWED_S[effort]
+    if seconds <= allowed:
+        return "resnet2d", "auto: lost slices"
+    estimate = f"about {distinct_digits(seconds, allowed)} s (estimated)"
+    return "biharmonic", f"auto: lost slices; resnet2d would take {estimate}, effort {effort} allows {allowed:g} s"
 
 
 def _as_asked(name: str, mask: Mask, void: Mask | None) -> str:

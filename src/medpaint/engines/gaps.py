@@ -10,7 +10,7 @@ from medpaint.core.types import Mask
 
 __all__ = ["MOST_LOST", "beside_gaps", "gap_axes", "lost_axis", "lost_slices"]
 
-MOST_LOST: Final = 8
+MOST_LOST: Final = 12
 """Largest number of lost slices in a row."""
 
 

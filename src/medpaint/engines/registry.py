@@ -96,7 +96,7 @@ ENGINES: Final[Mapping[str, EngineInfo]] = MappingProxyType(
             ndim=3,
             summary="network that fills lost slices from those on either side; biharmonic in other holes",
             weights_sha256="e018d6a64bb4572860e5acad8988b83dc3d55a6a2eab386ebc4a279c96dd8998",
-            revision=3,
+            revision=4,
         ),
         "monai": EngineInfo(
             target="medpaint.engines.learned.foreign.engine:monai",

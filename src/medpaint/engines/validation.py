@@ -112,7 +112,8 @@ def validated(
         The comparison; None if too little of the scan is known, or if there are both lost slices and other holes:
         what does well in the ones need not in the others.
     """
-    foreground = foreground_of(volume, mask, outside=True)
+    unknown = mask if void is None else mask | void
+    foreground = foreground_of(volume, unknown, outside=True)
     axes = gap_axes(mask, void)
     if axes and beside_gaps(mask, void).any():
         return None
@@ -125,20 +126,21 @@ def validated(
     found = []
     for one in held_out:
         with suppress(MedpaintError):  # such as nothing known between two paddings; the fill itself may do well
-            found.append(_filled(volume, mask, one, engines, foreground.threshold, seed))
+            found.append(_filled(volume, unknown, one, engines, foreground.threshold, seed))
     if sum(len(one.tile) for one in found) < _FEWEST:
         return None
-    return _judged(found, min(one.scale for one in held_out))
+    return _judged(found, float(np.median([one.scale for one in held_out])))
 
 
 def _filled(
-    volume: Volume, mask: Mask, held_out: HeldOut, engines: Mapping[str, Engine], threshold: float, seed: int
+    volume: Volume, unknown: Mask, held_out: HeldOut, engines: Mapping[str, Engine], threshold: float, seed: int
 ) -> _Filled:
     """Return what engines, and what they start from, fill the held-out tissue with."""
     part = volume.cropped(held_out.window)
     tissue = (part.data > threshold)[held_out.hidden]
     true = part.intensities()[held_out.hidden][tissue].astype(np.float64)
-    absent = mask[held_out.window] if held_out.unseen is None else mask[held_out.window] | held_out.unseen
+    absent = unknown[held_out.window]
+    absent = absent if held_out.unseen is None else absent | held_out.unseen
     filled: dict[str, _Floats] = {}
     for name, engine in engines.items():
         filling = fill(part, held_out.hidden, engine, seed=seed, absent=absent)

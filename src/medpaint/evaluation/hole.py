@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import nan
 
 import numpy as np
 
@@ -14,13 +15,14 @@ from medpaint.core.volume import Volume
 from medpaint.corrupt import LesionShape, kinds
 from medpaint.datasets.clean import Clean
 from medpaint.engines.choice import Chosen, choose, scaled_for
-from medpaint.engines.filling import fill
+from medpaint.engines.division import joined
+from medpaint.engines.parts import FilledPart, fill_parts, parts_of, values_of
 from medpaint.engines.showing import void_of
 from medpaint.evaluation.kinds import HoleKind
 from medpaint.evaluation.scores import Reference
 from medpaint.parameters import FillParameters
 
-__all__ = ["EvaluationHole", "hole_in"]
+__all__ = ["EvaluationHole", "Restored", "hole_in"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,33 +39,55 @@ class EvaluationHole:
     damaged: Volume
     reference: Reference
 
-    def chosen(self, parameters: FillParameters) -> Chosen:
-        """Return the engine for this hole, chosen as in restoration.
+    def suited(self, parameters: FillParameters) -> tuple[Chosen, ...]:
+        """Return the engines that suit this hole, or each part of it, by its mask alone.
 
         Raises:
             UsageError: an unknown engine, or one whose package is not installed.
         """
         mask = self.reference.mask
         scaled, void = scaled_for(parameters.engine, self.damaged, mask).volume, void_of(self.damaged, mask)
-        return choose(parameters, mask, scaled.spacing_mm, void=void, volume=scaled)
+        return tuple(
+            choose(parameters, part.mask, scaled.spacing_mm, void=joined(void, part.unmeasured))
+            for part in parts_of(scaled, mask, parameters, void)
+        )
 
-    def suited(self, parameters: FillParameters) -> Chosen:
-        """Return the engine that suits this hole by its mask alone, at no cost.
+    def restored(self, parameters: FillParameters) -> Restored:
+        """Return the scan with the hole filled and blended in, as restoration does it.
 
         Raises:
             UsageError: an unknown engine, or one whose package is not installed.
+            MedpaintError: an engine failed.
         """
         mask = self.reference.mask
-        spacing_mm = scaled_for(parameters.engine, self.damaged, mask).volume.spacing_mm
-        return choose(parameters, mask, spacing_mm, void=void_of(self.damaged, mask))
-
-    def restored(self, chosen: Chosen, seed: int) -> Volume:
-        """Return the scan with the hole filled and blended in, as restoration does it."""
-        mask = self.reference.mask
-        scaled = scaled_for(chosen.name, self.damaged, mask).volume
-        filled = fill(scaled, mask, chosen.engine, seed=seed)
+        scaled, void = scaled_for(parameters.engine, self.damaged, mask).volume, void_of(self.damaged, mask)
+        parts = fill_parts(scaled, mask, parameters, void=void)
         alpha = alpha_in_mask(mask, self.damaged.spacing_mm, 0.0)
-        return replace(self.damaged, data=blended(self.damaged, mask, filled.values[0], alpha))
+        data = blended(self.damaged, mask, values_of(parts, mask), alpha)
+        return Restored(replace(self.damaged, data=data), parts)
+
+
+@dataclass(frozen=True, eq=False)
+class Restored:
+    """A scan with its hole filled.
+
+    Attributes:
+        volume: the restored scan.
+        parts: what filled each part of the hole.
+    """
+
+    volume: Volume
+    parts: tuple[FilledPart, ...]
+
+    @property
+    def expected_error(self) -> float:
+        """Root mean square error in the hole by what the scan says of each part; NaN where it was not asked."""
+        if any(one.chosen.validation is None for one in self.parts):
+            return nan
+        if len(self.parts) == 1 and (only := self.parts[0].chosen.validation):
+            return only.expected_error
+        errors = [one.chosen.validation.expected_error for one in self.parts if one.chosen.validation]
+        return float(np.sqrt(np.average(np.square(errors), weights=[one.voxels for one in self.parts])))
 
 
 def hole_in(

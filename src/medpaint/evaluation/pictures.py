@@ -73,7 +73,7 @@ def draw_medians(
         if _key(row) not in made:
             made = {_key(row): hole_of(row, subjects, plan)}
         hole = made[_key(row)]
-        restored = hole.restored(hole.chosen(plan.fill(row.engine)), plan.seed)
+        restored = hole.restored(plan.fill(row.engine)).volume
         title = f"{row.scan}: {row.kind} {row.hole_ml:.1f} ml, {row.engine}, {row.psnr:.1f} dB (median case)"
         mask = hole.reference.mask
         before_and_after(hole.damaged, restored, mask, folder / name, truth=hole.truth, title=title)

@@ -11,10 +11,8 @@ import numpy as np
 from medpaint.core.crash import described, is_out_of_memory, print_trace
 from medpaint.core.errors import MedpaintError
 from medpaint.core.types import FloatArray, Progress
-from medpaint.core.volume import Volume
 from medpaint.datasets.clean import Clean, read_clean
 from medpaint.datasets.subjects import LeftOut, Subject
-from medpaint.engines.validation import Validation
 from medpaint.evaluation.cost import Cost, measured
 from medpaint.evaluation.hole import EvaluationHole, hole_in
 from medpaint.evaluation.kinds import HoleKind
@@ -173,14 +171,10 @@ def _filled(hole: EvaluationHole, name: str, plan: Plan, warm_up: WarmUp) -> Cos
     The intensities are (I, J, K); the error is NaN where the scan was not asked.
     """
     parameters = plan.fill(name)
-
-    def restored() -> tuple[Volume, Validation | None]:
-        chosen = hole.chosen(parameters)
-        return hole.restored(chosen, plan.seed), chosen.validation
-
     try:
-        warm_up(hole.suited(parameters))
-        cost = measured(restored)
+        for chosen in hole.suited(parameters):
+            warm_up(chosen)
+        cost = measured(lambda: hole.restored(parameters))
     except MedpaintError as error:
         return str(error)
     except Exception as error:  # noqa: BLE001 - one engine's failure must not stop the others
@@ -188,6 +182,5 @@ def _filled(hole: EvaluationHole, name: str, plan: Plan, warm_up: WarmUp) -> Cos
             return "the engine needs more memory than there is"
         print_trace(error)
         return f"internal error: {described(error)}"
-    volume, validation = cost.result
-    expected = np.nan if validation is None else validation.expected_error
-    return Cost((volume.intensities(), expected), cost.seconds, cost.peak_mb)
+    restored = cost.result
+    return Cost((restored.volume.intensities(), restored.expected_error), cost.seconds, cost.peak_mb)

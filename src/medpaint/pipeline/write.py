@@ -20,7 +20,16 @@ from medpaint.layouts.plain import Products
 from medpaint.parameters import Parameters
 from medpaint.pipeline.case import Blended, Restoration
 from medpaint.pipeline.destination import Destination
-from medpaint.record.entries import Draft, Identity, InpaintEntry, Product, Record, Repaired, WriteEntry
+from medpaint.record.entries import (
+    Draft,
+    Identity,
+    InpaintEntry,
+    PartEntry,
+    Product,
+    Record,
+    Repaired,
+    WriteEntry,
+)
 from medpaint.record.file import write_record
 from medpaint.record.software import now, software
 
@@ -83,9 +92,9 @@ def failure_record(reason: str, parameters: Parameters) -> Record:
 def _derivation(blended: Blended, source: Source, secret: bytes) -> Derivation:
     """Return what the product's header says, and the key that its identifiers derive from."""
     inpaint = blended.draft.inpaint
-    engine = inpaint.engine if inpaint else "none"
+    engines = ", ".join(inpaint.engines) if inpaint else "none"
     return Derivation(
-        description=f"medpaint: {int(np.count_nonzero(blended.mask))} voxels inpainted by engine {engine}.",
+        description=f"medpaint: {int(np.count_nonzero(blended.mask))} voxels inpainted by engine {engines}.",
         key=_key(blended, source),
         compress=blended.draft.parameters.write.compress,
         secret=secret,
@@ -111,19 +120,28 @@ def _changes(draft: Draft) -> list[str]:
     changes = [f"engine={inpaint.engine}", *options]
     changes += [f"weights={inpaint.weights_sha256}"] if inpaint.weights_sha256 else []
     changes += [f"device={inpaint.device}"] if inpaint.device != "cpu" else []
-    changes += [f"seed={fill.seed}"] if fill.seed and engine.draws else []
+    draws = any(ENGINES[name].draws for name in inpaint.engines)
+    changes += [f"seed={fill.seed}"] if fill.seed and draws else []
     changes += [f"body_scale={inpaint.body_scale:g}"] if inpaint.body_scale != 1.0 else []
     changes += [f"revision={engine.revision}"] if engine.revision > 1 else []
     changes += [f"membrane={ENGINES['harmonic'].revision}"] if fill.membrane else []
     changes += [f"{name}={ENGINES[name].revision}" for name in _mixed_in(inpaint)]
     changes += [f"edge_mm={write.edge_mm:g}"] if write.edge_mm else []
-    return changes
+    return changes + [change for part in inpaint.parts for change in _changes_of(part)]
 
 
-def _mixed_in(inpaint: InpaintEntry) -> list[str]:
+def _changes_of(part: PartEntry) -> list[str]:
+    """Return what changes the voxels of one part of a mask that was filled part by part."""
+    options = [f"{name}={part.options[name]}" for name in sorted(part.options)]
+    changes = [f"part={part.kind}", f"voxels={part.voxels}", f"engine={part.engine}", *options]
+    changes += [f"weights={part.weights_sha256}", f"device={part.device}"]
+    return changes + [f"{name}={ENGINES[name].revision}" for name in (part.engine, *_mixed_in(part))]
+
+
+def _mixed_in(entry: InpaintEntry | PartEntry) -> list[str]:
     """Return the names of further engines that have a share in a fill."""
-    shares = inpaint.options.get("shares", {})
-    return sorted(set(shares) - {inpaint.engine}) if isinstance(shares, dict) else []
+    shares = entry.options.get("shares", {})
+    return sorted(set(shares) - {entry.engine}) if isinstance(shares, dict) else []
 
 
 def _mask_digest(mask: Mask) -> str:

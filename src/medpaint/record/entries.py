@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 from itertools import chain
 from typing import Annotated, Any, Final, Literal
 
@@ -20,6 +21,7 @@ __all__ = [
     "Identity",
     "InpaintEntry",
     "MaskEntry",
+    "PartEntry",
     "Product",
     "ReadEntry",
     "Record",
@@ -96,9 +98,7 @@ class ValidationEntry(_Entry):
     )
 
 
-class InpaintEntry(_Entry):
-    """What filled the mask."""
-
+class _FillEntry(_Entry):
     engine: str = Field(description="The engine that was chosen.")
     reason: str = Field(description="Why this one.")
     validation: ValidationEntry | None = Field(
@@ -112,6 +112,27 @@ class InpaintEntry(_Entry):
     weights_sha256: str = Field("", description="Hash of the file of weights, where a network filled anything.")
     options: dict[str, JsonValue] = Field(default_factory=dict, description="The engine's own options.")
     windows: int = Field(description="Crops around the mask that it was given.")
+
+
+class PartEntry(_FillEntry):
+    """What filled one part of a mask that was filled part by part."""
+
+    kind: Literal["lost slices", "other holes"] = Field(description="What the part consists of.")
+    voxels: int = Field(description="Its masked voxels.")
+    disregarded: int = Field(
+        0, description="Known voxels of lost slices, around the body, that the engine was not shown."
+    )
+
+
+class InpaintEntry(_FillEntry):
+    """What filled the mask. If it was filled part by part, what is said of an engine is about the largest part."""
+
+    parts: tuple[PartEntry, ...] = Field(
+        (),
+        exclude_if=operator.not_,
+        description="The parts in the order of filling, where there are several, or where the air around the body "
+        "in lost slices was known; left out otherwise.",
+    )
     body_scale: float = Field(
         1.0,
         description="What lengths were multiplied by, so that a small body is as large as a person; 1 for people.",
@@ -122,6 +143,18 @@ class InpaintEntry(_Entry):
     )
     warnings: tuple[Line, ...] = ()
     seconds: float = 0.0
+
+    @property
+    def engines(self) -> tuple[str, ...]:
+        """The engines that were chosen for the parts, each once, that of the largest part first."""
+        return tuple(dict.fromkeys((self.engine, *(one.engine for one in self.parts))))
+
+    @property
+    def why(self) -> str:
+        """Why these engines."""
+        if len(self.parts) < 2:
+            return self.reason
+        return "; ".join(f"{one.kind}: {one.reason}" for one in self.parts)
 
 
 class BlendEntry(_Entry):

@@ -125,6 +125,25 @@ def test_lost_slices_are_consecutive_with_tissue_on_both_sides(foreground: Mask,
     assert tissue[numbers[-1] + 1 :].any()
 
 
+@pytest.mark.parametrize("period", [2, 3, 4])
+@pytest.mark.parametrize("seed", range(3))
+def test_periodic_gaps_are_single_slices_between_known_ones(foreground: Mask, period: int, seed: int) -> None:
+    mask = KINDS["periodic"].make(foreground, SPACING, period, seed)
+    numbers = np.flatnonzero(mask.any(axis=(0, 1)))
+    assert mask[:, :, numbers].all()
+    assert len(numbers) >= 3
+    np.testing.assert_array_equal(np.diff(numbers), period)
+    tissue = np.flatnonzero(foreground.any(axis=(0, 1)))
+    assert tissue[0] < numbers[0] <= numbers[-1] < tissue[-1]
+    assert 2 * len(numbers) < len(tissue) + 1
+
+
+@pytest.mark.parametrize("period", [1, 12])
+def test_periods_without_room_are_refused(foreground: Mask, period: int) -> None:
+    with pytest.raises(InputError, match="periods of at least 2 slices"):
+        KINDS["periodic"].make(foreground, SPACING, period, 0)
+
+
 def test_slices_are_lost_across_the_largest_spacing() -> None:
     assert [slice_axis(spacing) for spacing in ((5.0, 1.0, 1.0), (1.0, 5.0, 1.0), (1.0, 1.0, 1.0))] == [0, 1, 2]
 

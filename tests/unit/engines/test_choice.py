@@ -109,9 +109,16 @@ def test_auto_gives_lost_slices_to_their_network(spacing: Spacing) -> None:
     assert chosen("auto", lost(4, 20), spacing, effort="best").options == {"flips": True}
 
 
-@pytest.mark.parametrize("mask", [lost(9, 20), lost(2, 0), lost(8, *range(10, 130, 10))])
+@pytest.mark.parametrize("mask", [lost(13, 20), lost(2, 0), lost(8, *range(10, 130, 10))])
 def test_auto_gives_other_slices_to_other_engines(mask: Mask) -> None:
     assert chosen("auto", mask).name in {"unet3d", "biharmonic"}
+
+
+def test_auto_says_why_many_lost_slices_are_not_for_the_network() -> None:
+    one = chosen("auto", lost(1, *range(2, 148, 2)))
+    assert one.name == "biharmonic"
+    assert one.reason == "auto: lost slices; resnet2d would take about 33 s (estimated), effort fast allows 20 s"
+    assert chosen("auto", lost(1, *range(2, 148, 2)), effort="best").name == "resnet2d"
 
 
 def test_padding_makes_no_difference_to_lost_slices() -> None:

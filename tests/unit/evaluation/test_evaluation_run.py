@@ -68,7 +68,7 @@ def test_same_seed_gives_the_same_scores_alone_and_among_others(clean: Path, tmp
 def test_errors_are_those_in_the_hole(clean: Path) -> None:
     (row,) = rows_of(list(evaluate([Subject.of(clean)], ONE)))
     made = hole_of(row, [Subject.of(clean)], ONE)
-    restored = made.restored(made.chosen(ONE.fill("nearest")), 0)
+    restored = made.restored(ONE.fill("nearest")).volume
     mask = made.reference.mask
     assert row.rmse == pytest.approx(rmse(phantom(), restored.data, mask))
     np.testing.assert_array_equal(restored.data[~mask], phantom()[~mask])
@@ -78,9 +78,9 @@ def test_errors_are_those_in_the_hole(clean: Path) -> None:
 def test_the_error_to_expect_is_what_the_scan_says(clean: Path) -> None:
     asked, named = rows_of(list(evaluate([Subject.of(clean)], replace(ONE, engines=("auto", "nearest")))))
     made = hole_of(asked, [Subject.of(clean)], ONE)
-    validation = made.chosen(ONE.fill("auto")).validation
-    assert validation is not None
-    assert asked.rmse_expected == validation.expected_error
+    (part,) = made.restored(ONE.fill("auto")).parts
+    assert part.chosen.validation is not None
+    assert asked.rmse_expected == part.chosen.validation.expected_error
     assert math.isnan(named.rmse_expected)
 
 
@@ -95,7 +95,7 @@ def test_engine_is_chosen_as_in_restoration(clean: Path) -> None:
     made = hole_in(read_clean(Subject.of(clean)), hole_kinds(["slices:1"])[0], 0, seed=0)
     asked = FillParameters(engine="auto", membrane=True)
     chosen = choose(asked, made.reference.mask, made.damaged.spacing_mm, volume=made.damaged)
-    assert made.chosen(asked) == chosen
+    assert [part.chosen for part in made.restored(asked).parts] == [chosen]
     assert chosen.validation is not None
 
 
@@ -175,7 +175,7 @@ def test_failing_engine_does_not_stop_the_others(
         chosen = choose(parameters, mask, spacing_mm, **scan)
         return replace(chosen, engine=Faulty()) if parameters.engine == "nearest" else chosen
 
-    monkeypatch.setattr("medpaint.evaluation.hole.choose", choice)
+    monkeypatch.setattr("medpaint.engines.parts.choose", choice)
     found = list(evaluate([Subject.of(clean)], replace(PLAN, kinds=hole_kinds(["blob:1"]), seed=seed)))
     assert [one.reason for one in left_out_of(found)] == [reason]
     assert [row.engine for row in rows_of(found)] == ["harmonic"]

@@ -56,6 +56,15 @@ def test_what_changes_voxels_changes_identifiers(scan: Path, options: dict[str, 
     assert not set(identifiers(scan, "a")) & set(identifiers(scan, "b", **options))
 
 
+def test_identifiers_depend_on_every_part_of_a_mask(scan: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mixed = mask()
+    mixed[:, :, 3] = True
+    before = identifiers(scan, "a", mixed, engine="linear", max_fraction=1.0)
+    assert before == identifiers(scan, "b", mixed, engine="linear", max_fraction=1.0)
+    monkeypatch.setattr("medpaint.pipeline.inpaint._parts", lambda _: ())
+    assert not set(before) & set(identifiers(scan, "c", mixed, engine="linear", max_fraction=1.0))
+
+
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_a_mask_counts_plane_by_plane_whatever_its_order_in_memory(order: Literal["C", "F"]) -> None:
     drawn = np.zeros((150, 5, 7), dtype=bool, order=order)

@@ -19,13 +19,16 @@ from medpaint.corrupt.holes.blob import lesion_blob
 from medpaint.corrupt.holes.border import border_blob
 from medpaint.corrupt.holes.edges import edge_block
 from medpaint.corrupt.holes.shapes import LesionShape, lesion_shape
-from medpaint.corrupt.holes.slices import missing_slices
+from medpaint.corrupt.holes.slices import missing_slices, periodic_slices
 from medpaint.corrupt.tissue import tissue_of
 
 __all__ = ["KINDS", "HoleMaker", "Kind", "kinds", "slice_axis"]
 
 _MIDDLE: Final = 0.6
 """Share of the foreground's extent, around its middle, where lost slices are placed."""
+
+_FEWEST_GAPS: Final = 3
+"""Fewest gaps that make a period."""
 
 
 class HoleMaker(Protocol):
@@ -136,10 +139,31 @@ def _slices(foreground: Mask, spacing_mm: Spacing, size: float, seed: int, *, ax
     return missing_slices((i, j, k), axis=axis, count=count, first=int(start))
 
 
+def _periodic(foreground: Mask, spacing_mm: Spacing, size: float, seed: int) -> Mask:
+    """Return one lost slice in every `size`, across the largest spacing, between known slices at either end.
+
+    They run through more than half of the foreground's extent. With every second slice lost, less than half of the
+    foreground is.
+    """
+    axis, period, rng = slice_axis(spacing_mm), int(size), np.random.default_rng(seed)
+    filled = np.flatnonzero(foreground.any(axis=tuple(other for other in range(3) if other != axis)))
+    extent = int(filled[-1] - filled[0]) + 1 if len(filled) else 0
+    if period < 2 or extent < _FEWEST_GAPS * period + 1:
+        message = f"expected tissue in more than {_FEWEST_GAPS} periods of at least 2 slices, got {extent} slices"
+        raise InputError(message)
+    number = max(_FEWEST_GAPS, int(rng.uniform(_MIDDLE, 1.0) * extent) // period)
+    room = extent - 2 - (number - 1) * period
+    first = int(filled[0]) + 1 + int(rng.integers(0, max(1, room)))
+    i, j, k = foreground.shape
+    stop = min(first + (number - 1) * period + 1, int(filled[-1]))
+    return periodic_slices((i, j, k), axis=axis, period=period, first=first, stop=stop)
+
+
 KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
     {
         "blob": Kind(_blob, "ml", ((0.4, 2.0), (8.0, 15.0), (30.0, 50.0))),
         "slices": Kind(_slices, "slices", ((1, 3),)),
+        "periodic": Kind(_periodic, "slices", ((2, 2), (3, 4))),
         "slab-i": Kind(partial(_slices, axis=0), "slices", ((4, 8),)),
         "slab-j": Kind(partial(_slices, axis=1), "slices", ((4, 8),)),
         "slab-k": Kind(partial(_slices, axis=2), "slices", ((4, 8),)),
@@ -147,8 +171,9 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
         "border": Kind(_border, "ml", ((10.0, 80.0),)),
     }
 )
-"""Kinds that need only the scan: irregular blobs; lost slices across the largest spacing, and slabs of them across
-each axis; blocks that reach in from a face of the volume; blobs across the surface of the tissue."""
+"""Kinds that need only the scan: irregular blobs; lost slices across the largest spacing; one lost slice in every
+so many; slabs across each axis; blocks that reach in from a face of the volume; blobs across the surface of the
+tissue."""
 
 
 def kinds(shapes: Sequence[LesionShape] = ()) -> Mapping[str, Kind]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from medpaint.core.types import Mask
 
-__all__ = ["missing_slices"]
+__all__ = ["missing_slices", "periodic_slices"]
 
 _MIDDLE: Final = 0.6
 """Share of the volume, around its middle, in which a random gap lies if it fits."""
@@ -40,4 +40,24 @@ def missing_slices(
         raise ValueError(message)
     mask = np.zeros(shape, dtype=bool)
     np.moveaxis(mask, axis, 0)[first : first + count] = True
+    return mask
+
+
+def periodic_slices(shape: tuple[int, int, int], *, axis: int, period: int, first: int, stop: int) -> Mask:
+    """Return a mask of one slice in every `period`.
+
+    Args:
+        shape: size (I, J, K) of the volume.
+        axis: axis across which slices are missing, 0 to 2.
+        period: 2 for every second slice, at least that.
+        first: index of the first missing one.
+        stop: none is missing from here on.
+    """
+    if period < 2 or not 0 <= first < stop <= shape[axis]:
+        message = (
+            f"expected a period from 2 and slices from 0 to {shape[axis]}, got {period} and {first} to {stop}"
+        )
+        raise ValueError(message)
+    mask = np.zeros(shape, dtype=bool)
+    np.moveaxis(mask, axis, 0)[first:stop:period] = True
     return mask

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from medpaint.core.boxes import bounding_box, grown
 from medpaint.core.foreground import threshold_of
 from medpaint.core.types import FloatArray, Mask, Spacing, Window
-from medpaint.engines.gaps import MOST_LOST
 from medpaint.engines.learned.start import CHANNELS
 
 __all__ = ["beside_gap", "beside_hole", "body_in"]
@@ -20,6 +19,9 @@ _MARGIN_MM: Final = 10.0
 """What a network for lost slices sees around the body."""
 
 _HOLE: Final = CHANNELS.index("hole")
+
+_UNIT: Final = 8
+"""Number of slices that networks for lost slices measure distances in."""
 
 
 def beside_hole(channels: FloatArray, number: int, reach: int) -> FloatArray:
@@ -37,7 +39,7 @@ def beside_gap(channels: FloatArray, number: int, reach: int) -> FloatArray:
     """Return a lost slice between the known ones that are nearest, (C, 2 reach + 1, J, K).
 
     The nearer side comes first. The hole channel gives the distance of each known slice from the lost one, in
-    units of `MOST_LOST` slices. Where a side has too few known slices, its last one is repeated.
+    units of eight slices. Where a side has too few known slices, its last one is repeated.
 
     Args:
         channels: the input from `Start.shown`, slices first, (C, S, J, K).
@@ -49,7 +51,7 @@ def beside_gap(channels: FloatArray, number: int, reach: int) -> FloatArray:
     near, far = sorted((_first(side, reach) for side in sides), key=lambda side: abs(int(side[0]) - number))
     order = np.concatenate([near[::-1], [number], far])
     seen = channels[:, order]
-    seen[_HOLE] = (np.abs(order - number) / MOST_LOST)[:, np.newaxis, np.newaxis]
+    seen[_HOLE] = (np.abs(order - number) / _UNIT)[:, np.newaxis, np.newaxis]
     seen[_HOLE, reach] = channels[_HOLE, number]
     return seen
 

@@ -40,6 +40,24 @@ def test_they_were_acquired_in_the_same_pass_of_an_interleaved_scan(gap: tuple[i
     assert all((slices[0] - gap[0]) % 2 == 0 for slices in hidden_in(lost(*gap)))
 
 
+@pytest.mark.parametrize(
+    ("period", "gap", "hidden", "scale"), [(2, 1, 1, 2.0), (3, 1, 1, 4 / 3), (4, 2, 1, 9 / 8), (6, 3, 1, 24 / 25)]
+)
+def test_close_gaps_are_met_by_slices_next_to_them(period: int, gap: int, hidden: int, scale: float) -> None:
+    gone = [number for number in range(2, 37) if (number - 2) % period < gap]
+    held_out = held_out_slices(lost(*gone), None, 2, BODY)
+    assert len(held_out) > 6
+    assert np.median([one.scale for one in held_out]) == pytest.approx(scale)
+    assert np.median([np.count_nonzero(one.hidden.any(axis=(0, 1))) for one in held_out]) == hidden
+    for one in held_out:
+        seen = np.setdiff1d(np.arange(SHAPE[2])[one.window[2]], gone)
+        assert seen[0] < np.flatnonzero(one.hidden.any(axis=(0, 1)))[0] + one.window[2].start < seen[-1]
+
+
+def test_gaps_with_room_between_them_are_not_met_so() -> None:
+    assert {one.scale for one in held_out_slices(lost(*range(2, 38, 4)), None, 2, BODY)} == {1.0}
+
+
 def test_they_lie_between_known_slices() -> None:
     mask = lost(10, 18, 19, 26)
     gone = {10, 18, 19, 26}

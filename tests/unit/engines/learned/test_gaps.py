@@ -23,7 +23,7 @@ def lost(axis: int, *slices: slice) -> Mask:
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
-@pytest.mark.parametrize("count", [1, 3, 8])
+@pytest.mark.parametrize("count", [1, 3, 12])
 def test_lost_slices_have_an_axis(axis: int, count: int) -> None:
     assert lost_axis(lost(axis, slice(9, 9 + count))) == axis
 
@@ -32,7 +32,7 @@ def test_several_gaps_may_add_up_to_more() -> None:
     assert lost_axis(lost(1, slice(3, 8), slice(9, 14), slice(18, 25))) == 1
 
 
-@pytest.mark.parametrize("slices", [slice(9, 18), slice(0, 2), slice(27, 28)])
+@pytest.mark.parametrize("slices", [slice(9, 22), slice(0, 2), slice(27, 28)])
 def test_too_many_slices_in_a_row_or_at_an_end_have_no_axis(slices: slice) -> None:
     assert lost_axis(lost(2, slices)) is None
 
@@ -66,7 +66,7 @@ def test_slices_of_void_are_not_known() -> None:
     void = lost(2, slice(0, 9), slice(20, 28))
     assert lost_axis(lost(2, slice(14, 15)), void) == 2
     assert lost_axis(lost(2, slice(9, 10)), void) is None
-    assert lost_axis(lost(2, slice(12, 15)), lost(2, slice(15, 22))) is None
+    assert lost_axis(lost(2, slice(12, 15)), lost(2, slice(15, 25))) is None
 
 
 def test_gaps_are_found_beside_other_holes_and_whatever_their_length() -> None:

@@ -129,7 +129,7 @@ def test_weights_say_that_lost_slices_start_from_registered_ones(
     assert {corrected.fillers[number] for number in corrected.filled_by} == {"resnet2d"}
 
 
-@pytest.mark.parametrize("lost", [slice(9, 18), slice(0, 2), slice(24, 26)])
+@pytest.mark.parametrize("lost", [slice(6, 19), slice(0, 2), slice(24, 26)])
 def test_slices_that_are_not_a_gap_stay_smooth(image: FloatArray, tmp_path: Path, lost: slice) -> None:
     mask = np.zeros(image.shape, dtype=bool)
     mask[:, :, lost] = True

@@ -51,7 +51,8 @@ class Scan:
 def scans_of(data: Path) -> Iterator[Scan]:
     """Yield every clean scan below the folder of test data."""
     for path in sorted((data / "t1w-brain-ds002748").rglob("*.nii.gz")):
-        yield Scan(path, f"ds002748-{path.name[4:6]}", "T1w brain")
+        group = "T1w brain" if path.parent.name == "train-1mm" else "T1w brain, 0.87 mm"
+        yield Scan(path, f"ds002748-{path.name[4:6]}", group)
     for path in sorted((data / "head-ds000011").rglob("*.nii.gz")):
         yield Scan(path, f"ds000011-{path.name[4:6]}", "T1w head" if "T1w" in path.name else "T2w head")
     for path in sorted((data / "ms-patient26").glob("*brain_N4*.nii.gz")):

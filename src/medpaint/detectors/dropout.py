@@ -23,6 +23,9 @@ UPPER: Final = 0.75
 ENOUGH: Final = 0.33
 """Slices with a smaller share of the fullest slice's blocks are not judged: they are dark where the brain ends."""
 
+ENOUGH_FOR_ONE: Final = 0.25
+"""The same for a single slice, whose neighbours are close to it."""
+
 SPAN_MM: Final = 20.0
 """The slices on both sides of a run are at most this far apart: farther apart, anatomy is no longer linear."""
 
@@ -60,7 +63,8 @@ def darkening(stack: Stack) -> FloatArray:
     longest = min(LONGEST_RUN, max(1, round(SPAN_MM / stack.step_mm) - 1))
     for before, after, places in bridged(brightness, longest):
         body = stack.between(before, after)
-        least = np.where(stack.enough(body, ENOUGH), np.inf, 0.0)
+        needed = ENOUGH_FOR_ONE if len(places) == 1 else ENOUGH
+        least = np.where(stack.enough(body, needed), np.inf, 0.0)
         for inner, expected in places:
             ratio = brightness[inner] / np.maximum(expected, floor)
             (share,) = quantiles(ratio, body, (UPPER,))

@@ -9,12 +9,16 @@ import numpy as np
 from medpaint.core.types import Mask
 from medpaint.detectors.base import Detection, Finding, Limits, Sensitivity
 from medpaint.detectors.examined import Examined
+from medpaint.detectors.regions import large_parts
 from medpaint.detectors.stack import FULL_BLOCK, Stack
 
 __all__ = ["metal"]
 
 HU: Final = Limits(3000.0, 2800.0, 2500.0)
 """Hounsfield units of metal. Compact bone and enamel stay below the last; many scanners stop at 3071."""
+
+LEAST_ML: Final = 0.1
+"""Smaller connected parts are not metal: where the field of view cuts the body off, bone is as bright."""
 
 STREAKS: Final = Limits(2.0, 1.5, 1.3)
 """Noise of the slices with metal, as a multiple of that of the others."""
@@ -35,7 +39,7 @@ def metal(scan: Examined, found: Mask, sensitivity: Sensitivity) -> Detection:
         return Detection.of([], shape)
     values = scan.volume.intensities()
     limit = HU.at(sensitivity)
-    mask = (values >= limit) & ~found
+    mask = large_parts((values >= limit) & ~found, LEAST_ML / scan.volume.voxel_ml)
     if not mask.any():
         return Detection.of([], shape)
     highest = float(values[mask].max())

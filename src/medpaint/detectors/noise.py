@@ -12,10 +12,13 @@ from medpaint.detectors.examined import Examined
 from medpaint.detectors.neighbours import bridged, quantiles
 from medpaint.detectors.stack import FULL_BLOCK, Stack
 
-__all__ = ["block_noise", "noise", "noisiness"]
+__all__ = ["block_noise", "noise", "noisiness", "overall"]
 
 SLICES: Final = Limits(2.2, 1.6, 1.45)
 """Noise of a slice, as a multiple of that of the slices on both sides."""
+
+FAR: Final = 2.2
+"""A slice may be so many times as noisy as the median slice before it counts: slices have different tissue."""
 
 BLOCKS: Final = Limits(30.0, 18.0, 12.0)
 """Noise of a part of the scan, as a multiple of the median of its tissue."""
@@ -31,7 +34,7 @@ LOWER: Final = 0.35
 
 
 def noise(scan: Examined, found: Mask, sensitivity: Sensitivity) -> Detection:
-    """Find up to six noisy slices in a row, or else noisy blocks.
+    """Find noisy slices, or else noisy parts of the scan.
 
     Args:
         scan: the scan, (I, J, K).
@@ -41,7 +44,8 @@ def noise(scan: Examined, found: Mask, sensitivity: Sensitivity) -> Detection:
     best: Finding | None = None
     for stack in scan.stacks:
         kept = stack.without(found)
-        excess = noisiness(kept)
+        near, far = noisiness(kept), overall(kept)
+        excess = np.maximum(near, far / FAR)
         noisy = np.flatnonzero(excess >= SLICES.at(sensitivity))
         if noisy.size and (best is None or SLICES.score(float(excess.max())) > best.score):
             slices = kept.indices[noisy]
@@ -49,7 +53,8 @@ def noise(scan: Examined, found: Mask, sensitivity: Sensitivity) -> Detection:
             best = Finding(
                 "noisy slices",
                 slices_mask(scan.volume.shape, kept.axis, slices) & ~found,
-                f"the noise is up to {excess.max():.1f} times as strong as in the slices on both sides",
+                f"the noise is up to {near.max():.1f} times as strong as in the slices on both sides, and "
+                f"{far.max():.1f} times as strong as in most slices",
                 "IJK"[kept.axis],
                 tuple(int(index) for index in slices),
                 max(scores),
@@ -75,6 +80,16 @@ def noisiness(stack: Stack) -> FloatArray:
         for inner, _ in places:
             noisiest[inner] = np.fmax(noisiest[inner], least)
     return noisiest
+
+
+def overall(stack: Stack) -> FloatArray:
+    """Return how many times as noisy each slice is as the median slice, (S,); 0 where a slice is not judged."""
+    body = stack.covered >= FULL_BLOCK
+    judged = stack.enough(body)
+    if not judged.any():
+        return np.zeros(len(body))
+    (level,) = quantiles(stack.noise, body, (LOWER,))
+    return np.where(judged, level / np.median(level[judged]), 0.0)
 
 
 def block_noise(stack: Stack) -> FloatArray:

@@ -9,7 +9,7 @@ import numpy as np
 from medpaint.core.types import Mask
 from medpaint.detectors.base import Detection
 
-__all__ = ["cleaned"]
+__all__ = ["cleaned", "large_parts"]
 
 
 def cleaned(detection: Detection, least_ml: float, voxel_ml: float) -> Detection:
@@ -25,14 +25,14 @@ def cleaned(detection: Detection, least_ml: float, voxel_ml: float) -> Detection
     if least_ml <= voxel_ml or all(finding.axis for finding in detection.findings):
         return detection
     findings = [
-        finding if finding.axis else replace(finding, mask=_large(finding.mask, least_ml / voxel_ml))
+        finding if finding.axis else replace(finding, mask=large_parts(finding.mask, least_ml / voxel_ml))
         for finding in detection.findings
     ]
     i, j, k = detection.mask.shape
     return Detection.of([one for one in findings if one.mask.any()], (i, j, k), detection.warnings)
 
 
-def _large(mask: Mask, least: float) -> Mask:
+def large_parts(mask: Mask, least: float) -> Mask:
     """Return the connected parts of a mask, (I, J, K), that have at least so many voxels."""
     from scipy.ndimage import label
 

@@ -14,7 +14,7 @@ from medpaint.detectors.stack import Stack
 
 __all__ = ["alternation", "steps", "stripe"]
 
-LIMITS: Final = Limits(0.1, 0.06, 0.05)
+LIMITS: Final = Limits(0.06, 0.04, 0.025)
 """Step of brightness from slice to slice, as a natural logarithm, in the median block."""
 
 SHORTEST: Final = 5
@@ -22,6 +22,9 @@ SHORTEST: Final = 5
 
 LEAST: Final = 1e-3
 """A smaller share of what is expected, or of the brightest block, counts as this one."""
+
+EVEN: Final = 0.4
+"""The smallest step in such a row is at least this share of the largest: one dark slice makes uneven ones."""
 
 OUTERMOST: Final = 0.75
 """A run starts and ends with a slice of at least this share of the median step; the one outside has half of it."""
@@ -63,16 +66,17 @@ def steps(stack: Stack) -> FloatArray:
 def alternation(step: FloatArray) -> FloatArray:
     """Return the size of the alternation of steps that each slice is part of, (S,).
 
-    It is the smallest of the steps of `SHORTEST` slices in a row if their signs alternate, and 0 otherwise; of all
-    such rows that hold a slice, the largest.
+    It is the smallest of the steps of `SHORTEST` slices in a row if their signs alternate and their sizes are
+    about equal, and 0 otherwise; of all such rows that hold a slice, the largest.
     """
     signed = step * (-1.0) ** np.arange(step.size)
     size = np.zeros(step.size)
     for first in range(step.size - SHORTEST + 1):
         row = signed[first : first + SHORTEST]
-        if (row > 0.0).all() or (row < 0.0).all():
+        least, most = np.abs(row).min(), np.abs(row).max()
+        if ((row > 0.0).all() or (row < 0.0).all()) and least >= EVEN * most:
             part = size[first : first + SHORTEST]
-            np.maximum(part, np.abs(row).min(), out=part)
+            np.maximum(part, least, out=part)
     return size
 
 

@@ -75,7 +75,6 @@ DETECTORS: Final[Mapping[str, DetectorInfo]] = MappingProxyType(
         "metal": DetectorInfo(
             target="medpaint.detectors.metal:metal",
             summary="metal in CT, and its streaks",
-            least_ml=0.03,
         ),
     }
 )

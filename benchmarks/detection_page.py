@@ -69,7 +69,7 @@ def _false(clean: Sequence[Row]) -> str:
         own = [row for row in clean if group in (row.group, "all")]
         used, other = [[row for row in own if row.is_reported is which] for which in (False, True)]
         cells = [f"{len(part)} | {sum(bool(row.found) for row in part)}" for part in (used, other)]
-        false = mean(row.false_slices for row in own)
+        false = mean(row.false_slices for row in own) if own else 0.0
         lines.append(f"| {group} | {cells[0]} | {cells[1]} | {false:.2f} |")
     return "\n".join(lines)
 

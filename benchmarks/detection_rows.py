@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import process_time
 from typing import Final
+from zlib import crc32
 
 import numpy as np
 from detection_scans import Scan
@@ -103,7 +104,7 @@ def measured(
         damaged, truth, variant, axis = volume, np.zeros(volume.shape, np.bool_), "", None
         if kind != CLEAN:
             try:
-                made = ARTEFACTS[kind](volume, severity, seed)
+                made = ARTEFACTS[kind](volume, severity, _own_seed(name, seed))
             except MedpaintError:
                 continue
             damaged, truth, variant = made.volume, made.mask, str(made.facts.get("variant", ""))
@@ -127,6 +128,11 @@ def measured(
             dice=_dice(detection, truth),
             seconds=round(seconds, 3),
         )
+
+
+def _own_seed(name: str, seed: int) -> int:
+    """Return a seed that differs from scan to scan, so that damage lies in different places."""
+    return 1000 * seed + crc32(name.encode()) % 1000
 
 
 def _counts(detection: Detection, truth: Mask, axis: int) -> dict[str, int]:

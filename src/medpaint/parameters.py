@@ -33,13 +33,13 @@ DetectorName = Literal[
     "missing",
     "nonfinite",
     "block",
+    "metal",
     "stripe",
     "dropout",
     "spike",
     "zipper",
     "noise",
     "saturation",
-    "metal",
 ]
 """Rows of the table of detectors."""
 

@@ -105,8 +105,8 @@ class Detector(Protocol):
 
         Args:
             scan: the scan, (I, J, K), and what has been measured in it; not changed.
-            found: True = already known to be damaged, from detectors of higher priority, (I, J, K); not changed.
-                Findings do not repeat it.
+            found: True = already known to be damaged, repairable or not, from detectors of higher priority,
+                (I, J, K); not changed. Findings do not repeat it.
             sensitivity: how readily damage is reported.
         """
         ...

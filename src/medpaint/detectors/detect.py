@@ -56,8 +56,8 @@ def detect(
     warnings: list[str] = []
     for name in DETECTORS:
         detection = _run(name, examined, known, sensitivity)
-        known |= detection.mask
         for finding in detection.findings:
+            known |= finding.mask
             fills = finding.repairable and name in repair
             if fills:
                 filled |= finding.mask

@@ -26,7 +26,7 @@ LEAST: Final = 1e-3
 EVEN: Final = 0.4
 """The smallest step in such a row is at least this share of the largest: one dark slice makes uneven ones."""
 
-OUTERMOST: Final = 0.75
+OUTERMOST: Final = 0.8
 """A run starts and ends with a slice of at least this share of the median step; the one outside has half of it."""
 
 
@@ -105,10 +105,13 @@ def _finding(stack: Stack, limit: float, shape: tuple[int, int, int], found: Mas
 def _changed(step: FloatArray, striped: Array) -> Array:
     """Return which slices of the striped runs were changed, and not their neighbours.
 
-    The outermost slice of a run with a full step is a changed one: both of its neighbours are as they should be.
-    If the ends of a run disagree, the darker half of its slices counts.
+    What changes slowly from step to step is anatomy, and taken off first. The outermost slice of a run with a full
+    step is a changed one: both of its neighbours are as they should be. If the ends of a run disagree, the darker
+    half of its slices counts.
     """
     edges = np.flatnonzero(np.diff(np.concatenate([[False], striped, [False]]).astype(np.int8)))
+    padded = np.pad(step, 1)
+    step = step - (padded[:-2] + 2.0 * step + padded[2:]) / 4.0
     changed: list[int] = []
     for first, stop in zip(edges[::2], edges[1::2], strict=True):
         run = np.arange(first, stop)

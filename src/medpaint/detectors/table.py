@@ -47,6 +47,10 @@ DETECTORS: Final[Mapping[str, DetectorInfo]] = MappingProxyType(
             summary="boxes of one value inside the body",
             fills=True,
         ),
+        "metal": DetectorInfo(
+            target="medpaint.detectors.metal:metal",
+            summary="metal in CT, and its streaks",
+        ),
         "stripe": DetectorInfo(
             target="medpaint.detectors.stripe:stripe",
             summary="every second slice of a run brighter or darker",
@@ -71,10 +75,6 @@ DETECTORS: Final[Mapping[str, DetectorInfo]] = MappingProxyType(
             target="medpaint.detectors.saturation:saturation",
             summary="regions of clipped intensity",
             least_ml=0.1,
-        ),
-        "metal": DetectorInfo(
-            target="medpaint.detectors.metal:metal",
-            summary="metal in CT, and its streaks",
         ),
     }
 )

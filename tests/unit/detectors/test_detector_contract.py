@@ -95,13 +95,13 @@ DAMAGED = {
     "missing": with_missing,
     "nonfinite": with_nan,
     "block": with_block,
+    "metal": with_metal,
     "stripe": with_stripes,
     "dropout": with_dropout,
     "spike": with_spike,
     "zipper": with_zipper,
     "noise": with_noise,
     "saturation": with_saturation,
-    "metal": with_metal,
 }
 """A scan with the damage that each detector finds."""
 

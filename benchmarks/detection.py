@@ -39,7 +39,8 @@ def main() -> None:
         for seed in range(arguments.seeds)
     ]
     scans = [] if arguments.page_only else list(scans_of(arguments.data))
-    damaged = _damaged(scans, arguments.people, arguments.only)
+    scans = [scan for scan in scans if not arguments.only or scan.group in arguments.only]
+    damaged = _damaged(scans, arguments.people)
     for scan in scans:
         plan = (clean if arguments.clean else []) + (artefacts if scan in damaged else [])
         for row in measured(scan, arguments.data, plan, arguments.sensitivity, known):
@@ -57,7 +58,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True, help="folder of the scans")
     parser.add_argument("--rows", type=Path, required=True, help="file that keeps what is measured")
     parser.add_argument("--people", type=int, default=2, help="scans of each group to damage, of different people")
-    parser.add_argument("--only", nargs="+", default=[], metavar="GROUP", help="damage scans of these groups only")
+    parser.add_argument("--only", nargs="+", default=[], metavar="GROUP", help="only scans of these groups")
     parser.add_argument("--seeds", type=int, default=1, help="scans with each kind and severity of damage")
     parser.add_argument("--severities", type=float, nargs="+", default=SEVERITIES)
     parser.add_argument("--kinds", nargs="+", default=list(ARTEFACTS), choices=list(ARTEFACTS))
@@ -68,10 +69,8 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _damaged(scans: list[Scan], people: int, groups: list[str]) -> set[Scan]:
+def _damaged(scans: list[Scan], people: int) -> set[Scan]:
     """Return the scans to damage: the first of so many reported people of each group; no DICOM series."""
-    if groups:
-        scans = [scan for scan in scans if scan.group in groups]
     chosen: dict[str, dict[str, Scan]] = defaultdict(dict)
     for scan in scans:
         if scan.is_reported and scan.series is None and len(chosen[scan.group]) < people:

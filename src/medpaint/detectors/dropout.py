@@ -14,7 +14,7 @@ from medpaint.detectors.stack import Stack
 
 __all__ = ["darkening", "dropout"]
 
-LIMITS: Final = Limits(0.2, 0.12, 0.07)
+LIMITS: Final = Limits(0.15, 0.08, 0.06)
 """Loss of brightness in three quarters of a slice, as a natural logarithm."""
 
 UPPER: Final = 0.75

@@ -54,7 +54,7 @@ def metal(scan: Examined, found: Mask, sensitivity: Sensitivity) -> Detection:
 def _streaks(stack: Stack, mask: Mask, limit: float, found: Mask) -> Finding | None:
     """Return the streaked slices among those with metal; None if they are no noisier than the others."""
     others = tuple(other for other in range(3) if other != stack.axis)
-    metallic = mask.any(axis=others)[stack.indices]
+    metallic = np.asarray(mask.any(axis=others))[stack.indices]
     full = stack.covered >= FULL_BLOCK
     clean = full & ~metallic[:, None, None]
     if not clean.any():

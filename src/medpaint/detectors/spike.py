@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from medpaint.core.types import Mask
+from medpaint.core.types import Array, FloatArray, Mask
 from medpaint.detectors.base import Detection, Finding, Limits, Sensitivity, slices_mask
 from medpaint.detectors.examined import Examined
 
@@ -14,6 +14,9 @@ __all__ = ["spike"]
 
 LIMITS: Final = Limits(20.0, 13.0, 10.0)
 """Magnitude of one wave in the spectrum of a slice, as a multiple of what its neighbours predict."""
+
+BESIDE: Final = 0.5
+"""Next to a slice above the limit, this share of it is enough: struck slices hide each other."""
 
 
 def spike(scan: Examined, found: Mask, sensitivity: Sensitivity) -> Detection:
@@ -28,7 +31,7 @@ def spike(scan: Examined, found: Mask, sensitivity: Sensitivity) -> Detection:
     for stack in scan.stacks:
         kept = stack.without(found)
         peaks = np.where(kept.judged, kept.peaks, 0.0)
-        struck = np.flatnonzero(peaks >= LIMITS.at(sensitivity))
+        struck = _struck(peaks, LIMITS.at(sensitivity))
         if struck.size and (best is None or LIMITS.score(float(peaks.max())) > best.score):
             slices = kept.indices[struck]
             down, across = kept.waves[int(peaks.argmax())]
@@ -44,3 +47,13 @@ def spike(scan: Examined, found: Mask, sensitivity: Sensitivity) -> Detection:
                 scores,
             )
     return Detection.of([best] if best is not None else [], scan.volume.shape)
+
+
+def _struck(peaks: FloatArray, limit: float) -> Array:
+    """Return the slices above the limit, and those that are connected to one by slices above a share of it."""
+    from scipy.ndimage import label
+
+    runs, _ = label(peaks >= BESIDE * limit)
+    kept = np.unique(runs[peaks >= limit])
+    struck: Array = np.flatnonzero(np.isin(runs, kept[kept > 0]))
+    return struck

@@ -134,7 +134,7 @@ class Stack:
             found: True = known to be damaged, (I, J, K).
         """
         others = tuple(other for other in range(3) if other != self.axis)
-        kept = ~found.all(axis=others)[self.indices]
+        kept = ~np.asarray(found.all(axis=others))[self.indices]
         if kept.all():
             return self
         return replace(

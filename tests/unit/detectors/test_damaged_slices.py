@@ -25,7 +25,8 @@ AFFINE = np.diag([4.0, 4.0, 5.3, 1.0])
 def head() -> Array:
     noise = np.random.default_rng(0).normal(0.0, 4.0, (2, *SHAPE))
     scaled = 1000.0 * head_phantom(SHAPE, (4.0, 4.0, 5.3))
-    return np.hypot(scaled + noise[0], noise[1]).astype(np.float32)
+    scan: Array = np.hypot(scaled + noise[0], noise[1]).astype(np.float32)
+    return scan
 
 
 def found_in(data: Array, name: str, sensitivity: Sensitivity = "normal") -> Detection:
@@ -164,7 +165,7 @@ def test_detection_repeats_itself_to_the_bit(head: Array) -> None:
 
 
 def test_parameters_know_the_rows_of_the_table() -> None:
-    assert MaskParameters(repair=tuple(DETECTORS)).repair == tuple(DETECTORS)  # type: ignore[arg-type]
+    assert MaskParameters(repair=tuple(DETECTORS)).repair == tuple(DETECTORS)
     assert MaskParameters().repair == FILLED
 
 

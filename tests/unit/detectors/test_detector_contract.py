@@ -24,7 +24,8 @@ def clean(seed: int = 0) -> Array:
     """Return a head with a little noise, of the contrast and scale of an MR."""
     noise = RNG(seed).normal(0.0, 4.0, (2, *SHAPE))
     scaled = 1000.0 * head(SHAPE, SPACING_MM)
-    return np.hypot(scaled + noise[0], noise[1]).astype(np.float32)
+    scan: Array = np.hypot(scaled + noise[0], noise[1]).astype(np.float32)
+    return scan
 
 
 def ct() -> Array:

@@ -20,6 +20,9 @@ SLICES: Final = Limits(2.2, 1.6, 1.45)
 FAR: Final = 2.2
 """A slice may be so many times as noisy as the median slice before it counts: slices have different tissue."""
 
+NEARBY: Final = 7
+"""Slices within which a block is full of tissue somewhere."""
+
 BLOCKS: Final = Limits(30.0, 18.0, 12.0)
 """Noise of a part of the scan, as a multiple of the median of its tissue."""
 
@@ -83,8 +86,13 @@ def noisiness(stack: Stack) -> FloatArray:
 
 
 def overall(stack: Stack) -> FloatArray:
-    """Return how many times as noisy each slice is as the median slice, (S,); 0 where a slice is not judged."""
-    body = stack.covered >= FULL_BLOCK
+    """Return how many times as noisy each slice is as the median slice, (S,); 0 where a slice is not judged.
+
+    Blocks that are full of tissue in any slice nearby are compared: strong noise hides where the tissue is.
+    """
+    from scipy.ndimage import maximum_filter1d
+
+    body = maximum_filter1d(stack.covered, NEARBY, axis=0, mode="nearest") >= FULL_BLOCK
     judged = stack.enough(body)
     if not judged.any():
         return np.zeros(len(body))

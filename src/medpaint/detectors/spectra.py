@@ -59,9 +59,10 @@ def _ratios(frames: FloatArray, ring: Array) -> FloatArray:
     from scipy.fft import rfft2
 
     spectrum = np.abs(rfft2(frames, workers=1)).reshape(len(frames), -1)
-    members = (ring[:, None] == np.arange(RINGS)).astype(np.float32)
-    power = (spectrum**2) @ (members / np.maximum(members.sum(axis=0), 1.0))
-    floor = predicted(np.sqrt(power)[:, :, None])[:, ring, 0]
+    order = np.argsort(ring, kind="stable")
+    present, starts, counts = np.unique(ring[order], return_index=True, return_counts=True)
+    power = np.add.reduceat((spectrum**2)[:, order], starts, axis=1) / counts.astype(np.float32)
+    floor = predicted(np.sqrt(power)[:, :, None])[:, np.searchsorted(present, ring), 0]
     expected = np.maximum(predicted(spectrum[:, :, None])[:, :, 0], floor)
     least = max(LEAST * float(spectrum.max(initial=0.0)), float(np.finfo(np.float32).tiny))
     ratio: FloatArray = np.nan_to_num(spectrum / np.maximum(expected, np.float32(least)), nan=0.0)

@@ -1,4 +1,4 @@
-"""The scans that benchmarks/detection.py measures on, and which of them were not used for setting limits."""
+"""The scans that benchmarks/detection.py measures on, and whose are held out for the report."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ REPORTED: Final = frozenset(
         *("dcm_qa_xa30", "crlm-1004", "philips", "siemens"),
     }
 )
-"""People on whom results are reported; the others served for setting limits."""
+"""People whose scans are damaged for the report; limits were set on damaged scans of others."""
 
 _ZOO: Final = "dicom/geometry-zoo"
 
@@ -44,7 +44,7 @@ class Scan:
 
     @property
     def is_reported(self) -> bool:
-        """Whether limits were set without this person."""
+        """Whether limits were set without damaged scans of this person."""
         return self.person in REPORTED
 
 

@@ -26,8 +26,8 @@ LEAST: Final = 1e-3
 EVEN: Final = 0.4
 """The smallest step in such a row is at least this share of the largest: one dark slice makes uneven ones."""
 
-OUTERMOST: Final = 0.8
-"""A run starts and ends with a slice of at least this share of the median step; the one outside has half of it."""
+OUTERMOST: Final = 0.75
+"""A slice at the end of a run has a full step if it has this share of the next one's."""
 
 
 def stripe(scan: Examined, found: Mask, sensitivity: Sensitivity) -> Detection:
@@ -105,18 +105,17 @@ def _finding(stack: Stack, limit: float, shape: tuple[int, int, int], found: Mas
 def _changed(step: FloatArray, striped: Array) -> Array:
     """Return which slices of the striped runs were changed, and not their neighbours.
 
-    What changes slowly from step to step is anatomy, and taken off first. The outermost slice of a run with a full
-    step is a changed one: both of its neighbours are as they should be. If the ends of a run disagree, the darker
-    half of its slices counts.
+    A changed slice at the end of a run has a full step, because both of its neighbours are as they should be; an
+    unchanged one has half a step. If the ends of a run disagree, the darker half of its slices counts.
     """
     edges = np.flatnonzero(np.diff(np.concatenate([[False], striped, [False]]).astype(np.int8)))
-    padded = np.pad(step, 1)
-    step = step - (padded[:-2] + 2.0 * step + padded[2:]) / 4.0
     changed: list[int] = []
     for first, stop in zip(edges[::2], edges[1::2], strict=True):
         run = np.arange(first, stop)
-        full = run[np.abs(step[run]) >= OUTERMOST * np.median(np.abs(step[run]))]
-        parity = full[0] % 2 if (full[-1] - full[0]) % 2 == 0 else _darker(step, run)
+        size = np.abs(step[run])
+        lower, upper = (int(size[end] < OUTERMOST * size[inner]) for end, inner in ((0, 1), (-1, -2)))
+        starts, ends = (first + lower) % 2, (stop - 1 - upper) % 2
+        parity = starts if starts == ends else _darker(step, run)
         changed += [int(one) for one in run if one % 2 == parity]
     return np.array(changed, np.intp)
 

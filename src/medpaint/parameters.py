@@ -16,6 +16,7 @@ from medpaint.io.selection import Selection
 __all__ = [
     "ENGINE_NAME",
     "FIELDS",
+    "DetectorName",
     "Effort",
     "FillParameters",
     "MaskParameters",
@@ -28,8 +29,23 @@ ENGINE_NAME: Final = r"^[A-Za-z0-9_.-]*$"
 """What an engine's name may consist of: it becomes part of the names of batches."""
 
 
+DetectorName = Literal[
+    "missing",
+    "nonfinite",
+    "block",
+    "metal",
+    "stripe",
+    "dropout",
+    "spike",
+    "zipper",
+    "noise",
+    "saturation",
+]
+"""Rows of the table of detectors."""
+
+
 class MaskParameters(BaseModel):
-    """How the mask is read and checked."""
+    """How the mask is read, or damage is found, and how it is checked."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -45,6 +61,15 @@ class MaskParameters(BaseModel):
     )
     max_fraction: float = Field(
         0.5, gt=0.0, le=1.0, description="Refuse a mask that covers more than this share of the foreground."
+    )
+    sensitivity: Literal["low", "normal", "high"] = Field(
+        "normal", description="How readily detection reports damage: high finds more, with more false alarms."
+    )
+    repair: tuple[DetectorName, ...] = Field(
+        ("missing", "nonfinite", "block"),
+        min_length=1,
+        description="Detectors whose findings are filled; what others find is reported only. `medpaint detect` "
+        "lists them.",
     )
 
 

@@ -23,6 +23,7 @@ __all__ = ["COMMANDS", "guarded", "main"]
 COMMANDS: Final[dict[str, str]] = {
     "restore": "restore one scan",
     "run": "restore a cohort with Snakemake",
+    "detect": "find damage in one scan, and write its mask",
     "verify": "check products against their records",
     "inspect": "show what is in a file or folder, and whether it can be restored",
     "engines": "list what can fill a mask",

@@ -68,6 +68,9 @@ def _settings(name: str, annotation: Any) -> dict[str, Any]:  # noqa: ANN401 - a
     if get_origin(annotation) is Literal:
         return {"choices": get_args(annotation)}
     if get_origin(annotation) is tuple:
+        names = get_args(get_args(annotation)[0])
+        if get_origin(get_args(annotation)[0]) is Literal:
+            return {"choices": names, "nargs": "+", "action": "extend", "metavar": "DETECTOR"}
         return {"type": _label, "nargs": "+", "action": "extend", "metavar": "LABEL"}
     kinds = {annotation, *get_args(annotation)} & {int, float}
     return {"type": kinds.pop() if kinds else str, "metavar": name.rsplit("_", 1)[-1].upper()}

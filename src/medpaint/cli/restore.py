@@ -26,7 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     mask = parser.add_mutually_exclusive_group(required=True)
     mask.add_argument("--mask", type=Path, help="the mask, in any of these formats; white = repair, black = keep")
-    mask.add_argument("--detect", action="store_true", help="find missing slices and non-finite voxels instead")
+    mask.add_argument("--detect", action="store_true", help="find damage instead, and fill what --repair names")
     parser.add_argument(
         "--output", type=Path, default=Path("restored"), help="folder of the products (default: restored)"
     )

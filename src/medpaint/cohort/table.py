@@ -215,6 +215,8 @@ def _settings(cells: Mapping[str, str]) -> dict[str, Any]:
     given: dict[str, Any] = {name: cell for name, cell in cells.items() if name in FIELDS and cell.strip()}
     if "labels" in given:
         given["labels"] = tuple(_label(word.strip()) for word in given["labels"].split(",") if word.strip())
+    if "repair" in given:
+        given["repair"] = tuple(word.strip() for word in given["repair"].split(",") if word.strip())
     values = Parameters.of(given).flat()
     return {name: values[name] for name in given}
 

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol, get_args
 
-from medpaint.core.types import Mask
-from medpaint.core.volume import Volume
+import numpy as np
 
-__all__ = ["Detection", "Detector", "Finding"]
+from medpaint.core.types import Array, Mask
+
+if TYPE_CHECKING:
+    from medpaint.detectors.examined import Examined
+
+__all__ = ["SENSITIVITIES", "Detection", "Detector", "Finding", "Limits", "Sensitivity", "slices_mask"]
+
+Sensitivity = Literal["low", "normal", "high"]
+"""How readily damage is reported: ``low`` misses more of it, ``high`` raises more false alarms."""
+
+SENSITIVITIES: Final[tuple[Sensitivity, ...]] = get_args(Sensitivity)
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +31,11 @@ class Finding:
         why: one sentence on what gave it away.
         axis: I, J or K for slices; empty otherwise.
         slices: indices of the damaged slices along that axis; empty otherwise.
-        score: how certain the detector is, from 0 to 1.
+        score: how certain the detector is, from 0 to 1; of slices, of the most certain one.
+        scores: the same for each of `slices`; empty where all are as certain.
+        repairable: whether filling the mask repairs the damage. If not, it is reported and never filled.
+        detector: row of the table of detectors that it comes from; `detect` puts it in.
+        filled: whether its voxels are in the mask of the `Detection`; `detect` puts it in.
     """
 
     kind: str
@@ -30,6 +44,10 @@ class Finding:
     axis: str = ""
     slices: tuple[int, ...] = ()
     score: float = 1.0
+    scores: tuple[float, ...] = ()
+    repairable: bool = True
+    detector: str = ""
+    filled: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,25 +55,65 @@ class Detection:
     """What one detector, or all of them together, found in a scan.
 
     Attributes:
-        mask: True = damaged, (I, J, K): the union of the findings' masks.
+        mask: True = to be filled, (I, J, K): the union of the masks of the findings that are repairable and, where
+            `detect` was asked, of the detectors that were to be filled.
         findings: the damage by kind; empty if nothing was found.
         warnings: what was seen and left alone, one sentence each.
+        refused: why nothing is filled although there is damage to fill; empty otherwise.
     """
 
     mask: Mask
     findings: tuple[Finding, ...]
     warnings: tuple[str, ...] = ()
+    refused: str = ""
+
+    @classmethod
+    def of(
+        cls, findings: Sequence[Finding], shape: tuple[int, int, int], warnings: Sequence[str] = ()
+    ) -> Detection:
+        """Return the detection of findings, each repairable one in its mask, in a scan of `shape`."""
+        mask = np.zeros(shape, np.bool_)
+        for finding in findings:
+            if finding.repairable:
+                mask |= finding.mask
+        return cls(mask, tuple(findings), tuple(warnings))
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Values of a statistic from which on it counts as damage, by sensitivity; they fall from low to high."""
+
+    low: float
+    normal: float
+    high: float
+
+    def at(self, sensitivity: Sensitivity) -> float:
+        """Return the limit at a sensitivity."""
+        limit: float = getattr(self, sensitivity)
+        return limit
+
+    def score(self, value: float) -> float:
+        """Return how certain damage is: 0.5 at the normal limit, and 1 far above all of them."""
+        return round(float(np.clip(1.0 - 0.5 * self.normal / value, 0.0, 1.0)), 3) if value > 0.0 else 0.0
 
 
 class Detector(Protocol):
     """Finds damage of one kind."""
 
-    def __call__(self, scan: Volume, found: Mask) -> Detection:
+    def __call__(self, scan: Examined, found: Mask, sensitivity: Sensitivity) -> Detection:
         """Return what was found.
 
         Args:
-            scan: the scan, (I, J, K); not changed.
-            found: True = already known to be damaged, from detectors of higher priority, (I, J, K); not changed.
-                Findings do not repeat it.
+            scan: the scan, (I, J, K), and what has been measured in it; not changed.
+            found: True = already known to be damaged, repairable or not, from detectors of higher priority,
+                (I, J, K); not changed. Findings do not repeat it.
+            sensitivity: how readily damage is reported.
         """
         ...
+
+
+def slices_mask(shape: tuple[int, int, int], axis: int, slices: Sequence[int] | Array) -> Mask:
+    """Return the mask of whole slices along an axis, (I, J, K)."""
+    mask = np.zeros(shape, np.bool_)
+    mask[(slice(None),) * axis + (list(slices),)] = True
+    return mask

@@ -8,8 +8,8 @@ import numpy as np
 
 from medpaint.core.foreground import Foreground, foreground_of
 from medpaint.core.types import Array, Mask
-from medpaint.core.volume import Volume
-from medpaint.detectors.base import Detection, Finding
+from medpaint.detectors.base import Detection, Finding, Sensitivity
+from medpaint.detectors.examined import Examined
 
 __all__ = ["missing_slices"]
 
@@ -26,7 +26,7 @@ FURTHER_OUT: Final = 0.05
 WHY: Final = "each slice has one constant value or no finite one, and tissue continues on both sides of the gap"
 
 
-def missing_slices(scan: Volume, found: Mask) -> Detection:
+def missing_slices(scan: Examined, found: Mask, sensitivity: Sensitivity) -> Detection:  # noqa: ARG001 - exact
     """Find missing slices along every axis.
 
     A slice is missing if all its values are one value or NaN (dropped slices are usually stored as zeros), it lies
@@ -35,15 +35,19 @@ def missing_slices(scan: Volume, found: Mask) -> Detection:
     Args:
         scan: the scan, (I, J, K).
         found: True = known to be damaged, (I, J, K).
+        sensitivity: of no account, because the signal is exact.
     """
-    mask = np.zeros(scan.shape, np.bool_)
+    volume = scan.volume
+    mask = np.zeros(volume.shape, np.bool_)
     findings: list[Finding] = []
-    data = scan.data if scan.data.dtype.kind != "f" else np.where(np.isfinite(scan.data), scan.data, np.nan)
+    data = volume.data
+    if data.dtype.kind == "f":
+        data = np.where(np.isfinite(data), data, np.nan)
     blank = [_blank_slices(data, axis) for axis in range(3)]
     if any(candidates.size for candidates in blank):
-        foreground = foreground_of(scan, found)
+        foreground = foreground_of(volume, found)
         for axis, candidates in enumerate(blank):
-            finding = _finding(scan.data, axis, candidates, foreground, found)
+            finding = _finding(volume.data, axis, candidates, foreground, found)
             if finding is not None:
                 mask |= finding.mask
                 findings.append(finding)

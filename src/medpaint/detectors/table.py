@@ -20,10 +20,14 @@ class DetectorInfo:
     Attributes:
         target: ``module:function``; the function is a `Detector`.
         summary: one line for people.
+        least_ml: smaller parts of what it finds are left out.
+        fills: whether its findings are filled by default; what others find is reported only.
     """
 
     target: str
     summary: str
+    least_ml: float = 0.0
+    fills: bool = False
 
 
 DETECTORS: Final[Mapping[str, DetectorInfo]] = MappingProxyType(
@@ -31,10 +35,46 @@ DETECTORS: Final[Mapping[str, DetectorInfo]] = MappingProxyType(
         "missing": DetectorInfo(
             target="medpaint.detectors.missing:missing_slices",
             summary="slices without an image inside the body",
+            fills=True,
         ),
         "nonfinite": DetectorInfo(
             target="medpaint.detectors.nonfinite:nonfinite_voxels",
             summary="NaN and infinite voxels inside the scan",
+            fills=True,
+        ),
+        "block": DetectorInfo(
+            target="medpaint.detectors.block:missing_blocks",
+            summary="boxes of one value inside the body",
+            fills=True,
+        ),
+        "metal": DetectorInfo(
+            target="medpaint.detectors.metal:metal",
+            summary="metal in CT, and its streaks",
+        ),
+        "stripe": DetectorInfo(
+            target="medpaint.detectors.stripe:stripe",
+            summary="every second slice of a run brighter or darker",
+        ),
+        "dropout": DetectorInfo(
+            target="medpaint.detectors.dropout:dropout",
+            summary="slices that lost signal",
+        ),
+        "spike": DetectorInfo(
+            target="medpaint.detectors.spike:spike",
+            summary="slices with herringbone, from spikes in k-space",
+        ),
+        "zipper": DetectorInfo(
+            target="medpaint.detectors.zipper:zipper",
+            summary="dotted lines through a run of slices",
+        ),
+        "noise": DetectorInfo(
+            target="medpaint.detectors.noise:noise",
+            summary="slices and parts with noise far above the rest",
+        ),
+        "saturation": DetectorInfo(
+            target="medpaint.detectors.saturation:saturation",
+            summary="regions of clipped intensity",
+            least_ml=0.1,
         ),
     }
 )

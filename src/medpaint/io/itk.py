@@ -152,11 +152,11 @@ class ItkSource:
         return compared(path, read)
 
     def write_mask(
-        self, mask: Mask, nifti: Path, segmentation: Path, *, restored: Path, derivation: Derivation
+        self, mask: Mask, nifti: Path, segmentation: Path, *, restored: Path | None, derivation: Derivation
     ) -> tuple[str, ...]:
         """Write a mask as NIfTI on the scan's grid."""
-        del segmentation, restored, derivation
-        write_mask(mask, self.affine, nifti, product=self.suffix)
+        del segmentation, derivation
+        write_mask(mask, self.affine, nifti, product=None if restored is None else self.suffix)
         return ()
 
 

@@ -137,15 +137,12 @@ class NiftiSource:
         return compared(path, read)
 
     def write_mask(
-        self, mask: Mask, nifti: Path, segmentation: Path, *, restored: Path, derivation: Derivation
+        self, mask: Mask, nifti: Path, segmentation: Path, *, restored: Path | None, derivation: Derivation
     ) -> tuple[str, ...]:
         """Write a mask with the scan's own version of NIfTI, qform, sform, codes, voxel sizes and units."""
-        del segmentation, restored, derivation
-        _write_mask(
-            mask_header_like(self.header, mask.shape[: self.axes], note=MASK_NOTE + self.suffix.encode()),
-            mask,
-            nifti,
-        )
+        del segmentation, derivation
+        note = b"" if restored is None else MASK_NOTE + self.suffix.encode()
+        _write_mask(mask_header_like(self.header, mask.shape[: self.axes], note=note), mask, nifti)
         return ()
 
 

@@ -152,9 +152,9 @@ class Source(Protocol):
         ...
 
     def write_mask(
-        self, mask: Mask, nifti: Path, segmentation: Path, *, restored: Path, derivation: Derivation
+        self, mask: Mask, nifti: Path, segmentation: Path, *, restored: Path | None, derivation: Derivation
     ) -> tuple[str, ...]:
-        """Write the mask that was applied, on the scan's grid.
+        """Write the mask that was applied, or that detection found, on the scan's grid.
 
         It is always written as NIfTI; the mask of a NIfTI scan carries the scan's own qform, sform, codes and
         voxel sizes. Formats that have masks of their own write one of those too, where the mask is not empty and
@@ -164,7 +164,8 @@ class Source(Protocol):
             mask: True = repaired, (I, J, K).
             nifti: the file to write.
             segmentation: the file to write in the scan's own format; not made where there is no such format.
-            restored: the product that the mask belongs to, as `write` wrote it.
+            restored: the product that the mask belongs to, as `write` wrote it; None where nothing was
+                restored, and the mask says what damage was found.
             derivation: as for `write`.
 
         Returns:

@@ -14,6 +14,7 @@ from medpaint.core.geometry import checked_affine
 from medpaint.core.text import distinct_digits
 from medpaint.core.types import Mask
 from medpaint.core.volume import Volume
+from medpaint.detectors.base import Finding
 from medpaint.detectors.detect import detect
 from medpaint.io.mask_image import MaskImage, mask_warnings, numbered
 from medpaint.io.memory import given, path_of
@@ -72,7 +73,8 @@ def mask_scan(scan: Scan, mask: MaskLike, parameters: MaskParameters) -> Case:
     if found.any():
         warnings += check_against_scan(found, volume, max_fraction=parameters.max_fraction)
     else:
-        warnings += ("the mask is empty: nothing to repair",)
+        left = any(not finding.filled for finding in drawn.findings)
+        warnings += (f"the mask is empty: nothing {'is filled' if left else 'to repair'}",)
     entry = MaskEntry(
         origin=drawn.origin,
         path=drawn.path,
@@ -89,7 +91,7 @@ def mask_scan(scan: Scan, mask: MaskLike, parameters: MaskParameters) -> Case:
 def _drawn(scan: Scan, mask: MaskLike, parameters: MaskParameters) -> _Drawn:
     """Return the mask before it is grown and checked."""
     if mask is None:
-        return _detected(scan.volume)
+        return _detected(scan.volume, parameters)
     path = path_of(mask, "mask")
     if path is not None:
         read = read_mask(path, scan.volume, scan.source, parameters.labels, positions=scan.positions)
@@ -131,21 +133,48 @@ def _placed(read: MaskImage, scan: Scan, parameters: MaskParameters, path: Path 
     return _Drawn(found, "file", path=str(path), sha256=read.sha256, grid=grid, warnings=warnings)
 
 
-def _detected(volume: Volume) -> _Drawn:
-    """Return the mask that detection finds."""
-    detection = detect(volume)
-    findings = tuple(
-        FindingEntry(
-            kind=found.kind,
-            voxels=int(np.count_nonzero(found.mask)),
-            axis=found.axis,
-            slices=found.slices,
-            score=found.score,
-            why=found.why,
-        )
-        for found in detection.findings
+def _detected(volume: Volume, parameters: MaskParameters) -> _Drawn:
+    """Return the mask of the damage that detection finds and that is to be filled.
+
+    Raises:
+        MaskError: it covers too much of the scan.
+    """
+    detection = detect(
+        volume,
+        sensitivity=parameters.sensitivity,
+        repair=parameters.repair,
+        max_fraction=parameters.max_fraction,
     )
-    return _Drawn(detection.mask, "detected", findings=findings, warnings=detection.warnings)
+    if detection.refused:
+        message = f"{detection.refused}; raise --max-fraction if this is intended"
+        raise MaskError(message)
+    findings = tuple(_entry(found, volume) for found in detection.findings)
+    warnings = tuple(_left(found) for found in detection.findings if not found.filled)
+    return _Drawn(detection.mask, "detected", findings=findings, warnings=detection.warnings + warnings)
+
+
+def _entry(found: Finding, volume: Volume) -> FindingEntry:
+    """Return the record's entry of a finding."""
+    voxels = int(np.count_nonzero(found.mask))
+    return FindingEntry(
+        kind=found.kind,
+        voxels=voxels,
+        axis=found.axis,
+        slices=found.slices,
+        score=found.score,
+        why=found.why,
+        detector=found.detector,
+        ml=round(voxels * volume.voxel_ml, 6),
+        scores=found.scores,
+        repairable=found.repairable,
+        filled=found.filled,
+    )
+
+
+def _left(found: Finding) -> str:
+    """Return the warning about damage that was found and is not filled."""
+    remedy = f"--repair {found.detector} fills it" if found.repairable else "filling cannot repair it"
+    return f"found and not filled: {found.kind}: {found.why}; {remedy}"
 
 
 def _check_resampling(before_ml: float, after_ml: float) -> tuple[str, ...]:

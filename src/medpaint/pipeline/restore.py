@@ -13,7 +13,7 @@ from medpaint.core.types import Progress
 from medpaint.io.memory import path_of
 from medpaint.io.naming import checked_name
 from medpaint.io.reading import product_name
-from medpaint.parameters import Parameters
+from medpaint.parameters import MaskParameters, Parameters
 from medpaint.pipeline.blend import blend
 from medpaint.pipeline.case import MaskLike, Restoration, ScanLike, report_progress
 from medpaint.pipeline.destination import Destination, claimed
@@ -42,7 +42,7 @@ def restore(
         scan: a file, the folder or archive of a DICOM series, a `Volume`, an image of SimpleITK or nibabel, or an
             array (I, J, K) on a 1 mm grid.
         mask: a file, an image of SimpleITK or nibabel, or an array (I, J, K) on the scan's grid, True = repair;
-            None: look for missing slices and non-finite voxels.
+            None: look for damage, see `medpaint.detect`.
         output: folder for the restored scan, its mask and its record; None: nothing is written.
         name: what the products are called; the scan's own name by default.
         overwrite: replace existing products.
@@ -105,9 +105,12 @@ def _refuse_idle(scan: ScanLike, mask: MaskLike, parameters: Parameters, output:
     if progress is not None and not callable(progress):
         message = f"progress: expected a function, got {type(progress).__name__}"
         raise UsageError(message)
-    drawn = parameters.mask
+    drawn, defaults = parameters.mask, MaskParameters()
     if mask is None and (drawn.labels or drawn.invert_mask or drawn.resample_mask):
         message = "labels, invert_mask and resample_mask are for a mask, but none was given"
+        raise UsageError(message)
+    if mask is not None and (drawn.sensitivity, drawn.repair) != (defaults.sensitivity, defaults.repair):
+        message = "sensitivity and repair are for detection, but a mask was given"
         raise UsageError(message)
     if output is None:
         _refuse_unwritten(parameters)

@@ -70,6 +70,11 @@ class FindingEntry(_Entry):
     slices: tuple[int, ...] = Field((), description="Damaged slices along that axis, counted from 0.")
     score: float | None = Field(None, description="How certain the detector is, from 0 to 1.")
     why: str = Field("", description="What gave it away.")
+    detector: str = Field("", description="Which detector found it; empty in older records.")
+    ml: float | None = Field(None, description="Volume that it covers; null in older records.")
+    scores: tuple[float, ...] = Field((), description="Score of each slice; empty where all are as certain.")
+    repairable: bool = Field(default=True, description="Whether filling can repair it.")
+    filled: bool = Field(default=True, description="Whether its voxels are in the mask.")
 
 
 class MaskEntry(_Entry):

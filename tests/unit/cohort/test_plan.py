@@ -69,7 +69,8 @@ def test_a_scan_on_the_disk_is_read_in_place() -> None:
     assert plan.image_path(scan) == "scans/a.nii.gz"
     assert plan.fetch_status(scan) == []
     assert plan.ingest_flags(scan) == (
-        "--mask='masks/a b.nii.gz' --frame=2 --dilate-mm=0.0 --max-fraction=0.5 --timeout-s=3600.0"
+        "--mask='masks/a b.nii.gz' --frame=2 --dilate-mm=0.0 --max-fraction=0.5 --sensitivity=normal "
+        "--repair=missing --repair=nonfinite --repair=block --timeout-s=3600.0"
     )
     assert plan.evaluate_flags(scan).startswith("--avoid='masks/a b.nii.gz' --frame=2 --effort=fast --seed=0")
 
@@ -196,13 +197,14 @@ def names_of(words: list[str]) -> set[str]:
 
 
 def test_every_parameter_of_a_row_reaches_a_job_and_replaces_the_configured_one(folder: Path) -> None:
-    values = "unet3d best w n cuda 3 yes true 2 1 0.7 1.5 rle yes 0 1.2"
+    values = "unet3d best w n cuda 3 yes true 2 1 0.7 1.5 rle yes 0 1.2 high"
     names = "engine effort weights network device seed membrane invert_mask dilate_mm resample_mask max_fraction"
-    names = f"{names} edge_mm compress absent_slices frame series"
+    names = f"{names} edge_mm compress absent_slices frame series sensitivity"
     cells = {
         "scan": "a",
         "image": "a.nii",
         "labels": "1, big one,-2",
+        "repair": "missing, dropout",
         **dict(zip(names.split(), values.split(), strict=True)),
     }
     assert set(cells) == set(COLUMNS) - {"study", "mask", "person", "deidentify"}
@@ -215,7 +217,8 @@ def test_every_parameter_of_a_row_reaches_a_job_and_replaces_the_configured_one(
     assert {"--labels=1", "--labels=big one", "--labels=-2", "--frame=0", "--seed=3", "--dilate-mm=2.0"} <= set(
         words
     )
-    assert "--labels=7" not in words
+    assert {"--repair=missing", "--repair=dropout", "--sensitivity=high"} <= set(words)
+    assert not {"--labels=7", "--repair=block"} & set(words)
 
 
 def test_a_row_can_switch_a_configured_parameter_off(folder: Path) -> None:

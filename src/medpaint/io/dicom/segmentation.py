@@ -1,4 +1,4 @@
-"""The mask that was applied, as a DICOM segmentation that refers to the images of the scan."""
+"""The mask that was applied, or found, as a DICOM segmentation that refers to the images of the scan."""
 
 from __future__ import annotations
 
@@ -55,7 +55,9 @@ _CHARACTER_SET: Final = "SpecificCharacterSet"
 _NO_DATE, _NO_TIME = "19000101", "000000"
 """Replacements for a required date and time where the image has none."""
 
-_LABEL: Final = "Repaired"
+_APPLIED: Final = ("Repaired", "REPAIRED", "Mask of what medpaint repaired", STATEMENT[:64])
+_FOUND: Final = ("Damaged", "DAMAGED", "Mask of what medpaint found damaged", "Found by medpaint, not reviewed")
+"""Labels of the segment and of the content, and descriptions of the series and of the content."""
 
 _Slices: TypeAlias = list[list[tuple[int, int]]]
 """Slices of each file: the number in the volume, and the number in the file."""
@@ -79,7 +81,9 @@ class _Series(Protocol):
     def slices_by_file(self) -> _Slices: ...
 
 
-def write_segmentation(source: _Series, mask: Mask, path: Path, derivation: Derivation, *, restored: Path) -> None:
+def write_segmentation(
+    source: _Series, mask: Mask, path: Path, derivation: Derivation, *, restored: Path | None
+) -> None:
     """Write a mask as a binary DICOM segmentation of one segment, which refers to the images that it touches.
 
     These are the images of the scan or, if slices of it were absent, those of the restored series.
@@ -92,14 +96,14 @@ def write_segmentation(source: _Series, mask: Mask, path: Path, derivation: Deri
         mask: True = repaired, (I, J, K), at least one voxel.
         path: the file to write.
         derivation: how the scan was restored.
-        restored: folder of the restored series.
+        restored: folder of the restored series; None where the mask was found and not applied.
 
     Raises:
         UnsupportedError: a segmentation cannot refer to such images; the message says why.
         InputError: a file of the source has changed since it was read.
     """
     with quiet():
-        if source.absent:
+        if source.absent and restored is not None:
             images, slices = _restored_images(restored, mask)
         else:
             images, slices = _source_images(source, mask, derivation.secret)
@@ -111,7 +115,9 @@ def write_segmentation(source: _Series, mask: Mask, path: Path, derivation: Deri
             message = "no DICOM segmentation was written: the series has no frame of reference"
             raise UnsupportedError(message)
         try:
-            written = _segmentation(images, _frames(images, slices, mask), derivation)
+            written = _segmentation(
+                images, _frames(images, slices, mask), derivation, applied=restored is not None
+            )
         except PARSE_ERRORS as error:
             message = f"no DICOM segmentation was written: the library that makes it failed ({cause(error)})"
             raise UnsupportedError(message) from error
@@ -125,8 +131,9 @@ def write_segmentation(source: _Series, mask: Mask, path: Path, derivation: Deri
             written.save_as(part)
 
 
-def _segmentation(images: list[FileDataset], frames: Array, derivation: Derivation) -> Dataset:
+def _segmentation(images: list[FileDataset], frames: Array, derivation: Derivation, *, applied: bool) -> Dataset:
     """Return the segmentation of some images, its frames in their order, (frames, rows, columns)."""
+    label, content, series_words, words = _APPLIED if applied else _FOUND
     highdicom: Any = import_module("highdicom")
     first = images[0]
     texts = [first[keyword] for keyword in (*_MAY_BE_EMPTY, _CHARACTER_SET) if keyword in first]
@@ -134,7 +141,7 @@ def _segmentation(images: list[FileDataset], frames: Array, derivation: Derivati
         image.pop(_CHARACTER_SET, None)  # the library does not know an empty value in it
     algorithm = highdicom.AlgorithmIdentificationSequence("medpaint", _FAMILY, __version__)
     described = highdicom.seg.SegmentDescription(
-        1, _LABEL, _CATEGORY, _TYPE, "SEMIAUTOMATIC", algorithm_identification=algorithm
+        1, label, _CATEGORY, _TYPE, "SEMIAUTOMATIC", algorithm_identification=algorithm
     )
     series = derived_uid(text(first, "SeriesInstanceUID"), f"{derivation.key} mask")
     written: Dataset = highdicom.seg.Segmentation(
@@ -144,15 +151,15 @@ def _segmentation(images: list[FileDataset], frames: Array, derivation: Derivati
         segment_descriptions=[described],
         series_instance_uid=series,
         series_number=min(integer(first, "SeriesNumber", 0) + 2 * SERIES_NUMBER_STEP, 2**31 - 1),
-        series_description="Mask of what medpaint repaired",
+        series_description=series_words,
         sop_instance_uid=derived_uid(series, "instance"),
         instance_number=1,
         manufacturer="medpaint",
         manufacturer_model_name="medpaint",
         software_versions=__version__,
         device_serial_number="0",
-        content_label="REPAIRED",
-        content_description=STATEMENT[:64],
+        content_label=content,
+        content_description=words,
     )
     for element in texts:
         written[element.tag] = element  # with the bytes that it has in the image

@@ -169,7 +169,7 @@ class DicomSource:
         return ReadBack(sha256=sha256, checksum=checksum_outside(data, mask))
 
     def write_mask(
-        self, mask: Mask, nifti: Path, segmentation: Path, *, restored: Path, derivation: Derivation
+        self, mask: Mask, nifti: Path, segmentation: Path, *, restored: Path | None, derivation: Derivation
     ) -> tuple[str, ...]:
         """Write a mask as NIfTI on the scan's grid, and as a DICOM segmentation where that is possible.
 
@@ -177,7 +177,7 @@ class DicomSource:
             mask: True = repaired, (I, J, K).
             nifti: the file to write.
             segmentation: the file to write unless the mask is empty; an existing file is replaced or removed.
-            restored: folder of the restored series.
+            restored: folder of the restored series; None where none was made.
             derivation: as for `write`.
 
         Returns:
@@ -188,7 +188,7 @@ class DicomSource:
             InputError: a file of the source has changed since it was read.
             MedpaintError: a file cannot be written.
         """
-        write_mask(mask, self.affine, nifti, product=self.suffix)
+        write_mask(mask, self.affine, nifti, product=None if restored is None else self.suffix)
         segmentation.unlink(missing_ok=True)
         lost = (_SUV_LOST,) if derivation.secret and self.facts.get("pet_units") in _BEFORE_SUV else ()
         if not mask.any():

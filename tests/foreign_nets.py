@@ -7,7 +7,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Broken", "Constant", "Drawing", "NotANumber", "Noting", "Pick", "Two", "Unmade", "Wide", "function"]
+__all__ = [
+    "Broken",
+    "Constant",
+    "Drawing",
+    "Erasing",
+    "NotANumber",
+    "Noting",
+    "Pick",
+    "Two",
+    "Unmade",
+    "Wide",
+    "function",
+]
 
 
 class Constant(nn.Module):
@@ -30,6 +42,13 @@ class Pick(Constant):
 
     def forward(self, shown: Tensor) -> Tensor:
         return shown[:, self.channel : self.channel + 1] + self.value
+
+
+class Erasing(Constant):
+    """Erases its input, and answers its weight."""
+
+    def forward(self, shown: Tensor) -> Tensor:
+        return shown.zero_()[:, :1] + self.value
 
 
 class Noting(Constant):

@@ -64,7 +64,7 @@ class Learned:
             pace=self.pace,
             lost=lost,
         )
-        sharper = "exemplar" if self.pace else lost if lost != "biharmonic" else ""
+        sharper = "exemplar" if self.pace is not None else "" if lost == "biharmonic" else lost
         return Correcting(self.name, NETWORKS[self.name], self._runnable, sharper, self.flips).fill(start)
 
     def _first_fill(self, hole: Hole) -> FirstFill:

@@ -17,6 +17,7 @@ from medpaint.engines.learned.corrected import Correcting
 from medpaint.engines.learned.foreign.classes import Blueprint, blueprint_of
 from medpaint.engines.learned.foreign.description import Described, Description, read_description
 from medpaint.engines.learned.foreign.scaling import scaled_for
+from medpaint.engines.learned.networks.names import FirstFill
 from medpaint.engines.learned.start import Start
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class Foreign:
         """
         description = self._description
         self._refuse_fineness(hole)
-        moved = description.start == "registered" and bool(gap_axes(hole.mask, hole.void))
+        lost: FirstFill = "registered" if self._registers(hole) else "biharmonic"
         start = Start.of(
             hole.image,
             hole.mask,
@@ -104,10 +105,10 @@ class Foreign:
             spacing_mm=hole.spacing_mm,
             seed=seed,
             pace=self.pace if description.start == "exemplar" else None,
-            lost="registered" if moved else "biharmonic",
+            lost=lost,
             mirrored=bool(_ACROSS & set(description.inputs)),
         )
-        sharper = "registered" if moved else "exemplar" if description.start == "exemplar" else ""
+        sharper = "exemplar" if description.start == "exemplar" else "" if lost == "biharmonic" else lost
         seen_mm = description.seen_mm(max(hole.spacing_mm))
         before = self._random_state()
         correcting = Correcting(
@@ -126,6 +127,10 @@ class Foreign:
     def _description(self) -> Description:
         """What the user says about the network."""
         return self.described.description
+
+    def _registers(self, hole: Hole) -> bool:
+        """Return whether lost slices start from registered ones."""
+        return self._description.start == "registered" and bool(gap_axes(hole.mask, hole.void))
 
     @property
     def _mirrors(self) -> bool:

@@ -76,7 +76,7 @@ class Answering(nn.Module):
             EngineError: the network failed, or its output has the wrong shape or type, or is not finite.
         """
         inputs, slices = self.description.usage.inputs, self.description.slices
-        own = shown[:, : len(inputs.names) * slices].contiguous()
+        own = shown[:, : len(inputs.names) * slices].clone(memory_format=torch.contiguous_format)
         try:
             with torch.autocast(shown.device.type, enabled=False):
                 answer = self._drawn(own) if self.description.draws else self._own()(own)

@@ -23,7 +23,7 @@ from medpaint.engines.learned.foreign.bundle import DESCRIPTION, bundle_of
 from medpaint.engines.learned.foreign.classes import blueprint_of
 from medpaint.engines.learned.foreign.description import read_description
 from medpaint.engines.learned.foreign.engine import monai
-from medpaint.engines.learned.networks.names import NETWORKS, Blocks, NetworkName
+from medpaint.engines.learned.networks.names import NETWORKS, Blocks, FirstFill, NetworkName
 from medpaint.engines.learned.weights import load_weights
 from medpaint.engines.registry import load_engine
 from medpaint.phantoms import head
@@ -50,9 +50,11 @@ def threads() -> Iterator[None]:
         yield
 
 
-def exported(folder: Path, name: NetworkName, blocks: Blocks = "residual") -> tuple[Path, Path]:
+def exported(
+    folder: Path, name: NetworkName, blocks: Blocks = "residual", start: FirstFill = "biharmonic"
+) -> tuple[Path, Path]:
     """Write a bundle of a tiny network; return its folder and the weights."""
-    weights = tiny_weights(name, folder, output=0.1, varied=0.3, blocks=blocks)
+    weights = tiny_weights(name, folder, output=0.1, varied=0.3, blocks=blocks, start=start)
     for place, content in bundle_of(name, weights).items():
         (folder / "b" / place).parent.mkdir(parents=True, exist_ok=True)
         (folder / "b" / place).write_bytes(content)
@@ -78,6 +80,14 @@ def test_an_exported_network_fills_what_our_own_engine_fills(
     assert own.values.tobytes() == theirs.values.tobytes()
     np.testing.assert_array_equal(own.filled_by, theirs.filled_by)
     assert (own.filled_by == 0).any()
+
+
+def test_lost_slices_start_from_registered_ones_where_the_weights_do(tmp_path: Path) -> None:
+    folder, weights = exported(tmp_path, "resnet2d", start="registered")
+    own = load_engine("resnet2d", weights=weights).fill(hole_for("resnet2d"), seed=0)
+    theirs = monai(network=folder / DESCRIPTION).fill(hole_for("resnet2d"), seed=0)
+    assert own.values.tobytes() == theirs.values.tobytes()
+    assert set(theirs.stages) == {"biharmonic", "registered"}
 
 
 @pytest.fixture

@@ -179,6 +179,12 @@ def test_a_scan_that_is_far_too_coarse_is_refused(tmp_path: Path) -> None:
         filled(described(tmp_path, "Constant", spacing_mm=0.1))
 
 
+def test_a_network_may_use_up_its_input(tmp_path: Path) -> None:
+    inputs = ["start", "smooth", "other side", "hole", "other side's hole"]
+    fill = filled(described(tmp_path, "Erasing", value=0.5, inputs=inputs))
+    np.testing.assert_allclose(fill.values, 500.0, atol=0.01)
+
+
 def test_the_seed_decides_what_a_network_draws(tmp_path: Path) -> None:
     path = described(tmp_path, "Drawing", value=0.3, draws=True)
     before = torch.get_rng_state()

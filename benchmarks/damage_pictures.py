@@ -89,7 +89,7 @@ def plane_of(volume: Volume, row: Row, *, across: bool) -> tuple[int, int]:
     """Return the axis and the slice that show the damage best, at all severities together."""
     facts = row.made[-1].facts
     own = "IJK".index(str(facts.get("axis", "K")))
-    hidden = str(facts.get("along", "")) + ("IJK"[own] if across else "")
+    hidden = f"{facts.get('along', '')}{facts.get('phase_axis', '')}{'IJK'[own] if across else ''}"
     axis = next(other for other in (own, 1, 0, 2) if "IJK"[other] not in hidden)
     others = tuple(other for other in range(3) if other != axis)
     seen = np.zeros(volume.shape[axis])

@@ -8,6 +8,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+import SimpleITK
 from dicom_phantom import Phantom
 
 from medpaint.cli.main import main
@@ -55,6 +56,31 @@ def test_products_agree_with_the_damage_and_with_the_record(scan: Path, tmp_path
     assert record.damage["severity"] == 0.7
     assert record.source.sha256 == read_scan(scan)[1].sha256
     assert "numpy" in record.software
+
+
+@pytest.mark.parametrize("ending", [".nii", ".nrrd", ".nhdr", ".mha", ".mhd"])
+def test_every_format_of_files_stays_what_it_was(ending: str, tmp_path: Path) -> None:
+    path = tmp_path / f"brain{ending}"
+    SimpleITK.WriteImage(SimpleITK.GetImageFromArray(values().T), str(path))
+    record, place = damage_file(path, NOISE, 0.7, 4, output=tmp_path / "out")
+    expected = NOISE(read_scan(path)[0], 0.7, 4)
+    assert place.damaged.suffix == ending
+    np.testing.assert_array_equal(read_scan(place.damaged)[0].data, expected.volume.data)
+    np.testing.assert_array_equal(read_scan(place.truth)[0].data != 0, expected.mask)
+    kept = {file for product in record.products for file in (product.path, *product.files)}
+    assert {*kept, place.record.name} == {made.name for made in (tmp_path / "out").iterdir()}
+    damage_file(path, NOISE, 0.7, 4, output=tmp_path / "out", overwrite=True)
+
+
+def test_frame_of_a_series_in_time_is_damaged_and_the_others_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "bold.nii.gz"
+    series = np.stack([values(), values() + 5, values() + 9], axis=-1)
+    nib.Nifti1Image(series, np.eye(4)).to_filename(path)  # type: ignore[no-untyped-call]
+    record, place = damage_file(path, NOISE, 0.7, 4, output=tmp_path / "out", frame=1)
+    made = np.asanyarray(nib.load(place.damaged).dataobj)  # type: ignore[attr-defined]
+    np.testing.assert_array_equal(made[..., [0, 2]], series[..., [0, 2]])
+    assert (made[..., 1] != series[..., 1]).any()
+    assert record.source.frame == 1
 
 
 def test_same_call_gives_the_same_bytes(scan: Path, tmp_path: Path) -> None:

@@ -168,6 +168,6 @@ def _counted(
 def _corrected(logarithm: FloatArray) -> FloatArray:
     """Return the path through water that would let as many photons through, in mm."""
     path = np.linspace(0.0, _LONGEST_MM, 6001)
-    expected = -np.log(np.exp(-_WATER[None, :] * path[:, None]) @ _WEIGHTS)
-    corrected: FloatArray = np.interp(logarithm, expected, path)
+    passed = sum(weight * np.exp(-water * path) for weight, water in zip(_WEIGHTS, _WATER, strict=True))
+    corrected: FloatArray = np.interp(logarithm, -np.log(np.asarray(passed)), path)
     return corrected

@@ -123,7 +123,7 @@ def doubts(
     if others:
         remedy = f"choose linear, or resnet2d, which is for up to {MOST_LOST} lost slices in a row"
         if beside_gaps(mask, void).any():
-            remedy += "; restore them and the other holes one after the other"
+            remedy += "; auto fills the other holes by an engine of their own"
         return (f"lost slices were filled by {', '.join(others)}: {worse}; {remedy}",)
     thickest = max(spacing_mm[axis] for axis in axes)
     if "resnet2d" in filled_by and thickest > _TRUSTED_MM:

@@ -142,10 +142,11 @@ def _filled(
     absent = unknown[held_out.window]
     absent = absent if held_out.unseen is None else absent | held_out.unseen
     filled: dict[str, _Floats] = {}
+    own = held_out.hidden[held_out.filled]
     for name, engine in engines.items():
-        filling = fill(part, held_out.hidden, engine, seed=seed, absent=absent)
+        filling = fill(part, held_out.filled, engine, seed=seed, absent=absent)
         for one, values in ((name, filling.values.mean(axis=0)), *filling.stages.items()):
-            filled.setdefault(one, values[tissue].astype(np.float64))
+            filled.setdefault(one, values[own][tissue].astype(np.float64))
     edges = np.maximum(1, np.rint(_TILE_MM / np.asarray(volume.spacing_mm))).astype(np.int64)
     tiles = np.argwhere(held_out.hidden)[tissue] // edges
     return _Filled(true, filled, np.ravel_multi_index(tuple(tiles.T), held_out.hidden.shape))

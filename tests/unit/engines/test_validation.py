@@ -118,6 +118,12 @@ def test_lost_slices_are_compared_with_interpolated_ones() -> None:
     assert validation.shares == {"linear": 1.0}
 
 
+def test_straight_lines_are_asked_for_hidden_slices_beside_two_lost_ones() -> None:
+    ramp = np.broadcast_to(np.linspace(10.0, 20.0, SHAPE[2], dtype=np.float32), SHAPE).copy()
+    mask = lost(*(number for number in range(2, 28) if (number - 2) % 4 < 2))
+    assert asked(ramp, mask, "nearest").errors["linear"] == pytest.approx(0.0, abs=1e-5)
+
+
 def test_a_scan_that_is_lost_nearly_throughout_is_not_asked() -> None:
     mask = np.ones(SHAPE, dtype=bool)
     mask[:, :, ::16] = False

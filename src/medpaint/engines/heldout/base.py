@@ -18,9 +18,16 @@ class HeldOut:
         hidden: True = hidden, (I, J, K) in the window. All of these voxels are known.
         scale: size of what is hidden relative to what was lost, along one axis.
         unseen: True = kept from the engines without being filled, (I, J, K) in the window; None if there is none.
+        lost: True = lost itself, and filled with what is hidden, (I, J, K) in the window; None if nothing is.
     """
 
     window: Window
     hidden: Mask
     scale: float = 1.0
     unseen: Mask | None = None
+    lost: Mask | None = None
+
+    @property
+    def filled(self) -> Mask:
+        """Return what engines fill, (I, J, K) in the window."""
+        return self.hidden if self.lost is None else self.hidden | self.lost

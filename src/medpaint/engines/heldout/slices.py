@@ -43,11 +43,13 @@ class _Hidden:
         slices: their numbers.
         seen: the slices that engines see, with these among them.
         scale: how far they are from the nearest known slices, relative to the lost ones.
+        gap: the gap that they make together with lost slices next to them; None if there are none.
     """
 
     slices: slice
     seen: slice
     scale: float = 1.0
+    gap: slice | None = None
 
 
 def held_out_slices(mask: Mask, void: Mask | None, axis: int, box: Window) -> list[HeldOut]:
@@ -121,7 +123,8 @@ def _next_to(unseen: Mask, first: int, stop: int, *, above: bool) -> _Hidden | N
     scale, _, _, slices = min(found, key=lambda one: (round(one[0], 6), *one[1:3]))
     below, beyond = np.flatnonzero(~unseen[: slices.start]), np.flatnonzero(~unseen[slices.stop :])
     seen = slice(int(below[-_SEEN:][0]), slices.stop + int(beyond[:_SEEN][-1]) + 1)
-    return _Hidden(slices, seen, scale)
+    gap = slice(int(below[-1]) + 1, slices.stop + int(beyond[0]))
+    return _Hidden(slices, seen, scale, gap)
 
 
 def _away(unseen: Mask, start: int, number: int) -> float:
@@ -152,4 +155,9 @@ def _strip(mask: Mask, void: Mask | None, axis: int, box: Window, hide: _Hidden,
     hidden = np.zeros(unknown.shape, dtype=bool)
     first = hide.seen.start
     np.moveaxis(hidden, axis, 0)[hide.slices.start - first : hide.slices.stop - first] = True
-    return HeldOut(part, hidden & ~unknown, hide.scale)
+    lost = None
+    if hide.gap is not None:
+        lost = np.zeros_like(hidden)
+        np.moveaxis(lost, axis, 0)[hide.gap.start - first : hide.gap.stop - first] = True
+        lost &= mask[part]
+    return HeldOut(part, hidden & ~unknown, hide.scale, lost=lost)

@@ -54,6 +54,15 @@ def test_close_gaps_are_met_by_slices_next_to_them(period: int, gap: int, hidden
         assert seen[0] < np.flatnonzero(one.hidden.any(axis=(0, 1)))[0] + one.window[2].start < seen[-1]
 
 
+def test_lost_slices_next_to_what_is_hidden_are_filled_with_it() -> None:
+    gone = [number for number in range(2, 37) if (number - 2) % 4 < 2]
+    one = held_out_slices(lost(*gone), None, 2, BODY)[4]
+    filled = np.flatnonzero(one.filled.any(axis=(0, 1)))
+    assert len(filled) == 3
+    assert not (one.hidden & lost(*gone)[one.window]).any()
+    np.testing.assert_array_equal(one.filled & ~one.hidden, one.filled & lost(*gone)[one.window])
+
+
 def test_gaps_with_room_between_them_are_not_met_so() -> None:
     assert {one.scale for one in held_out_slices(lost(*range(2, 38, 4)), None, 2, BODY)} == {1.0}
 

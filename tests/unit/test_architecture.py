@@ -65,7 +65,7 @@ ALLOWED: dict[str, set[str]] = {
     "demo": {"cohort", "core", "corrupt", "engines", "io", "metrics", "parameters", "record", "report"},
     "cli": {
         *("__about__", "audit", "cohort", "core", "datasets", "demo", "engines", "evaluation", "io", "pacs"),
-        *("parameters", "pipeline", "record", "training"),
+        *("detectors", "parameters", "pipeline", "record", "training"),
     },
 }
 """Which other packages each may import. What is not listed fails."""

@@ -65,7 +65,19 @@ ALLOWED: dict[str, set[str]] = {
     "audit": {"core", "io", "layouts", "record"},
     "demo": {"cohort", "core", "corrupt", "engines", "io", "metrics", "parameters", "record", "report"},
     "cli": {
-        *("__about__", "audit", "cohort", "core", "corrupt", "datasets", "demo", "engines", "evaluation", "io"),
+        *(
+            "__about__",
+            "audit",
+            "cohort",
+            "core",
+            "corrupt",
+            "datasets",
+            "demo",
+            "detectors",
+            "engines",
+            "evaluation",
+            "io",
+        ),
         *("pacs", "parameters", "pipeline", "record", "simulation", "training"),
     },
 }

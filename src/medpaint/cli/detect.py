@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -12,6 +13,7 @@ from medpaint.cli.options import add_parameters, given_parameters
 from medpaint.cli.threads import add_threads
 
 if TYPE_CHECKING:
+    from medpaint.detectors.base import Finding
     from medpaint.pipeline.damage import Damage
 
 __all__ = ["configure", "execute"]
@@ -39,9 +41,10 @@ def execute(parsed: argparse.Namespace) -> int:
     from medpaint.parameters import Parameters
     from medpaint.pipeline.damage import find_damage
 
+    parameters = Parameters.of(given_parameters(parsed))
     damage = find_damage(
         parsed.scan,
-        Parameters.of(given_parameters(parsed)),
+        parameters,
         output=None if parsed.dry_run else parsed.output,
         name=parsed.name,
         overwrite=parsed.overwrite,
@@ -49,7 +52,7 @@ def execute(parsed: argparse.Namespace) -> int:
     if parsed.json:
         print(json.dumps(_words(damage)))
     else:
-        _print(damage)
+        _print(damage, parameters.mask.repair)
     return 0
 
 
@@ -80,8 +83,8 @@ def _words(damage: Damage) -> dict[str, object]:
     }
 
 
-def _print(damage: Damage) -> None:
-    """Print what was found for people."""
+def _print(damage: Damage, repair: Sequence[str]) -> None:
+    """Print what was found for people; `repair` names the detectors whose findings are in the mask."""
     from medpaint.pipeline.damage import ml_of
 
     findings = damage.detection.findings
@@ -94,12 +97,20 @@ def _print(damage: Damage) -> None:
         print_line(f"  {found.kind}{where}: {ml:.3f} ml, score {found.score:.2f}")
         print_line(f"    {found.why}")
         if not found.filled:
-            reason = f"--repair {found.detector} puts it there" if found.repairable else "filling cannot repair it"
-            print_line(f"    not in the mask: {reason}")
+            print_line(f"    not in the mask: {_reason(found, damage.detection.refused, repair)}")
     for path in damage.files:
         print_line(f"  written   {path}")
     for warning in damage.warnings:
         print_line(f"  warning   {warning}")
+
+
+def _reason(found: Finding, refused: str, repair: Sequence[str]) -> str:
+    """Return why a finding is not in the mask."""
+    if not found.repairable:
+        return "filling cannot repair it"
+    if found.detector in repair:
+        return refused
+    return f"--repair {' '.join([*repair, found.detector])} puts it there too"
 
 
 def _ranges(slices: tuple[int, ...]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -149,7 +150,7 @@ def _detected(volume: Volume, parameters: MaskParameters) -> _Drawn:
         message = f"{detection.refused}; raise --max-fraction if this is intended"
         raise MaskError(message)
     findings = tuple(_entry(found, volume) for found in detection.findings)
-    warnings = tuple(_left(found) for found in detection.findings if not found.filled)
+    warnings = tuple(_left(found, parameters.repair) for found in detection.findings if not found.filled)
     return _Drawn(detection.mask, "detected", findings=findings, warnings=detection.warnings + warnings)
 
 
@@ -171,9 +172,11 @@ def _entry(found: Finding, volume: Volume) -> FindingEntry:
     )
 
 
-def _left(found: Finding) -> str:
+def _left(found: Finding, repair: Sequence[str]) -> str:
     """Return the warning about damage that was found and is not filled."""
-    remedy = f"--repair {found.detector} fills it" if found.repairable else "filling cannot repair it"
+    remedy = "filling cannot repair it"
+    if found.repairable:
+        remedy = f"--repair {' '.join([*repair, found.detector])} fills it too"
     return f"found and not filled: {found.kind}: {found.why}; {remedy}"
 
 

@@ -40,7 +40,7 @@ def test_mask_and_table_are_written_and_said(
     lines = capsys.readouterr().out
     assert "2 findings" in lines
     assert "missing slices, K 9, 20" in lines
-    assert "--repair dropout puts it there" in lines
+    assert "--repair missing nonfinite block dropout puts it there too" in lines
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["scan_damage.nii.gz", "scan_damage.tsv"]
     mask, _ = read_scan(tmp_path / "out" / "scan_damage.nii.gz")
     assert np.flatnonzero(mask.data.all(axis=(0, 1))).tolist() == [9, 20]

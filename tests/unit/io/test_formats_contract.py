@@ -21,6 +21,7 @@ from medpaint.core.checksum import checksum_outside
 from medpaint.core.errors import InputError, MedpaintError, UsageError, VerificationError
 from medpaint.core.types import Array, Mask
 from medpaint.core.volume import Volume
+from medpaint.io.nifti import own_ending
 from medpaint.io.private import keyed_name
 from medpaint.io.reading import outline, product_name, read_mask, read_scan, read_selected
 from medpaint.io.selection import Selection
@@ -287,6 +288,18 @@ def test_the_mask_is_on_the_grid_of_the_scan(case: Case, path: Path, tmp_path: P
         np.testing.assert_array_equal(drawn.values, mask)
         assert drawn.labels == ()
     assert segmentation.exists() == (source.suffix == "" and not notes)
+
+
+def test_the_mask_of_a_scan_that_was_not_restored_belongs_to_no_product(
+    case: Case, path: Path, tmp_path: Path
+) -> None:
+    volume, source, _, mask, _ = written(case, path, tmp_path)
+    nifti_path, segmentation = tmp_path / "found.nii.gz", tmp_path / "found.dcm"
+    source.write_mask(mask, nifti_path, segmentation, restored=None, derivation=DERIVATION)
+    np.testing.assert_array_equal(read_mask(nifti_path, volume, source, ()).values != 0, mask)
+    assert own_ending(nifti_path) is None
+    if segmentation.exists():
+        assert pydicom.dcmread(segmentation).ContentLabel == "DAMAGED"
 
 
 def scan_header(scan: Path) -> Any:

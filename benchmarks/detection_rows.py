@@ -34,7 +34,7 @@ class Row:
         scan: its file, below the data.
         person: who was scanned.
         group: body and contrast.
-        is_reported: whether limits were set without damaged scans of this person.
+        is_reported: whether the person is held out for the report.
         kind: artefact, or `CLEAN`.
         variant: of the artefact.
         severity: of the artefact, from 0 to 1.

@@ -21,7 +21,7 @@ REPORTED: Final = frozenset(
         *("dcm_qa_xa30", "crlm-1004", "philips", "siemens"),
     }
 )
-"""People whose scans are damaged for the report; limits were set on damaged scans of others."""
+"""People whose scans are damaged for the report; limits were first set on damaged scans of others."""
 
 _ZOO: Final = "dicom/geometry-zoo"
 
@@ -44,7 +44,7 @@ class Scan:
 
     @property
     def is_reported(self) -> bool:
-        """Whether limits were set without damaged scans of this person."""
+        """Whether the person is held out for the report."""
         return self.person in REPORTED
 
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from scans import save_pair
+from scans import phantom, save, save_pair
 
 from medpaint.cli.main import main
 
@@ -122,7 +122,7 @@ def test_a_file_that_may_not_grow_is_said_in_one_line(tmp_path: Path) -> None:
 
 
 def test_no_folder_but_that_of_the_products_is_needed(tmp_path: Path) -> None:
-    save_pair(tmp_path)
+    save(phantom(), tmp_path / "scan.nii.gz")
     line = "TMPDIR=/nowhere HOME=/nowhere MEDPAINT restore scan.nii.gz --detect --engine unet3d"
     code, printed = run(line, tmp_path)
     assert (code, "nothing" in printed, "Traceback" in printed) == (0, True, False)

@@ -45,7 +45,7 @@ def error(volume: Volume, mask: Mask, truth: NDArray[np.floating], engine: str) 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SCANS)
-@pytest.mark.parametrize("engine", ["auto", "nearest", "harmonic", "biharmonic", "exemplar", "unet2d"])
+@pytest.mark.parametrize("engine", ["auto", "nearest", "harmonic", "biharmonic", "exemplar", "unet3d", "unet2d"])
 def test_a_scan_as_small_as_an_animal_is_filled_as_well(real_data: Path, name: str, engine: str) -> None:
     large, small = (scan(real_data / SCANS[name], divisor) for divisor in (1.0, 6.0))
     mask = KINDS["blob"](large, 3.0, 5).mask
@@ -63,19 +63,36 @@ def test_a_lesion_mask_that_is_too_small_is_doubted(real_data: Path, contrast: s
     assert unlike(surroundings(volume, binary_dilation(largest, iterations=2))) == ()
 
 
-def test_a_metal_mask_with_streaks_is_doubted(real_data: Path) -> None:
+def test_a_lesion_mask_two_millimetres_too_small_is_doubted_in_t1w(real_data: Path) -> None:
+    volume = scan(next((real_data / "ms-patient26").glob("T1_*")))
+    lesions = scan(next((real_data / "lesion-masks" / "ms-mni").glob("patient26*"))).data > 0
+    numbers, _ = label(lesions)
+    largest = numbers == 1 + int(np.argmax(np.bincount(numbers.ravel())[1:]))
+    assert "--dilate-mm" in " ".join(unlike(surroundings(volume, binary_erosion(largest, iterations=2))))
+    assert unlike(surroundings(volume, binary_dilation(largest, iterations=2))) == ()
+
+
+@pytest.mark.parametrize(
+    ("tissue", "peak", "lobes", "words"),
+    [((600.0, 2000.0), 1000.0, 6, "extreme"), ((20.0, 60.0), 150.0, 30, "times as rough")],
+)
+def test_a_metal_mask_with_streaks_is_doubted(
+    real_data: Path, tissue: tuple[float, float], peak: float, lobes: int, words: str
+) -> None:
     volume = scan(real_data / SCANS["thigh"])
-    bone = np.argwhere(volume.data > 600)
-    i, j, k = (int(at) for at in bone[len(bone) // 2])
+    places = np.argwhere((volume.data > tissue[0]) & (volume.data < tissue[1]))
+    i, j, k = (int(at) for at in places[len(places) // 2])
     x, y, z = (
         (np.arange(size) - at) * mm
         for size, at, mm in zip(volume.shape, (i, j, k), volume.spacing_mm, strict=True)
     )
     radius, angle = np.hypot(x[:, None], y), np.arctan2(y, x[:, None])
-    streaks = (1000.0 * np.cos(6.0 * angle) * np.exp(-radius / 20.0))[:, :, None] * (np.abs(z) <= 6.0)
+    streaks = (peak * np.cos(lobes * angle) * np.exp(-radius / 20.0))[:, :, None] * (np.abs(z) <= 6.0)
     metal = radius[:, :, None] ** 2 + z**2 <= 36.0
     damaged = Volume.of(np.asarray(volume.data + streaks, dtype=np.float32), volume.affine)
-    assert "streaks beside metal" in " ".join(unlike(surroundings(damaged, metal)))
+    warning = " ".join(unlike(surroundings(damaged, metal)))
+    assert words in warning
+    assert "streaks beside metal" in warning
 
 
 @pytest.mark.parametrize("name", SCANS)

@@ -85,9 +85,9 @@ def threshold_of(values: Array) -> float:
     return float(low + 2.0 * RANGE_SHARE * half_range)
 
 
-def stride_of(shape: tuple[int, int, int]) -> tuple[int, int, int]:
-    """Return steps that reduce a volume of `shape` to about `ENOUGH_VOXELS`."""
-    step = ceil((np.prod(shape, dtype=float) / ENOUGH_VOXELS) ** (1 / 3))
+def stride_of(shape: tuple[int, int, int], *, enough: int = ENOUGH_VOXELS) -> tuple[int, int, int]:
+    """Return steps that reduce a volume of `shape` to about `enough` voxels."""
+    step = ceil((np.prod(shape, dtype=float) / enough) ** (1 / 3))
     i, j, k = (min(step, max(1, size // 8)) for size in shape)
     return i, j, k
 

@@ -24,9 +24,18 @@ _TRUSTED_MM: Final = 7.0
 _EXTREME: Final = 0.07
 """Share of extreme values beside a mask from which the scan is damaged there; one in a hundred is usual."""
 
-_STEP: Final = 0.06
 _UNUSUAL: Final = 1.5
-"""A step just outside the mask that is larger, and larger by so much than usual in the scan, is a lesion's rim."""
+"""How many times as large as usual in the scan something beside a mask is that counts as damage."""
+
+_STEP: Final = 0.09
+"""A step just outside the mask from which it is the edge of a lesion."""
+
+_SLOPE: Final = 0.1
+_STEEPER: Final = 2.5
+"""A step farther out, in itself and in multiples of what is usual, from which it is the edge of a lesion."""
+
+_ROUGH: Final = 0.005
+"""Roughness that is never a sign of streaks, as of images without noise."""
 
 _BACKGROUND: Final = 0.25
 """Share of a mask's surface from which background decides what is filled."""
@@ -70,13 +79,20 @@ def unlike(around: Sequence[Surroundings]) -> tuple[str, ...]:
         around: what lies around the largest parts of the mask.
     """
     found = []
-    odd = [one.extreme for one in around if one.extreme > max(_EXTREME, _UNUSUAL * one.usual_extreme)]
+    odd = [one.extreme.here for one in around if one.extreme.exceeds(_EXTREME, _UNUSUAL)]
+    rough = [one.roughness for one in around if one.roughness.usual and one.roughness.exceeds(_ROUGH, _UNUSUAL)]
     if odd:
         found.append(
             f"{max(odd):.0%} of the values just outside the mask are extreme for this scan: streaks beside metal, "
             "or the rest of a lesion, would be continued into the fill; enlarge the mask with --dilate-mm"
         )
-    elif any(one.step > max(_STEP, _UNUSUAL * one.usual_step) for one in around):
+    elif rough:
+        times = max(one.here / one.usual for one in rough)
+        found.append(
+            f"the tissue beside the mask is {times:.1f} times as rough as is usual in this scan: streaks beside "
+            "metal, or noise, would be continued into the fill; enlarge the mask with --dilate-mm"
+        )
+    elif any(one.step.exceeds(_STEP, _UNUSUAL) or one.slope.exceeds(_SLOPE, _STEEPER) for one in around):
         found.append(
             "the tissue just outside the mask differs from that farther out on most sides: the mask may be too "
             "small for the lesion; enlarge it with --dilate-mm"

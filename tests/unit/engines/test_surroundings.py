@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -22,6 +24,7 @@ def distance(centre: tuple[int, int, int]) -> NDArray[np.float64]:
     return np.asarray(np.sqrt(np.square(grid).sum(axis=0)))
 
 
+@cache
 def scan() -> NDArray[np.float64]:
     """Return a textured ball in a constant background."""
     noise = gaussian_filter(np.random.default_rng(0).standard_normal(SHAPE), 2.0)
@@ -44,6 +47,26 @@ def test_streaks_beside_metal_are_doubted() -> None:
     near = distance(centre) < 12
     image = np.where(near, scan() + streaks, scan())
     assert "streaks beside metal" in warnings(image, distance(centre) < 5)
+
+
+def test_streaks_within_the_range_of_tissue_are_doubted() -> None:
+    centre = (32, 30, 28)
+    streaks = 3.0 * (-1.0) ** np.add.outer(np.arange(SHAPE[0]), np.arange(SHAPE[1]))[:, :, None]
+    image = np.where(distance(centre) < 8, scan() + streaks, scan())
+    assert "times as rough" in warnings(image, distance(centre) < 4)
+
+
+def test_a_hole_in_bone_is_compared_with_other_bone() -> None:
+    noise = 10.0 * np.random.default_rng(1).standard_normal(SHAPE)
+    bone = (distance((32, 30, 28)) < 26) & (np.arange(SHAPE[0]) < 24)[:, None, None]
+    assert warnings(np.where(bone, scan() + 300.0 + noise, scan()), distance((14, 30, 28)) < 3) == ""
+
+
+def test_a_mask_deep_inside_a_lesion_is_doubted() -> None:
+    centre = (32, 30, 28)
+    dark = np.where(np.arange(SHAPE[0])[:, None, None] < 16, 0.4, 1.0)
+    image = np.where(distance(centre) < 11, 0.6, dark) * scan()
+    assert "differs from that farther out" in warnings(image, distance(centre) < 3.5)
 
 
 def test_a_mask_that_is_too_small_for_a_lesion_is_doubted() -> None:

@@ -243,9 +243,8 @@ def _by_engine(
     spacing_mm = lesioned.spacing_mm
     reference = Reference.of(person.clean.truth, repaired, repaired, spacing_mm)
     hole = EvaluationHole(person.clean.volume, lesioned, reference)
-    chosen = hole.chosen(Parameters.of({"engine": engine, "seed": seed}).fill)
-    volume = hole.restored(chosen.engine, seed)
-    return person.case(kind, fill, volume, mask)
+    restored = hole.restored(Parameters.of({"engine": engine, "seed": seed}).fill)
+    return person.case(kind, fill, restored.volume, mask)
 
 
 def _control(person: _Person, names: tuple[str, str], mask: Mask, seed: int) -> Case:

@@ -71,11 +71,12 @@ class Mixture:
         """Return the names of what filled voxels together, and which of them filled each voxel, (N,)."""
         same = [one.astype(np.uint8) for one in _left(fill)]
         by = np.stack([fill.filled_by, *(one.filled_by for one in others.values()), *same])
-        met, number = np.unique(by, axis=1, return_inverse=True)
-        names = [self._together(fill, others, [int(one) for one in column]) for column in met.T]
+        codes = np.ravel_multi_index(tuple(by.astype(np.intp)), tuple(by.max(axis=1) + 1))
+        _, first, number = np.unique(codes, return_index=True, return_inverse=True)
+        names = [self._together(fill, others, by[:, one].tolist()) for one in first]
         fillers = tuple(dict.fromkeys(names))
         places = np.array([fillers.index(name) for name in names], dtype=np.uint8)
-        return fillers, places[number.reshape(-1)]
+        return fillers, places[number]
 
     def _together(self, fill: Fill, others: Mapping[str, Fill], by: list[int]) -> str:
         """Return the names of all with a share in voxels.

@@ -18,6 +18,9 @@ __all__ = ["doubts", "enlarged", "unfamiliar", "unlike"]
 _TRUSTED: Final = ("resnet2d", "registered", "linear", "interpolation")
 """What fills lost slices no worse than the mean of the slices on either side."""
 
+_BETWEEN: Final = {"registered", "linear"}
+"""What interpolates lost slices wherever both sides are known, and leaves the rest to another fill."""
+
 _TRUSTED_MM: Final = 7.0
 """Thickness of slices up to which that was measured for the network, in CT."""
 
@@ -136,8 +139,8 @@ def doubts(
         return _uneven(validation) if automatic else _outdone(filled_by, validation)
     worse = "the result may be worse than the mean of the neighbouring slices"
     others = [names for names in filled_by if not set(single_fillers([names])) <= set(_TRUSTED)]
-    if others:
-        remedy = f"choose linear, or resnet2d, which is for up to {MOST_LOST} lost slices in a row"
+    if others and not _BETWEEN & set(filled_by):
+        remedy = f"choose registered, or resnet2d, which is for up to {MOST_LOST} lost slices in a row"
         if beside_gaps(mask, void).any():
             remedy += "; auto fills the other holes by an engine of their own"
         return (f"lost slices were filled by {', '.join(others)}: {worse}; {remedy}",)

@@ -16,6 +16,7 @@ from medpaint.core.errors import EngineError, MaskError
 from medpaint.core.types import FloatArray, Mask, Progress, Spacing, Window
 from medpaint.core.volume import Volume
 from medpaint.engines.base import Engine, Fill, Hole
+from medpaint.engines.gaps import gaps_of
 from medpaint.engines.showing import shown
 from medpaint.engines.windows import windows
 
@@ -88,7 +89,8 @@ def fill(
         engine: what fills it.
         seed: for engines that draw random numbers.
         progress: called with the fraction done.
-        absent: True = neither known nor to be filled, whatever its value, (I, J, K); None if there is none.
+        absent: True = neither known nor to be filled, whatever its value, (I, J, K); None if there is none. Where
+            whole slices are absent beside lost ones, crops reach to the next known slice.
 
     Raises:
         MaskError: a part of the mask has no finite voxel around it.
@@ -96,8 +98,9 @@ def fill(
     """
     if not mask.any():
         return Filling(np.empty((1, 0), volume.encoding.intensity_dtype), {}, 0)
-    _refuse_isolated(volume, mask, absent)
-    crops = _crops(mask, volume.spacing_mm, engine.context_mm)
+    spanned = gaps_of(mask, absent)
+    _refuse_isolated(volume, mask, absent, spanned)
+    crops = _crops(spanned, volume.spacing_mm, engine.context_mm)
     parts = []
     for number, window in enumerate(crops):
         if progress is not None:
@@ -176,7 +179,7 @@ def _joined(parts: list[_Part]) -> Filling:
 
 
 def _crops(mask: Mask, spacing_mm: Spacing, context_mm: float) -> list[Window]:
-    """Return the crops of a mask that is not empty, with less context where they would be too large."""
+    """Return the crops of a mask that is not empty, (I, J, K), with less context where they would be too large."""
     while True:
         crops = windows(mask, spacing_mm, context_mm)
         largest = max(math.prod(part.stop - part.start for part in crop) for crop in crops)
@@ -185,9 +188,9 @@ def _crops(mask: Mask, spacing_mm: Spacing, context_mm: float) -> list[Window]:
         context_mm = max(LEAST_CONTEXT_MM, context_mm / 1.5)
 
 
-def _refuse_isolated(volume: Volume, mask: Mask, absent: Mask | None) -> None:
-    """Refuse a part of the mask without a finite voxel around it."""
-    for window in windows(mask, volume.spacing_mm, 0.0):
+def _refuse_isolated(volume: Volume, mask: Mask, absent: Mask | None, spanned: Mask) -> None:
+    """Refuse a part of the mask, or of a larger one that spans its gaps, without a finite voxel around it."""
+    for window in windows(spanned, volume.spacing_mm, 0.0):
         unknown = mask[window] if absent is None else mask[window] | absent[window]
         if not (np.isfinite(volume.intensities(window)) & ~unknown).any():
             message = (

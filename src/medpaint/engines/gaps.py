@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+from scipy.ndimage import label
 
 from medpaint.core.types import Mask
 
-__all__ = ["MOST_LOST", "beside_gaps", "gap_axes", "lost_axis", "lost_slices"]
+__all__ = ["MOST_LOST", "beside_gaps", "gap_axes", "gaps_of", "lost_axis", "lost_slices"]
 
 MOST_LOST: Final = 12
 """Largest number of lost slices in a row."""
@@ -69,6 +70,27 @@ def beside_gaps(mask: Mask, void: Mask | None = None) -> Mask:
         lost, unseen = lost_slices(mask, void, axis)
         np.moveaxis(rest, axis, 0)[lost & unseen] = False
     return rest
+
+
+def gaps_of(mask: Mask, void: Mask | None) -> Mask:
+    """Return a mask with the slices of void that separate its lost slices from known ones, (I, J, K).
+
+    Args:
+        mask: True = fill, (I, J, K).
+        void: True = outside the image, whether masked or not; None if there is none.
+
+    Returns:
+        A new mask, or this one if there are no such slices.
+    """
+    spanned = mask
+    for axis in gap_axes(mask, void) if void is not None else ():
+        lost, unseen = lost_slices(mask, void, axis)
+        runs, _ = label(unseen)
+        reached = unseen & np.isin(runs, runs[lost])
+        if (reached & ~lost).any():
+            spanned = mask.copy() if spanned is mask else spanned
+            np.moveaxis(spanned, axis, 0)[reached] = True
+    return spanned
 
 
 def lost_slices(mask: Mask, void: Mask | None, axis: int) -> tuple[Mask, Mask]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Final, final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from medpaint.core.types import Mask
 from medpaint.engines.base import Engine, Fill, Hole
 
 __all__ = ["TOGETHER", "Mixture", "single_fillers"]
@@ -67,21 +69,39 @@ class Mixture:
 
     def _fillers(self, fill: Fill, others: Mapping[str, Fill]) -> tuple[tuple[str, ...], NDArray[np.uint8]]:
         """Return the names of what filled voxels together, and which of them filled each voxel, (N,)."""
-        by = np.stack([fill.filled_by, *(one.filled_by for one in others.values())])
-        met, number = np.unique(by, axis=1, return_inverse=True)
-        names = [self._together(fill, others, [int(one) for one in column]) for column in met.T]
+        same = [one.astype(np.uint8) for one in _left(fill)]
+        by = np.stack([fill.filled_by, *(one.filled_by for one in others.values()), *same])
+        codes = np.ravel_multi_index(tuple(by.astype(np.intp)), tuple(by.max(axis=1) + 1))
+        _, first, number = np.unique(codes, return_index=True, return_inverse=True)
+        names = [self._together(fill, others, by[:, one].tolist()) for one in first]
         fillers = tuple(dict.fromkeys(names))
         places = np.array([fillers.index(name) for name in names], dtype=np.uint8)
-        return fillers, places[number.reshape(-1)]
+        return fillers, places[number]
 
     def _together(self, fill: Fill, others: Mapping[str, Fill], by: list[int]) -> str:
-        """Return the names of all with a share in voxels, given which of their fillers each says filled them.
+        """Return the names of all with a share in voxels.
 
-        What the engine starts from there, and whatever comes before that, gave the same values.
+        What the engine starts from there, and whatever comes before that, gave the same values. A stage that has
+        the value of the one before it left the voxel to that.
+
+        Args:
+            fill: the engine's.
+            others: those of the other engines, by name.
+            by: which of their fillers each of these says filled the voxels, then whether each stage after the
+                first has the values of the one before it.
         """
         own = fill.fillers[by[0]]
         chain = [self.name, *reversed(tuple(fill.stages))]
         same = chain[: chain.index(own) + 1] if own in chain else [self.name]
-        theirs = {name: one.fillers[place] for (name, one), place in zip(others.items(), by[1:], strict=True)}
+        others_by, left_by = by[1 : 1 + len(others)], by[1 + len(others) :]
+        theirs = {name: one.fillers[place] for (name, one), place in zip(others.items(), others_by, strict=True)}
+        for (before, stage), left in zip(pairwise(fill.stages), left_by, strict=True):
+            if left:
+                theirs[stage] = theirs.get(before, before)
         names = [own if one in same else theirs.get(one, one) for one in self.shares if self.shares[one] > 0.0]
         return TOGETHER.join(dict.fromkeys(names))
+
+
+def _left(fill: Fill) -> list[Mask]:
+    """Return where each stage of a fill but the first has the value of the one before it, (N,) each."""
+    return [fill.stages[stage] == fill.stages[before] for before, stage in pairwise(fill.stages)]

@@ -11,7 +11,7 @@ import numpy as np
 from medpaint.core.types import FloatArray, Mask, Progress
 from medpaint.core.volume import Volume
 from medpaint.engines.choice import AUTO, LEARNED, Chosen, choose
-from medpaint.engines.division import Part, divided, joined
+from medpaint.engines.division import SLICES, Part, divided, joined
 from medpaint.engines.filling import Filling, fill
 from medpaint.engines.learned.networks.names import NETWORKS
 from medpaint.parameters import FillParameters
@@ -64,8 +64,9 @@ def fill_parts(
 ) -> tuple[FilledPart, ...]:
     """Fill a mask, other holes first and then lost slices, each by the engine that is chosen for it.
 
-    The engine for other holes sees nothing in the lost slices. That for lost slices sees the holes filled; its
-    error is measured where the scan itself is known.
+    The engine for other holes sees nothing in the lost slices. That for lost slices sees the holes filled, and the
+    next known slices on either side, also beyond slices of padding; its error is measured where the scan itself is
+    known.
 
     Args:
         volume: the scan, at human scale.
@@ -92,7 +93,7 @@ def fill_parts(
             chosen.engine,
             seed=parameters.seed,
             progress=_of_part(progress, number, len(parts)),
-            absent=part.absent,
+            absent=joined(void, part.absent) if part.kind == SLICES else part.absent,
         )
         done.append(FilledPart(part, chosen, filling))
     return tuple(done)

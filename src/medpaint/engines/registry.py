@@ -62,6 +62,7 @@ ENGINES: Final[Mapping[str, EngineInfo]] = MappingProxyType(
             target="medpaint.engines.classical.linear:Linear",
             ndim=3,
             summary="straight line between the slices on either side of lost ones; biharmonic in other holes",
+            revision=2,
         ),
         "registered": EngineInfo(
             target="medpaint.engines.classical.registered:Registered",

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medpaint.core.foreground import stride_of, threshold_of
-from medpaint.core.types import Array, Mask, Spacing, Window
+from medpaint.core.types import Array, Mask, Window
 from medpaint.core.volume import Volume
 from medpaint.engines.shells import FAR, RIM, RING, SIDES, TOUCH, Shell, shell_of
 from medpaint.engines.windows import windows
@@ -163,12 +163,13 @@ def _tissue(volume: Volume, mask: Mask) -> _Tissue | None:
     constant = np.count_nonzero(values[known] == lowest) >= 0.1 * np.count_nonzero(known)
     places = np.argwhere(inside) * (i, j, k)
     background = float(lowest) if constant else np.nan
-    return _Tissue(volume.data, mask, threshold, low, high, background, places, _plane(volume.spacing_mm))
+    return _Tissue(volume.data, mask, threshold, low, high, background, places, _plane(volume))
 
 
-def _plane(spacing_mm: Spacing) -> _Voxels:
-    """Return the steps to the four neighbours in the plane of the finest voxels, (4, 3)."""
-    steps = np.eye(3, dtype=np.int64)[np.argsort(spacing_mm, kind="stable")[:2]]
+def _plane(volume: Volume) -> _Voxels:
+    """Return the steps to the four neighbours in the plane of the finest voxels, or of a 2D image, (4, 3)."""
+    along = sorted(range(3), key=lambda axis: (volume.shape[axis] == 1, volume.spacing_mm[axis]))
+    steps = np.eye(3, dtype=np.int64)[along[:2]]
     return np.concatenate([steps, -steps])
 
 

@@ -96,9 +96,9 @@ def validated(
 ) -> Validation | None:
     """Hide known voxels like those that are lost, and compare an engine with simpler ones on them.
 
-    The simpler ones are what the engine starts from, and `linear` for lost slices or `harmonic` for other holes.
-    Hidden are copies of the holes, or slices next to those lost, about a third as many voxels as are masked, to
-    bound the cost. The same scan, mask and seed give the same answer.
+    The simpler ones are what the engine starts from, and `registered` and `linear` for lost slices or `harmonic`
+    for other holes. Hidden are copies of the holes, or slices next to those lost, about a third as many voxels as
+    are masked, to bound the cost. The same scan, mask and seed give the same answer.
 
     Args:
         volume: the scan.

@@ -32,6 +32,11 @@ def test_lost_slices_filled_by_another_engine_are_doubted(name: str) -> None:
     assert "worse than the mean of the neighbouring slices" in warning
 
 
+@pytest.mark.parametrize("name", ["linear", "registered"])
+def test_what_interpolation_left_to_a_smooth_fill_is_not_doubted(name: str) -> None:
+    assert doubts({name: 50, "biharmonic": 2}, gap(), THIN, None) == ()
+
+
 def test_lost_slices_thicker_than_measured_are_doubted() -> None:
     assert doubts({"resnet2d": 5}, gap(), (1.0, 1.0, 5.0), None) == ()
     (warning,) = doubts({"resnet2d": 5}, gap(), (1.0, 1.0, 10.0), None)

@@ -14,6 +14,7 @@ from medpaint.core.volume import Volume
 from medpaint.engines.filling import fill
 from medpaint.engines.parts import FilledPart, fill_parts, values_of
 from medpaint.engines.registry import load_engine
+from medpaint.engines.showing import void_of
 from medpaint.parameters import FillParameters
 from medpaint.phantoms import head
 
@@ -48,7 +49,7 @@ def hole() -> Mask:
 def filled(mask: Mask, image: FloatArray | None = None, **options: str) -> tuple[FilledPart, ...]:
     image = truth() if image is None else image
     damaged = Volume.of(np.where(mask, np.float32(-1000.0), image))
-    return fill_parts(damaged, mask, FillParameters.model_validate(options))
+    return fill_parts(damaged, mask, FillParameters.model_validate(options), void=void_of(damaged, mask))
 
 
 def test_each_part_gets_its_engine_and_its_validation() -> None:
@@ -112,6 +113,20 @@ def test_a_slice_masked_in_the_body_only_is_filled_by_the_network(tmp_path: Path
     assert set(part.filling.filled_by) == {"resnet2d"}
     (part,) = filled(mask, engine="linear")
     assert set(part.filling.filled_by) == {"linear"}
+
+
+@pytest.mark.parametrize("engine", ["linear", "registered"])
+def test_lost_slices_beside_slices_of_padding_are_filled_from_the_next_known_ones(engine: str) -> None:
+    image = truth()
+    image[:, :, GAP.stop : GAP.stop + 4] = np.nan
+    (part,) = filled(lost(), image, engine=engine)
+    assert part.filling.filled_by == {engine: np.count_nonzero(lost())}
+    both = image[:, :, [GAP.start - 1, GAP.stop + 4]]
+    assert part.filling.values.min() >= both.min()
+    (whole,) = filled(lost() | np.isnan(image), image, engine=engine)
+    np.testing.assert_array_equal(
+        part.filling.values[0], whole.filling.values[0][lost()[lost() | np.isnan(image)]]
+    )
 
 
 def test_the_same_mask_is_filled_alike_whatever_it_holds_and_every_time(tmp_path: Path) -> None:

@@ -75,3 +75,25 @@ def test_what_another_engine_left_to_a_third_is_named_by_that() -> None:
     fill = mixture.fill(HOLE, seed=0)
     named = [fill.fillers[number] for number in fill.filled_by]
     assert named == ["constant + leaving"] * 3 + ["constant + heir"]
+
+
+@dataclass(frozen=True)
+class Partly:
+    """Corrects a fill that is sharp in the first two voxels, and smooth in the others."""
+
+    context_mm: float = 0.0
+
+    def fill(self, hole: Hole, *, seed: int) -> Fill:
+        del hole, seed
+        stages = {
+            "smooth": np.full(4, 2.0, np.float32),
+            "sharp": np.array([4.0, 4.0, 2.0, 2.0], np.float32),
+        }
+        values = np.array([[8.0, 8.0, 8.0, 8.0]], np.float32)
+        return Fill(values, ("network", "sharp", "smooth"), np.zeros(4, np.uint8), stages=stages)
+
+
+def test_a_stage_that_left_a_voxel_to_the_one_before_it_is_not_named() -> None:
+    fill = Mixture(Partly(), "network", {"network": 0.5, "sharp": 0.5}).fill(HOLE, seed=0)
+    named = [fill.fillers[number] for number in fill.filled_by]
+    assert named == ["network + sharp"] * 2 + ["network + smooth"] * 2

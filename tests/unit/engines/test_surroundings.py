@@ -56,6 +56,16 @@ def test_streaks_within_the_range_of_tissue_are_doubted() -> None:
     assert "times as rough" in warnings(image, distance(centre) < 4)
 
 
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_streaks_in_a_2d_image_are_doubted_along_any_axis(axis: int) -> None:
+    i, j = np.indices((120, 110))
+    texture = gaussian_filter(np.random.default_rng(0).standard_normal(i.shape), 2.0)
+    away = np.hypot(i - 60, j - 55)
+    image = np.where(away < 50, 100.0 + 100.0 * texture, 0.0) + np.where(away < 14, 6.0 * (-1.0) ** (i + j), 0.0)
+    found = warnings(np.expand_dims(image, axis), np.expand_dims(away < 9, axis))
+    assert "times as rough" in found
+
+
 def test_a_hole_in_bone_is_compared_with_other_bone() -> None:
     noise = 10.0 * np.random.default_rng(1).standard_normal(SHAPE)
     bone = (distance((32, 30, 28)) < 26) & (np.arange(SHAPE[0]) < 24)[:, None, None]

@@ -24,6 +24,9 @@ __all__ = ["Registered", "moved_between"]
 _RANGE: Final = (0.5, 99.5)
 """Percentiles of two slices that become black and white for the registration, which sees 8 bits."""
 
+_FARTHEST: Final = 1e6
+"""Largest scaled intensity that is moved, so that squares of a damaged value stay finite."""
+
 _LEAST: Final = 64
 """Edge of a slice, in pixels, that smaller ones are padded to."""
 
@@ -129,7 +132,8 @@ def moved_between(spacing_mm: Spacing) -> Between:
         low, high = np.percentile(ends[:, known], _RANGE).astype(ends.dtype)
         if not high > low or max(below.shape) > _MOST:
             return lines
-        scaled = (ends - low) / (high - low)
+        with np.errstate(over="ignore"):
+            scaled = np.clip((ends - low) / (high - low), -_FARTHEST, _FARTHEST)
         j, k = (size for number, size in enumerate(spacing_mm) if number != axis)
         pair = _Pair(scaled[0], scaled[1], known, (j, k), _path(*_grey(scaled)))
         added = np.stack([pair.difference(number / (count + 1)) for number in range(1, count + 1)])

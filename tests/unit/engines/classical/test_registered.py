@@ -58,6 +58,16 @@ def test_slices_without_anything_in_common_are_filled_within_their_range() -> No
     assert values.max() <= ends.max()
 
 
+@pytest.mark.parametrize("value", [1e25, -1e38])
+def test_one_value_that_is_far_off_leaves_the_rest_of_the_slice_as_it_was(value: float) -> None:
+    image, mask = oblique(), lost((72, 80, 9), 4)
+    usual = fill_of(Registered(), image, mask).values.reshape(72, 80)
+    image[4, 4, 3] = value
+    values = fill_of(Registered(), image, mask).values.reshape(72, 80)
+    assert np.isfinite(values).all()
+    np.testing.assert_allclose(values[24:], usual[24:], atol=10.0)
+
+
 def test_void_is_not_moved_into_the_image() -> None:
     image = oblique()
     void = np.zeros(image.shape, dtype=bool)

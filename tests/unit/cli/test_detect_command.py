@@ -123,3 +123,31 @@ def test_damage_that_covers_too_much_is_reported_and_not_filled(data: Array) -> 
     assert not any(finding.filled for finding in found.findings)
     assert not found.mask.any()
     assert "nothing is filled" in found.refused
+
+
+def test_overwrite_never_replaces_the_scan(
+    data: Array, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scan = saved(data, tmp_path).rename(tmp_path / "scan_damage.nii.gz")
+    before = scan.read_bytes()
+    assert main(["detect", str(scan), "--output", str(tmp_path), "--name", "scan", "--overwrite"]) == 3
+    assert "is an input" in capsys.readouterr().err
+    assert scan.read_bytes() == before
+
+
+def test_overwrite_never_replaces_a_file_of_others(
+    data: Array, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scan, table = saved(data, tmp_path), tmp_path / "scan_damage.tsv"
+    table.write_text("tooth\tdamage\n12\tcaries\n")
+    assert main(["detect", str(scan), "--output", str(tmp_path), "--overwrite"]) == 3
+    assert "move it away" in capsys.readouterr().err
+    assert "caries" in table.read_text()
+
+
+def test_nothing_is_written_into_the_series(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    series = tmp_path / "series"
+    Phantom(shape=(18, 16, 9)).write(series)
+    assert main(["detect", str(series), "--output", str(series / "damage")]) == 3
+    assert "is inside" in capsys.readouterr().err
+    assert not (series / "damage").exists()

@@ -82,6 +82,7 @@ def _zipper(scene: Scene, axis: int, ordered: Array, strength: float, rng: np.ra
     tissue, frames, marks = (np.moveaxis(array, axis, 0) for array in (scene.tissue, values, region))
     if rows_first:
         tissue, frames, marks = (array.swapaxes(1, 2) for array in (tissue, frames, marks))
+    width = min(width, frames.shape[2])
     filled = np.flatnonzero(tissue[ordered[0]].any(axis=0))
     place = int(rng.choice(filled[: max(1, filled.size - width)]))
     columns = slice(place, place + width)

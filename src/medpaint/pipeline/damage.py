@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 
 from medpaint.core.errors import InputError, MedpaintError
+from medpaint.core.types import Mask
 from medpaint.core.volume import Volume
 from medpaint.detectors.base import Detection, Finding
 from medpaint.detectors.detect import detect
@@ -20,6 +21,7 @@ from medpaint.io.naming import checked_name
 from medpaint.io.reading import outline, product_name, read_selected
 from medpaint.io.source import Derivation
 from medpaint.io.tables import read_rows, write_rows
+from medpaint.masks.padding import without_padding
 from medpaint.parameters import MaskParameters, Parameters
 from medpaint.pipeline.claims import locked, made_folder, refuse_input, refuse_inside
 
@@ -76,10 +78,11 @@ def find_damage(
     with _claimed(output, called, scan, overwrite=overwrite) as staged:
         volume, source = read_selected(scan, parameters.read)
         detection = _detected(volume, parameters.mask)
-        warnings = (*source.warnings, *detection.warnings)
+        found, padding = without_padding(detection.mask, volume)
+        warnings = (*source.warnings, *detection.warnings, *padding)
         mask, segmentation, table = _places(staged, called)
-        derivation = Derivation("medpaint: damage found, nothing repaired.", _key(source.sha256, detection))
-        warnings += source.write_mask(detection.mask, mask, segmentation, restored=None, derivation=derivation)
+        derivation = Derivation("medpaint: damage found, nothing repaired.", _key(source.sha256, found))
+        warnings += source.write_mask(found, mask, segmentation, restored=None, derivation=derivation)
         write_rows(table, COLUMNS, rows_of(detection, volume))
     files = tuple(path for path in _places(output, called) if path.exists())
     return Damage(volume, detection, files, warnings)
@@ -163,7 +166,6 @@ def ml_of(finding: Finding, volume: Volume) -> float:
     return int(np.count_nonzero(finding.mask)) * volume.voxel_ml
 
 
-def _key(sha256: str, detection: Detection) -> str:
+def _key(sha256: str, mask: Mask) -> str:
     """Return a text that is the same for the same scan and mask."""
-    packed = np.packbits(detection.mask).tobytes()
-    return hashlib.sha256(f"damage\n{sha256}\n".encode() + packed).hexdigest()
+    return hashlib.sha256(f"damage\n{sha256}\n".encode() + np.packbits(mask).tobytes()).hexdigest()

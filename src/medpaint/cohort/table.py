@@ -81,7 +81,7 @@ class ScanRow(BaseModel):
         pattern=r"^([0-9]+(\.[0-9]+)*)?$",
         description="UID of the study, for a scan that is fetched from the server.",
     )
-    mask: str = Field("", description="The mask; empty: look for lost slices and non-finite voxels.")
+    mask: str = Field("", description="The mask; empty: look for damage.")
     person: str = Field("", description="Who was scanned; empty: the BIDS entity sub- of the file, or the scan.")
     settings: dict[str, Any] = Field(
         default_factory=dict, description="The parameters that the row gives, by name; others are as configured."

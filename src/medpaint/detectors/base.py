@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Final, Literal, Protocol, get_args
 
 import numpy as np
 
-from medpaint.core.types import Array, Mask
+from medpaint.core.types import Mask
 
 if TYPE_CHECKING:
     from medpaint.detectors.examined import Examined
 
-__all__ = ["SENSITIVITIES", "Detection", "Detector", "Finding", "Limits", "Sensitivity", "slices_mask"]
+__all__ = ["SENSITIVITIES", "Detection", "Detector", "Finding", "Limits", "Sensitivity"]
 
 Sensitivity = Literal["low", "normal", "high"]
 """How readily damage is reported: ``low`` misses more of it, ``high`` raises more false alarms."""
@@ -110,10 +110,3 @@ class Detector(Protocol):
             sensitivity: how readily damage is reported.
         """
         ...
-
-
-def slices_mask(shape: tuple[int, int, int], axis: int, slices: Sequence[int] | Array) -> Mask:
-    """Return the mask of whole slices along an axis, (I, J, K)."""
-    mask = np.zeros(shape, np.bool_)
-    mask[(slice(None),) * axis + (list(slices),)] = True
-    return mask

@@ -19,6 +19,12 @@ LEAST_EDGE: Final = 5
 MOST: Final = 0.5
 """Where more than this share of a side's neighbours has the same value, the region is not a box."""
 
+LAYER: Final = 0.5
+"""Outer layers of a flat part with a smaller share of its fullest layer are voxels of the image beside a block."""
+
+BESIDE: Final = 0.1
+"""If such layers have more than this share of the part, it is no block."""
+
 WHY: Final = "a box of voxels has one value, and the voxels on all sides of it have others"
 
 
@@ -37,13 +43,34 @@ def missing_blocks(scan: Examined, found: Mask, sensitivity: Sensitivity) -> Det
     mask = np.zeros(data.shape, np.bool_)
     if core.any():
         parts, _ = label(core)
-        for box in find_objects(parts):
-            whole = _grown(data, box)
+        for number, box in enumerate(find_objects(parts), start=1):
+            inner = _trimmed(parts[box] == number, box)
+            whole = None if inner is None else _grown(data, inner)
             if whole is not None:
                 mask[whole] = True
     mask &= ~found
     findings = [Finding("missing blocks", mask, WHY)] if mask.any() else []
     return Detection.of(findings, scan.volume.shape)
+
+
+def _trimmed(part: Mask, box: tuple[slice, ...]) -> tuple[slice, ...] | None:
+    """Return the box of a flat part without thin layers on its sides; None if they are much of it.
+
+    Args:
+        part: True = in the part, of the shape of its box.
+        box: where that is in the scan.
+    """
+    inner = []
+    for axis in range(3):
+        others = tuple(other for other in range(3) if other != axis)
+        layers = np.count_nonzero(part, axis=others)
+        full = np.flatnonzero(layers >= LAYER * layers.max())
+        inner.append(slice(int(full[0]), int(full[-1]) + 1))
+    if np.count_nonzero(part[tuple(inner)]) < (1.0 - BESIDE) * np.count_nonzero(part):
+        return None
+    return tuple(
+        slice(own.start + kept.start, own.start + kept.stop) for own, kept in zip(box, inner, strict=True)
+    )
 
 
 def _grown(data: Array, core: tuple[slice, ...]) -> Window | None:

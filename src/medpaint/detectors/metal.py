@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from medpaint.core.slices import slices_mask
 from medpaint.core.types import Mask
 from medpaint.detectors.base import Detection, Finding, Limits, Sensitivity
 from medpaint.detectors.examined import Examined
@@ -67,8 +68,8 @@ def _streaks(stack: Stack, mask: Mask, limit: float, found: Mask) -> Finding | N
     if not streaked.size:
         return None
     slices = stack.indices[streaked]
-    beside = np.zeros(mask.shape, np.bool_)
-    beside[(slice(None),) * stack.axis + (slices,)] = True
+    i, j, k = mask.shape
+    beside = slices_mask((i, j, k), stack.axis, slices)
     ratio = float(noise[streaked].max()) / typical
     return Finding(
         "streaks",

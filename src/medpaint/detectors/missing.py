@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 
 from medpaint.core.foreground import Foreground, foreground_of
+from medpaint.core.slices import slices_mask
 from medpaint.core.types import Array, Mask
 from medpaint.detectors.base import Detection, Finding, Sensitivity
 from medpaint.detectors.examined import Examined
@@ -57,9 +58,8 @@ def missing_slices(scan: Examined, found: Mask, sensitivity: Sensitivity) -> Det
 def _finding(data: Array, axis: int, blank: Array, foreground: Foreground, found: Mask) -> Finding | None:
     """Return the missing slices along one axis that are not known yet, if there are any."""
     slices = _cut_off(data, axis, blank, foreground) if blank.size else ()
-    mask = np.zeros(data.shape, np.bool_)
-    mask[(slice(None),) * axis + (list(slices),)] = True
-    mask &= ~found
+    i, j, k = data.shape
+    mask = slices_mask((i, j, k), axis, slices) & ~found
     unknown = tuple(index for index in slices if np.take(mask, index, axis=axis).any())
     return Finding("missing slices", mask, WHY, "IJK"[axis], unknown) if unknown else None
 

@@ -44,14 +44,16 @@ def saturation(scan: Examined, found: Mask, sensitivity: Sensitivity) -> Detecti
 
 
 def flat(data: Array) -> Mask:
-    """Return voxels that equal their neighbours on both sides along the first two axes with more than 2 voxels."""
+    """Return the finite voxels that equal their neighbours on both sides along the two longest axes, (I, J, K)."""
     same = np.ones(data.shape, np.bool_)
     axes = sorted(range(3), key=lambda axis: -data.shape[axis])[:2]
     for axis in axes:
-        equal = np.diff(data, axis=axis) == 0
-        frames, pairs = np.moveaxis(same, axis, 0), np.moveaxis(equal, axis, 0)
+        values, frames = np.moveaxis(data, axis, 0), np.moveaxis(same, axis, 0)
+        equal = values[:-1] == values[1:]
         frames[0] = frames[-1] = False
-        frames[1:-1] &= pairs[:-1] & pairs[1:]
+        frames[1:-1] &= equal[:-1] & equal[1:]
+    if data.dtype.kind == "f":
+        same &= np.isfinite(data)
     return same
 
 

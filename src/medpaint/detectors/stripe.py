@@ -6,8 +6,9 @@ from typing import Final
 
 import numpy as np
 
+from medpaint.core.slices import slices_mask
 from medpaint.core.types import Array, FloatArray, Mask
-from medpaint.detectors.base import Detection, Finding, Limits, Sensitivity, slices_mask
+from medpaint.detectors.base import Detection, Finding, Limits, Sensitivity
 from medpaint.detectors.examined import Examined
 from medpaint.detectors.neighbours import quantiles
 from medpaint.detectors.stack import Stack

@@ -7,19 +7,18 @@ mask is the first product to be put in place, the record the last, and the mask'
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from medpaint.core.errors import InputError, LockedError, UnreadableError, WriteError
-from medpaint.core.text import described_os
+from medpaint.core.errors import InputError, UnreadableError
 from medpaint.io.atomic import hidden_folder
-from medpaint.io.locks import exclusive
 from medpaint.io.naming import DATA_ENDINGS, is_instance
 from medpaint.io.nifti import own_ending
 from medpaint.io.reading import outline
 from medpaint.layouts.plain import Products
+from medpaint.pipeline.claims import locked, made_folder, refuse_input, refuse_inside
 from medpaint.record.entries import Record
 from medpaint.record.file import read_record, write_record
 
@@ -97,14 +96,14 @@ def claimed(
     known = outline(scan)
     inputs = (scan, *known.files, *((mask, *outline(mask).files) if mask is not None else ()))
     for path in (scan, *((mask,) if mask is not None else ())):
-        _refuse_inside(folder, path)
-    with _made(folder), _locked(folder, name), hidden_folder(folder) as staged:
+        refuse_inside(folder, path)
+    with made_folder(folder), locked(folder, name), hidden_folder(folder) as staged:
         places = [Products.of(folder, name, ending) for ending in known.endings]
         made = {path for place in places for path in (place.restored, place.mask, place.record)}
         made |= {places[0].segmentation} if known.has_drawn_masks else set()
         own = _own(places[0], name, overwrite=overwrite)
         for path in sorted(made | {folder / one for one in own}):
-            _refuse_input(path, inputs)
+            refuse_input(path, inputs)
             _refuse_foreign(path, own)
         yield Destination(folder, name, staged, own)
 
@@ -120,7 +119,7 @@ def record_failure(record: Record, folder: Path, name: str) -> Path:
     Returns:
         Where the record is.
     """
-    with _made(folder), _locked(folder, name), hidden_folder(folder) as staged:
+    with made_folder(folder), locked(folder, name), hidden_folder(folder) as staged:
         own = _own(Products.of(folder, name, ""), name, overwrite=True)
         return Destination(folder, name, staged, own).fail(record)
 
@@ -183,54 +182,3 @@ def _remove(path: Path) -> None:
             instance.unlink()
     if not _entries(path):
         path.rmdir()
-
-
-def _refuse_input(product: Path, inputs: Sequence[Path]) -> None:
-    """Refuse a product that would replace an input."""
-    for path in inputs:
-        if path.exists() and product.exists() and path.samefile(product):
-            message = f"{product} would replace {path}, which is an input: choose another output folder or name"
-            raise InputError(message)
-
-
-def _refuse_inside(folder: Path, origin: Path) -> None:
-    """Refuse an output folder inside the folder of a series."""
-    try:
-        goal, source = folder.resolve(), origin.resolve()
-    except OSError as error:
-        raise WriteError(described_os(error)) from error
-    if source.is_dir() and (source == goal or source in goal.parents):
-        message = f"{folder} is inside {origin}, which is the input: choose another output folder"
-        raise InputError(message)
-
-
-@contextmanager
-def _made(folder: Path) -> Iterator[None]:
-    """Create a folder if it is missing; remove it again if it is empty after the block."""
-    try:
-        missing = [path for path in (folder, *folder.parents) if not path.exists()]
-        folder.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
-        message = f"{folder}: expected a folder for the products, got a file"
-        raise InputError(message) from error
-    except OSError as error:
-        message = f"cannot write {folder}: {error.strerror or error}"
-        raise WriteError(message) from error
-    try:
-        yield
-    finally:
-        for path in missing:
-            with suppress(OSError):  # not empty, or another process has removed it
-                path.rmdir()
-
-
-@contextmanager
-def _locked(folder: Path, name: str) -> Iterator[None]:
-    """Hold the lock on the products of one name."""
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(exclusive(folder / f".{name}.lock"))
-        except LockedError as error:
-            message = f"another process is writing {name} in {folder}: wait, or choose another folder or name"
-            raise LockedError(message) from error
-        yield

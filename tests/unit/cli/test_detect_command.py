@@ -96,24 +96,43 @@ def test_existing_files_are_kept(data: Array, tmp_path: Path, capsys: pytest.Cap
     assert main([*words, "--overwrite"]) == 0
 
 
-def test_a_series_gets_a_segmentation_that_says_found(tmp_path: Path) -> None:
+def series(folder: Path, *, padded_rows: int = 0) -> Path:
+    """Write a series whose slice 4 is lost, with rows of padding, and return its folder."""
     import pydicom
 
-    phantom = Phantom(shape=(18, 16, 9))
-    phantom.write(tmp_path / "series")
-    for number, path in enumerate(sorted((tmp_path / "series").iterdir())):
+    Phantom(shape=(18, 16, 9)).write(folder / "series")
+    for number, path in enumerate(sorted((folder / "series").iterdir())):
         dataset = pydicom.dcmread(path)
         values = np.full((dataset.Rows, dataset.Columns), 100, np.uint16)
         values[4:12, 4:12] = 500 + number
         if number == 4:
             values[:] = 0
+        if padded_rows:
+            values[:padded_rows] = 0
+            dataset.add_new("PixelPaddingValue", "SS" if dataset.PixelRepresentation else "US", 0)
         dataset.PixelData = values.tobytes()
         dataset.save_as(path)
-    assert main(["detect", str(tmp_path / "series"), "--output", str(tmp_path / "out"), "--name", "a"]) == 0
+    return folder / "series"
+
+
+def test_a_series_gets_a_segmentation_that_says_found(tmp_path: Path) -> None:
+    import pydicom
+
+    assert main(["detect", str(series(tmp_path)), "--output", str(tmp_path / "out"), "--name", "a"]) == 0
     written = pydicom.dcmread(tmp_path / "out" / "a_damage.dcm")
     assert written.ContentLabel == "DAMAGED"
     assert written.SeriesDescription == "Mask of what medpaint found damaged"
     assert "repaired" not in str(written).lower()
+
+
+def test_mask_leaves_padding_out_as_restore_does(tmp_path: Path) -> None:
+    scan = str(series(tmp_path, padded_rows=3))
+    assert main(["detect", scan, "--output", str(tmp_path / "a"), "--name", "a"]) == 0
+    assert main(["restore", scan, "--detect", "--output", str(tmp_path / "b"), "--name", "b"]) == 0
+    found, _ = read_scan(tmp_path / "a" / "a_damage.nii.gz")
+    filled, _ = read_scan(tmp_path / "b" / "b_mask.nii.gz")
+    assert 0 < np.count_nonzero(found.data) < 18 * 16
+    np.testing.assert_array_equal(found.data, filled.data)
 
 
 def test_damage_that_covers_too_much_is_reported_and_not_filled(data: Array) -> None:
@@ -123,3 +142,30 @@ def test_damage_that_covers_too_much_is_reported_and_not_filled(data: Array) -> 
     assert not any(finding.filled for finding in found.findings)
     assert not found.mask.any()
     assert "nothing is filled" in found.refused
+
+
+def test_overwrite_never_replaces_the_scan(
+    data: Array, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scan = saved(data, tmp_path).rename(tmp_path / "scan_damage.nii.gz")
+    before = scan.read_bytes()
+    assert main(["detect", str(scan), "--output", str(tmp_path), "--name", "scan", "--overwrite"]) == 3
+    assert "is an input" in capsys.readouterr().err
+    assert scan.read_bytes() == before
+
+
+def test_overwrite_never_replaces_a_file_of_others(
+    data: Array, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scan, table = saved(data, tmp_path), tmp_path / "scan_damage.tsv"
+    table.write_text("tooth\tdamage\n12\tcaries\n")
+    assert main(["detect", str(scan), "--output", str(tmp_path), "--overwrite"]) == 3
+    assert "move it away" in capsys.readouterr().err
+    assert "caries" in table.read_text()
+
+
+def test_nothing_is_written_into_the_series(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scan = series(tmp_path)
+    assert main(["detect", str(scan), "--output", str(scan / "damage")]) == 3
+    assert "is inside" in capsys.readouterr().err
+    assert not (scan / "damage").exists()

@@ -150,6 +150,24 @@ def test_empty_scan_is_refused() -> None:
         ARTEFACTS["noise"](Volume.of(np.zeros((8, 8, 8), np.float32)), 0.5, 0)
 
 
+@every_kind
+@pytest.mark.parametrize("shape", [(40, 40, 1), (1, 40, 40), (40, 40, 2), (1, 1, 64), (1, 1, 1)])
+def test_scans_of_few_slices_are_damaged_or_refused(artefact: Artefact, shape: tuple[int, int, int]) -> None:
+    volume = Volume.of((1000.0 * head(shape)).astype(np.float32))
+    for seed in range(4):
+        try:
+            made = artefact(volume, 1.0, seed)
+        except InputError:
+            continue
+        assert made.mask.any()
+
+
+def test_intensities_beyond_single_precision_are_refused() -> None:
+    huge = (1e37 * head(SHAPE)).astype(np.float32)
+    with pytest.raises(InputError, match="rescale them"):
+        ARTEFACTS["motion"](Volume.of(huge), 0.5, 0)
+
+
 @pytest.mark.parametrize(("severity", "seed"), [(-0.1, 0), (1.1, 0), (0.5, -1), (float("nan"), 0)])
 def test_severity_and_seed_out_of_range_are_refused(severity: float, seed: int) -> None:
     with pytest.raises(UsageError, match="severity from 0 to 1"):

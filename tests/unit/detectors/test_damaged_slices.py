@@ -84,6 +84,14 @@ def test_block_in_a_background_of_its_value_is_not_told_from_it(head: Array) -> 
     assert found_in(head, "block").findings == ()
 
 
+def test_block_beside_a_few_voxels_of_its_value_is_found(head: Array) -> None:
+    head[20:28, 25:33, 12:15] = 0.0
+    head[23:26, 28:31, 15] = 0.0
+    (finding,) = found_in(head, "block").findings
+    assert finding.mask.sum() == 8 * 8 * 3
+    assert finding.mask[20:28, 25:33, 12:15].all()
+
+
 def test_padding_around_a_scan_is_no_block(head: Array) -> None:
     padded = np.pad(head, ((6, 0), (0, 9), (7, 7)))
     assert found_in(padded, "block").findings == ()

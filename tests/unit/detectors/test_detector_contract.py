@@ -181,3 +181,13 @@ def test_gross_damage_is_found_at_every_sensitivity(name: str) -> None:
 def test_a_scan_without_an_image_has_no_findings(name: str, shape: tuple[int, int, int], value: float) -> None:
     scan = Examined(Volume.of(np.full(shape, value, np.float32)))
     assert load_detector(name)(scan, np.zeros(shape, bool), "high").findings == ()
+
+
+@pytest.mark.parametrize("name", DETECTORS)
+def test_infinities_and_the_largest_numbers_stop_no_detector(name: str) -> None:
+    data = clean().astype(np.float64)
+    data[20:24, 25:29, 12] = np.inf
+    data[20:24, 25:29, 20] = -np.inf
+    data[2:6, 2:6, 2:6] = np.finfo(float).max
+    data[2:6, 2:6, 6:9] = np.finfo(float).min
+    load_detector(name)(examined(data), NOTHING, "high")

@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 from pydantic import JsonValue
 
+from medpaint.core.errors import InputError
 from medpaint.core.types import FloatArray
 from medpaint.corrupt.artefacts.change import Change
 from medpaint.corrupt.artefacts.kspace import magnitude
@@ -30,10 +31,17 @@ def border(scene: Scene, severity: float, rng: np.random.Generator) -> Change:
         scene: the clean scan.
         severity: share of the body's extent outside the field of view, from 3 to 30 %.
         rng: decides the axis and the side.
+
+    Raises:
+        InputError: the slices have no axis of more than one voxel.
     """
     is_wrapped = bool(rng.random() < 0.5) and not scene.is_ct
     axis = scene.slice_axis(rng)
-    along = int(rng.choice([other for other in range(3) if other != axis and scene.volume.shape[other] > 1]))
+    planes = [other for other in range(3) if other != axis and scene.volume.shape[other] > 1]
+    if not planes:
+        message = f"expected slices to cut off, got a scan of {scene.volume.shape} voxels"
+        raise InputError(message)
+    along = int(rng.choice(planes))
     is_far = bool(rng.random() < 0.5)
     start, turns = float(rng.uniform(0.0, 2.0 * np.pi)), float(rng.uniform(0.5, 2.0))
     others = tuple(other for other in range(3) if other != along)

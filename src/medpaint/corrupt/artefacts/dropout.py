@@ -7,10 +7,11 @@ from typing import Final
 import numpy as np
 from pydantic import JsonValue
 
+from medpaint.core.slices import slices_mask
 from medpaint.core.types import Array, FloatArray
 from medpaint.corrupt.artefacts.change import Change
 from medpaint.corrupt.artefacts.kspace import complex_noise, magnitude
-from medpaint.corrupt.artefacts.places import slices_mask, slices_nearest
+from medpaint.corrupt.artefacts.places import slices_nearest
 from medpaint.corrupt.artefacts.scene import Scene
 from medpaint.corrupt.artefacts.severity import between
 

@@ -7,9 +7,10 @@ from typing import Final
 import numpy as np
 from pydantic import JsonValue
 
+from medpaint.core.slices import slices_mask
 from medpaint.corrupt.artefacts.change import Change
 from medpaint.corrupt.artefacts.kspace import complex_noise, magnitude
-from medpaint.corrupt.artefacts.places import block_around, slices_mask, slices_nearest, tissue_voxel
+from medpaint.corrupt.artefacts.places import block_around, slices_nearest, tissue_voxel
 from medpaint.corrupt.artefacts.scene import Scene
 from medpaint.corrupt.artefacts.severity import between
 

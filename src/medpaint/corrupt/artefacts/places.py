@@ -10,7 +10,7 @@ from medpaint.core.errors import InputError
 from medpaint.core.types import Array, Mask
 from medpaint.corrupt.artefacts.scene import Scene
 
-__all__ = ["block_around", "slices_mask", "slices_nearest", "stretch", "tissue_voxel"]
+__all__ = ["block_around", "slices_nearest", "tissue_voxel"]
 
 _FULL: Final = 0.3
 """An artefact of slices is centred on a slice with at least this share of the fullest slice's tissue."""
@@ -40,31 +40,6 @@ def slices_nearest(scene: Scene, axis: int, rng: np.random.Generator) -> Array:
     centre = int(rng.choice(np.flatnonzero(content >= _FULL)))
     ordered: Array = inner[np.argsort(np.abs(inner - centre), kind="stable")]
     return ordered
-
-
-def stretch(scene: Scene, axis: int, share: float, rng: np.random.Generator, *, least: int = 4) -> Array:
-    """Return a run of slices through the body, in ascending order.
-
-    Args:
-        scene: the clean scan.
-        axis: along which they are counted.
-        share: of the slices through the body.
-        rng: decides where.
-        least: smallest number of slices, if the body has as many.
-
-    Raises:
-        InputError: fewer than three slices pass through the body.
-    """
-    ordered = slices_nearest(scene, axis, rng)
-    run: Array = np.sort(ordered[: max(least, round(share * ordered.size))])
-    return run
-
-
-def slices_mask(shape: tuple[int, int, int], axis: int, slices: Array) -> Mask:
-    """Return the mask of whole slices along `axis`, (I, J, K)."""
-    mask = np.zeros(shape, dtype=bool)
-    np.moveaxis(mask, axis, 0)[slices] = True
-    return mask
 
 
 def tissue_voxel(scene: Scene, rng: np.random.Generator) -> tuple[int, int, int]:

@@ -27,6 +27,9 @@ _BLANK_SHARE: Final = 0.97
 _EQUAL_SPACING: Final = 1.05
 """Axes whose spacing is within this factor of the largest may all be the axis of slices."""
 
+_LARGEST: Final = 1e15
+"""Larger intensities are refused: their Fourier transforms do not fit into single precision."""
+
 _LEAST_NOISE: Final = 0.005
 """Noise of a receiver, as a share of the range of intensities, where the background does not show it."""
 
@@ -60,10 +63,14 @@ class Scene:
         """Look at a clean scan, (I, J, K).
 
         Raises:
-            InputError: it has no tissue that stands out from a background.
+            InputError: it has no tissue that stands out from a background, or intensities beyond all measure.
         """
         values = volume.intensities()
         finite = np.isfinite(values)
+        largest = float(np.abs(values[finite]).max(initial=0.0))
+        if largest > _LARGEST:
+            message = f"expected intensities of at most {_LARGEST:g}, got {largest:g}: rescale them"
+            raise InputError(message)
         tissue = tissue_of(volume)
         if not tissue.any():
             message = "expected a scan with tissue in it, got one without any: no artefact can be placed"

@@ -7,10 +7,11 @@ from typing import Final
 import numpy as np
 from pydantic import JsonValue
 
+from medpaint.core.slices import slices_mask
 from medpaint.core.types import Array
 from medpaint.corrupt.artefacts.change import Change
 from medpaint.corrupt.artefacts.kspace import magnitude
-from medpaint.corrupt.artefacts.places import slices_mask, slices_nearest
+from medpaint.corrupt.artefacts.places import slices_nearest
 from medpaint.corrupt.artefacts.scene import Scene
 from medpaint.corrupt.artefacts.severity import between
 
@@ -82,6 +83,7 @@ def _zipper(scene: Scene, axis: int, ordered: Array, strength: float, rng: np.ra
     tissue, frames, marks = (np.moveaxis(array, axis, 0) for array in (scene.tissue, values, region))
     if rows_first:
         tissue, frames, marks = (array.swapaxes(1, 2) for array in (tissue, frames, marks))
+    width = min(width, frames.shape[2])
     filled = np.flatnonzero(tissue[ordered[0]].any(axis=0))
     place = int(rng.choice(filled[: max(1, filled.size - width)]))
     columns = slice(place, place + width)

@@ -87,6 +87,13 @@ def test_edges_of_lost_slices_are_no_zipper() -> None:
     assert load_detector("zipper")(Examined(Volume.of(data, AFFINE)), lost, "normal").findings == ()
 
 
+def test_finding_says_where_it_is() -> None:
+    mask = np.zeros(SHAPE, bool)
+    mask[3:6, :, 9] = True
+    assert Finding("a kind", mask, "why").where == "I 3-5, J 0-55, K 9"
+    assert Finding("a kind", mask, "why", "K", (3, 4, 5, 9)).where == "K 3-5, 9"
+
+
 def test_zipper_through_a_lost_slice_is_found(head: Array) -> None:
     head[20, :, 8:20] += np.random.default_rng(1).normal(0.0, 600.0, (SHAPE[1], 12))
     head[:, :, 14] = 0.0

@@ -86,7 +86,7 @@ def _beside_damage(stack: Stack, found: Mask, across: int) -> Mask:
         found: True = known to be damaged, (I, J, K).
         across: 0 for rows, 1 for columns.
     """
-    damaged: Mask = np.all(np.moveaxis(found, stack.axis, 0)[stack.indices], axis=2 - across)
+    damaged = np.asarray(np.moveaxis(found, stack.axis, 0).all(axis=2 - across))[stack.indices]
     beside: Mask = damaged[:, :-1] | damaged[:, 1:]
     return beside
 

@@ -92,9 +92,8 @@ def _print(damage: Damage, repair: Sequence[str]) -> None:
         f"{len(findings)} {'finding' if len(findings) == 1 else 'findings'}" if findings else "nothing found"
     )
     for found in findings:
-        where = f", {found.axis} {_ranges(found.slices)}" if found.axis else ""
         ml = ml_of(found, damage.volume)
-        print_line(f"  {found.kind}{where}: {ml:.3f} ml, score {found.score:.2f}")
+        print_line(f"  {found.kind}, {found.where}: {ml:.3f} ml, score {found.score:.2f}")
         print_line(f"    {found.why}")
         if not found.filled:
             print_line(f"    not in the mask: {_reason(found, damage.detection.refused, repair)}")
@@ -111,14 +110,3 @@ def _reason(found: Finding, refused: str, repair: Sequence[str]) -> str:
     if found.detector in repair:
         return refused
     return f"--repair {' '.join([*repair, found.detector])} puts it there too"
-
-
-def _ranges(slices: tuple[int, ...]) -> str:
-    """Return slice numbers briefly: ``3-5, 9``."""
-    runs: list[list[int]] = []
-    for one in slices:
-        if runs and one == runs[-1][-1] + 1:
-            runs[-1].append(one)
-        else:
-            runs.append([one])
-    return ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)

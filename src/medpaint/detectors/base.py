@@ -49,6 +49,16 @@ class Finding:
     detector: str = ""
     filled: bool = False
 
+    @property
+    def where(self) -> str:
+        """The slices, as in ``K 3-5, 9``, or else the box around the mask, as in ``I 3-5, J 0-7, K 9``."""
+        if self.axis:
+            return f"{self.axis} {_ranges(self.slices)}"
+        sides = (np.flatnonzero(self.mask.any(axis=others)) for others in ((1, 2), (0, 2), (0, 1)))
+        return ", ".join(
+            f"{axis} {_ranges(range(side[0], side[-1] + 1))}" for axis, side in zip("IJK", sides, strict=True)
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Detection:
@@ -110,3 +120,14 @@ class Detector(Protocol):
             sensitivity: how readily damage is reported.
         """
         ...
+
+
+def _ranges(slices: Sequence[int]) -> str:
+    """Return slice numbers briefly: ``3-5, 9``."""
+    runs: list[list[int]] = []
+    for one in slices:
+        if runs and one == runs[-1][-1] + 1:
+            runs[-1].append(one)
+        else:
+            runs.append([one])
+    return ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)

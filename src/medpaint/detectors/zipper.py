@@ -43,7 +43,7 @@ def zipper(scan: Examined, found: Mask, sensitivity: Sensitivity) -> Detection:
     for stack in scan.stacks:
         kept = stack.without(found)
         for across, lines in enumerate(kept.lines):
-            rough = roughness(lines)
+            rough = roughness(lines, _beside_damage(kept, found, across))
             if rough.max(initial=0.0) < LIMITS.at(sensitivity) or LIMITS.score(float(rough.max())) <= score:
                 continue
             highest = float(rough.max())
@@ -55,13 +55,14 @@ def zipper(scan: Examined, found: Mask, sensitivity: Sensitivity) -> Detection:
     return Detection.of(findings, scan.volume.shape)
 
 
-def roughness(lines: FloatArray) -> FloatArray:
+def roughness(lines: FloatArray, left_out: Mask) -> FloatArray:
     """Return how much rougher each line is than those beside it, as a natural logarithm, (S, L).
 
     Of each run of `RUN` slices with the slice in it, the smoothest counts, and of those runs the roughest.
 
     Args:
         lines: roughness of lines, (S, L).
+        left_out: True = this line does not count as rough, (S, L).
     """
     from scipy.ndimage import maximum_filter1d, median_filter, minimum_filter1d
 
@@ -72,8 +73,22 @@ def roughness(lines: FloatArray) -> FloatArray:
     beside = np.maximum(median_filter(lines, (1, BESIDE), mode="nearest"), floor)
     least = max(LEAST * float(lines.max()), float(np.finfo(np.float32).tiny))
     rough = np.log(np.maximum(lines, least) / np.maximum(beside, least))
+    rough[left_out] = 0.0
     opened: FloatArray = maximum_filter1d(minimum_filter1d(rough, RUN, axis=0), RUN, axis=0)
     return np.maximum(opened, 0.0)
+
+
+def _beside_damage(stack: Stack, found: Mask, across: int) -> Mask:
+    """Return which lines have a line on a side that is damaged throughout: its edges are rough, (S, L - 1).
+
+    Args:
+        stack: the slices.
+        found: True = known to be damaged, (I, J, K).
+        across: 0 for rows, 1 for columns.
+    """
+    damaged = np.asarray(np.moveaxis(found, stack.axis, 0).all(axis=2 - across))[stack.indices]
+    beside: Mask = damaged[:, :-1] | damaged[:, 1:]
+    return beside
 
 
 def _lines_mask(stack: Stack, rough: Mask, across: int, shape: tuple[int, int, int]) -> Mask:

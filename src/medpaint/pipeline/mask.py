@@ -177,7 +177,7 @@ def _left(found: Finding, repair: Sequence[str]) -> str:
     remedy = "filling cannot repair it"
     if found.repairable:
         remedy = f"--repair {' '.join([*repair, found.detector])} fills it too"
-    return f"found and not filled: {found.kind}: {found.why}; {remedy}"
+    return f"found and not filled: {found.kind}, {found.where}: {found.why}; {remedy}"
 
 
 def _check_resampling(before_ml: float, after_ml: float) -> tuple[str, ...]:

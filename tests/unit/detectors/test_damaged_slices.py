@@ -78,6 +78,32 @@ def test_lines_of_a_zipper_are_found(head: Array) -> None:
     assert np.flatnonzero(finding.mask.any(axis=(0, 1))).tolist() == list(range(8, 20))
 
 
+def test_edges_of_lost_slices_are_no_zipper() -> None:
+    generator = np.random.default_rng(1)
+    data = generator.normal(generator.uniform(700.0, 1300.0, (*SHAPE[:2], 1)), 4.0, SHAPE).astype(np.float32)
+    lost = np.zeros(SHAPE, bool)
+    lost[:, :, 14:16] = True
+    data[lost] = 0.0
+    assert load_detector("zipper")(Examined(Volume.of(data, AFFINE)), lost, "normal").findings == ()
+
+
+def test_finding_says_where_it_is() -> None:
+    mask = np.zeros(SHAPE, bool)
+    mask[3:6, :, 9] = True
+    assert Finding("a kind", mask, "why").where == "I 3-5, J 0-55, K 9"
+    assert Finding("a kind", mask, "why", "K", (3, 4, 5, 9)).where == "K 3-5, 9"
+
+
+def test_zipper_through_a_lost_slice_is_found(head: Array) -> None:
+    head[20, :, 8:20] += np.random.default_rng(1).normal(0.0, 600.0, (SHAPE[1], 12))
+    head[:, :, 14] = 0.0
+    lost = np.zeros(SHAPE, bool)
+    lost[:, :, 14] = True
+    (finding,) = load_detector("zipper")(Examined(Volume.of(head, AFFINE)), lost, "normal").findings
+    assert set(np.flatnonzero(finding.mask.any(axis=(1, 2)))) == {20}
+    assert np.flatnonzero(finding.mask.any(axis=(0, 1))).tolist() == [*range(8, 14), *range(15, 20)]
+
+
 def test_block_in_a_background_of_its_value_is_not_told_from_it(head: Array) -> None:
     head[:] = np.where(head < 50.0, 0.0, head)
     head[:10, 20:28, 12:16] = 0.0

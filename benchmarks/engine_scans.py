@@ -219,7 +219,7 @@ GROUPS: Final = (
 
 
 def groups_named(names: list[str]) -> tuple[Group, ...]:
-    """Return the groups of these names, or all if there are none.
+    """Return the groups of these names, or all of them without names.
 
     Raises:
         SystemExit: an unknown name.

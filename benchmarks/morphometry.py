@@ -77,7 +77,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _scans(names: Sequence[str]) -> list[Scan]:
-    """Return the scans of these names, or all if there are none.
+    """Return the scans of these names, or all of them without names.
 
     Raises:
         SystemExit: an unknown name.

@@ -116,7 +116,7 @@ def block_noise(stack: Stack) -> FloatArray:
 
 
 def _part(scan: Examined, found: Mask, sensitivity: Sensitivity) -> Finding | None:
-    """Return the noisy parts of a scan, seen along its first axis of slices; None where there are none."""
+    """Return the noisy parts of a scan, seen along its first axis of slices; None if no part is noisy."""
     from scipy.ndimage import label, maximum_filter
 
     if not scan.stacks or min(scan.stacks[-1].block) < LEAST_EDGE:

@@ -58,7 +58,7 @@ def flat(data: Array) -> Mask:
 
 
 def plateau(scan: Examined, found: Mask) -> tuple[float, float, float] | None:
-    """Return the stored value with the most flat voxels in the tissue; None where there is none.
+    """Return the stored value with the most flat voxels in the tissue; None if no voxel is flat.
 
     Returns:
         The value, how many times as many flat voxels it has as the values near it, and their ml.

@@ -17,13 +17,13 @@ from medpaint.core.volume import Volume
 from medpaint.detectors.base import Detection, Finding
 from medpaint.detectors.detect import detect
 from medpaint.io.atomic import hidden_folder
+from medpaint.io.claims import locked, made_folder, refuse_input, refuse_inside
 from medpaint.io.naming import checked_name
 from medpaint.io.reading import outline, product_name, read_selected
 from medpaint.io.source import Derivation
 from medpaint.io.tables import read_rows, write_rows
 from medpaint.masks.padding import without_padding
 from medpaint.parameters import MaskParameters, Parameters
-from medpaint.pipeline.claims import locked, made_folder, refuse_input, refuse_inside
 
 __all__ = ["COLUMNS", "Damage", "find_damage", "ml_of", "rows_of"]
 

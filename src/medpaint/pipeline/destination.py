@@ -14,11 +14,11 @@ from pathlib import Path
 
 from medpaint.core.errors import InputError, UnreadableError
 from medpaint.io.atomic import hidden_folder
+from medpaint.io.claims import locked, made_folder, refuse_input, refuse_inside
 from medpaint.io.naming import DATA_ENDINGS, is_instance
 from medpaint.io.nifti import own_ending
 from medpaint.io.reading import outline
 from medpaint.layouts.plain import Products
-from medpaint.pipeline.claims import locked, made_folder, refuse_input, refuse_inside
 from medpaint.record.entries import Record
 from medpaint.record.file import read_record, write_record
 

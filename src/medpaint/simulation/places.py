@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from medpaint.core.errors import InputError, UnreadableError, WriteError
-from medpaint.core.text import described_os
+from medpaint.core.errors import InputError, UnreadableError
 from medpaint.io.atomic import hidden_folder
-from medpaint.io.locks import exclusive
+from medpaint.io.claims import locked, made_folder, refuse_input
 from medpaint.simulation.record import read_damage_record
 
 __all__ = ["Place", "claimed_place"]
@@ -61,7 +60,7 @@ def claimed_place(
         WriteError: the folder cannot be written to.
     """
     place = Place.of(folder, name, ending)
-    with _made(folder), exclusive(folder / f".{name}.lock"), hidden_folder(folder) as staged:
+    with made_folder(folder), locked(folder, name), hidden_folder(folder) as staged:
         own = _own(place, overwrite=overwrite)
         for path in (place.damaged, place.truth, place.record):
             _check(path, own, inputs)
@@ -74,22 +73,6 @@ def claimed_place(
             (folder / old).unlink(missing_ok=True)
         for path in made:
             path.replace(folder / path.name)
-
-
-@contextmanager
-def _made(folder: Path) -> Iterator[None]:
-    """Create a folder if it is missing; remove it again if it is empty after the block."""
-    is_new = not folder.exists()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WriteError(described_os(error)) from error
-    try:
-        yield
-    finally:
-        if is_new:
-            with suppress(OSError):  # not empty
-                folder.rmdir()
 
 
 def _own(place: Place, *, overwrite: bool) -> frozenset[str]:
@@ -116,9 +99,7 @@ def _own(place: Place, *, overwrite: bool) -> frozenset[str]:
 
 def _check(path: Path, own: frozenset[str], inputs: Sequence[Path]) -> None:
     """Refuse to replace an input, or a file that no record names."""
-    if any(one.exists() and path.exists() and one.samefile(path) for one in inputs):
-        message = f"{path} is the clean scan: choose another output folder or name"
-        raise InputError(message)
+    refuse_input(path, inputs)
     if path.name not in own and (path.exists() or path.is_symlink()):
         message = (
             f"{path} is there already, and no record says that medpaint wrote it: move it away, or choose "

@@ -172,7 +172,7 @@ def find_artefact(name: str) -> Artefact:
     """Return the row of an artefact.
 
     Raises:
-        UsageError: there is none of that name.
+        UsageError: no row of the table has that name.
     """
     if name not in ARTEFACTS:
         message = f"expected a kind of damage, one of {', '.join(ARTEFACTS)}, got {name!r}"

@@ -1,4 +1,4 @@
-"""What every place of output is checked for, and held by, before any work."""
+"""Folders of output: checked, made and locked before any work."""
 
 from __future__ import annotations
 

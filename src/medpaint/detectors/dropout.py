@@ -6,11 +6,11 @@ from typing import Final
 
 import numpy as np
 
-from medpaint.core.slices import slices_mask
-from medpaint.core.types import Array, FloatArray, Mask
+from medpaint.core.types import FloatArray, Mask
 from medpaint.detectors.base import Detection, Finding, Limits, Sensitivity
 from medpaint.detectors.examined import Examined
 from medpaint.detectors.neighbours import LONGEST_RUN, bridged, quantiles
+from medpaint.detectors.slicewise import detection_of, most_certain, slices_found
 from medpaint.detectors.stack import Stack
 
 __all__ = ["darkening", "dropout"]
@@ -42,14 +42,17 @@ def dropout(scan: Examined, found: Mask, sensitivity: Sensitivity) -> Detection:
         found: True = known to be damaged, (I, J, K).
         sensitivity: how readily slices are reported.
     """
-    best: Finding | None = None
-    for stack in scan.stacks:
-        kept = stack.without(found)
-        loss = darkening(kept)
-        dark = np.flatnonzero(loss >= LIMITS.at(sensitivity))
-        if dark.size and (best is None or LIMITS.score(float(loss.max())) > best.score):
-            best = _finding(kept, dark, loss[dark], scan.volume.shape, found)
-    return Detection.of([best] if best is not None else [], scan.volume.shape)
+
+    def dark(stack: Stack) -> Finding | None:
+        loss = darkening(stack)
+        places = np.flatnonzero(loss >= LIMITS.at(sensitivity))
+        if not places.size:
+            return None
+        percent = 100.0 * (1.0 - np.exp(-loss.max()))
+        why = f"the slices are up to {percent:.0f} % darker than those on both sides"
+        return slices_found(stack, places, loss, LIMITS, found, kind="dark slices", why=why)
+
+    return detection_of(most_certain(scan, found, dark), scan)
 
 
 def darkening(stack: Stack) -> FloatArray:
@@ -73,18 +76,3 @@ def darkening(stack: Stack) -> FloatArray:
         for inner, _ in places:
             darkest[inner] = np.fmax(darkest[inner], least)
     return darkest
-
-
-def _finding(stack: Stack, dark: Array, loss: FloatArray, shape: tuple[int, int, int], found: Mask) -> Finding:
-    """Return the dark slices of a stack."""
-    slices = stack.indices[dark]
-    scores = tuple(LIMITS.score(float(one)) for one in loss)
-    return Finding(
-        "dark slices",
-        slices_mask(shape, stack.axis, slices) & ~found,
-        f"the slices are up to {100.0 * (1.0 - np.exp(-loss.max())):.0f} % darker than those on both sides",
-        "IJK"[stack.axis],
-        tuple(int(index) for index in slices),
-        max(scores),
-        scores,
-    )

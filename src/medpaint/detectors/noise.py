@@ -6,11 +6,11 @@ from typing import Final
 
 import numpy as np
 
-from medpaint.core.slices import slices_mask
 from medpaint.core.types import FloatArray, Mask
 from medpaint.detectors.base import Detection, Finding, Limits, Sensitivity
 from medpaint.detectors.examined import Examined
 from medpaint.detectors.neighbours import bridged, quantiles
+from medpaint.detectors.slicewise import detection_of, most_certain, slices_found
 from medpaint.detectors.stack import FULL_BLOCK, Stack
 
 __all__ = ["block_noise", "noise", "noisiness", "overall"]
@@ -45,28 +45,20 @@ def noise(scan: Examined, found: Mask, sensitivity: Sensitivity) -> Detection:
         found: True = known to be damaged, (I, J, K).
         sensitivity: how readily damage is reported.
     """
-    best: Finding | None = None
-    for stack in scan.stacks:
-        kept = stack.without(found)
-        near, far = noisiness(kept), overall(kept)
+
+    def noisy(stack: Stack) -> Finding | None:
+        near, far = noisiness(stack), overall(stack)
         excess = np.maximum(near, far / FAR)
-        noisy = np.flatnonzero(excess >= SLICES.at(sensitivity))
-        if noisy.size and (best is None or SLICES.score(float(excess.max())) > best.score):
-            slices = kept.indices[noisy]
-            scores = tuple(SLICES.score(float(one)) for one in excess[noisy])
-            best = Finding(
-                "noisy slices",
-                slices_mask(scan.volume.shape, kept.axis, slices) & ~found,
-                f"the noise is up to {near.max():.1f} times as strong as in the slices on both sides, and "
-                f"{far.max():.1f} times as strong as in most slices",
-                "IJK"[kept.axis],
-                tuple(int(index) for index in slices),
-                max(scores),
-                scores,
-            )
-    if best is None:
-        best = _part(scan, found, sensitivity)
-    return Detection.of([best] if best is not None else [], scan.volume.shape)
+        places = np.flatnonzero(excess >= SLICES.at(sensitivity))
+        if not places.size:
+            return None
+        why = (
+            f"the noise is up to {near.max():.1f} times as strong as in the slices on both sides, and "
+            f"{far.max():.1f} times as strong as in most slices"
+        )
+        return slices_found(stack, places, excess, SLICES, found, kind="noisy slices", why=why)
+
+    return detection_of(most_certain(scan, found, noisy) or _part(scan, found, sensitivity), scan)
 
 
 def noisiness(stack: Stack) -> FloatArray:

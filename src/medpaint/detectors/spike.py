@@ -6,10 +6,11 @@ from typing import Final
 
 import numpy as np
 
-from medpaint.core.slices import slices_mask
 from medpaint.core.types import Array, FloatArray, Mask
 from medpaint.detectors.base import Detection, Finding, Limits, Sensitivity
 from medpaint.detectors.examined import Examined
+from medpaint.detectors.slicewise import detection_of, most_certain, slices_found
+from medpaint.detectors.stack import Stack
 
 __all__ = ["spike"]
 
@@ -28,26 +29,20 @@ def spike(scan: Examined, found: Mask, sensitivity: Sensitivity) -> Detection:
         found: True = known to be damaged, (I, J, K).
         sensitivity: how readily slices are reported.
     """
-    best: Finding | None = None
-    for stack in scan.stacks:
-        kept = stack.without(found)
-        peaks = np.where(kept.judged, kept.peaks, 0.0)
+
+    def waves(stack: Stack) -> Finding | None:
+        peaks = np.where(stack.judged, stack.peaks, 0.0)
         struck = _struck(peaks, LIMITS.at(sensitivity))
-        if struck.size and (best is None or LIMITS.score(float(peaks.max())) > best.score):
-            slices = kept.indices[struck]
-            down, across = kept.waves[int(peaks.argmax())]
-            scores = tuple(LIMITS.score(float(one)) for one in peaks[struck])
-            best = Finding(
-                "herringbone",
-                slices_mask(scan.volume.shape, kept.axis, slices) & ~found,
-                f"a wave of {np.hypot(down, across):.2f} cycles per voxel is up to {peaks.max():.0f} times as "
-                "strong as the neighbouring slices predict",
-                "IJK"[kept.axis],
-                tuple(int(index) for index in slices),
-                max(scores),
-                scores,
-            )
-    return Detection.of([best] if best is not None else [], scan.volume.shape)
+        if not struck.size:
+            return None
+        down, across = stack.waves[int(peaks.argmax())]
+        why = (
+            f"a wave of {np.hypot(down, across):.2f} cycles per voxel is up to {peaks.max():.0f} times as "
+            "strong as the neighbouring slices predict"
+        )
+        return slices_found(stack, struck, peaks, LIMITS, found, kind="herringbone", why=why)
+
+    return detection_of(most_certain(scan, found, waves), scan)
 
 
 def _struck(peaks: FloatArray, limit: float) -> Array:

@@ -6,11 +6,11 @@ from typing import Final
 
 import numpy as np
 
-from medpaint.core.slices import slices_mask
 from medpaint.core.types import Array, FloatArray, Mask
 from medpaint.detectors.base import Detection, Finding, Limits, Sensitivity
 from medpaint.detectors.examined import Examined
 from medpaint.detectors.neighbours import quantiles
+from medpaint.detectors.slicewise import detection_of, most_certain, slices_found
 from medpaint.detectors.stack import Stack
 
 __all__ = ["alternation", "steps", "stripe"]
@@ -39,13 +39,11 @@ def stripe(scan: Examined, found: Mask, sensitivity: Sensitivity) -> Detection:
         found: True = known to be damaged, (I, J, K).
         sensitivity: how readily slices are reported.
     """
-    best: Finding | None = None
-    for stack in scan.stacks:
-        kept = stack.without(found)
-        finding = _finding(kept, LIMITS.at(sensitivity), scan.volume.shape, found)
-        if finding is not None and (best is None or finding.score > best.score):
-            best = finding
-    return Detection.of([best] if best is not None else [], scan.volume.shape)
+
+    def striped(stack: Stack) -> Finding | None:
+        return _finding(stack, LIMITS.at(sensitivity), found)
+
+    return detection_of(most_certain(scan, found, striped), scan)
 
 
 def steps(stack: Stack) -> FloatArray:
@@ -81,26 +79,17 @@ def alternation(step: FloatArray) -> FloatArray:
     return size
 
 
-def _finding(stack: Stack, limit: float, shape: tuple[int, int, int], found: Mask) -> Finding | None:
+def _finding(stack: Stack, limit: float, found: Mask) -> Finding | None:
     """Return the changed slices of all runs with a step from the limit on; None if there is no such run."""
     step = steps(stack)
     size = alternation(step)
     changed = _changed(step, size >= limit)
     if not changed.size:
         return None
-    slices = stack.indices[changed]
-    scores = tuple(LIMITS.score(float(size[one])) for one in changed)
     way = "brighter" if np.median(step[changed]) > 0.0 else "darker"
     percent = 100.0 * abs(np.expm1(np.median(step[changed])))
-    return Finding(
-        "stripes",
-        slices_mask(shape, stack.axis, slices) & ~found,
-        f"every second slice is about {percent:.0f} % {way} than its neighbours",
-        "IJK"[stack.axis],
-        tuple(int(index) for index in slices),
-        max(scores),
-        scores,
-    )
+    why = f"every second slice is about {percent:.0f} % {way} than its neighbours"
+    return slices_found(stack, changed, size, LIMITS, found, kind="stripes", why=why)
 
 
 def _changed(step: FloatArray, striped: Array) -> Array:

@@ -116,7 +116,7 @@ def test_foreign_file_is_never_replaced(scan: Path, tmp_path: Path) -> None:
 
 def test_clean_scan_is_never_replaced(scan: Path, tmp_path: Path) -> None:
     _, place = damage_file(scan, NOISE, 0.5, 1, output=tmp_path)
-    with pytest.raises(InputError, match="would replace .*, which is an input"):
+    with pytest.raises(InputError, match="which is an input"):
         damage_file(place.damaged, NOISE, 0.5, 1, output=tmp_path, name="brain", overwrite=True)
 
 

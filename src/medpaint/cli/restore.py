@@ -79,11 +79,20 @@ def _outcome(restoration: Restoration) -> dict[str, Any]:
     }
 
 
+def _filler(outcome: dict[str, Any]) -> str:
+    """Return the engine, or what filled most of the mask if the engine had no part in it."""
+    from medpaint.engines.mixture import single_fillers
+
+    engine, filled_by = outcome["engine"], outcome["filled_by"]
+    took_part = not filled_by or set(engine.split(", ")) & set(single_fillers(filled_by))
+    return str(engine if took_part else next(iter(filled_by)))
+
+
 def _print(outcome: dict[str, Any]) -> None:
     """Print the outcome for people."""
     from medpaint.cohort.summary import shares
 
-    by = f" by {outcome['engine']}" if outcome["engine"] else ""
+    by = f" by {_filler(outcome)}" if outcome["engine"] else ""
     print_line(f"{outcome['status']}: {outcome['repaired_ml']:.3f} ml{by} in {outcome['seconds']:.1f} s")
     if outcome["why"]:
         print_line(f"  {'why':<9} {outcome['why']}")

@@ -48,6 +48,13 @@ def test_restore_prints_text_without_json(tmp_path: Path, capsys: Captured) -> N
     assert "scan_restored.nii.gz" in out
 
 
+def test_restore_names_what_filled_where_the_engine_had_no_part(tmp_path: Path, capsys: Captured) -> None:
+    scan, mask = save_pair(tmp_path)
+    words = ["restore", str(scan), "--mask", str(mask), "--engine", "resnet2d", "--output", str(tmp_path)]
+    assert main(words) == 0
+    assert " ml by biharmonic in " in capsys.readouterr().out
+
+
 def test_inspect_prints_the_unit(tmp_path: Path, capsys: Captured) -> None:
     Phantom(modality="PT", bits_stored=16).write(tmp_path)
     assert main(["inspect", str(tmp_path)]) == 0
